@@ -1,0 +1,119 @@
+"""A o g: many views back into one canonical signal.
+
+``mean`` is the reference's: inside one view, a cell takes the mean of the pixels that see it (hit-normalised
+back-projection), then the views are averaged with the pixel weights. ``least_squares`` minimises
+sum_i |W^(1/2) (f_i z - w_i)|^2 by conjugate gradients, which also inverts interpolating maps (methods.md K12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .grouping import unique_groups
+from .linear_map import LinearMap
+from .views import ViewSet
+
+Method = Literal["mean", "least_squares"]
+METHODS: tuple[Method, ...] = ("mean", "least_squares")
+
+
+def mean_map(views: ViewSet) -> LinearMap:
+    """The weighted hit-mean as one map from view pixels [N*P] to cells [K].
+
+    Coefficient of pixel p of view i at cell k: (f_pk / h_ik) w_p, divided by its sum over all i, p;
+    h_ik = sum_p |f_pk| is the view's hit count. Rows sum to 1 for maps without negative entries, and a cell seen by
+    exactly one pixel gets a coefficient of exactly 1, so that an identity view changes no bit.
+    A cell that only zero-weight pixels see counts as unseen.
+    """
+    forward = views.forward
+    weight = forward.weights.double()
+    cell = forward.indices.long()
+    view_and_cell = views.view_of_entry * views.cells + cell
+    distinct, group, _ = unique_groups(view_and_cell)
+    hits = torch.zeros(distinct.numel(), dtype=torch.float64, device=weight.device)
+    hits.index_add_(0, group, weight.abs())
+    share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
+    share = share * views.weights.double()[forward.row_of_entry]
+    total = torch.zeros(views.cells, dtype=torch.float64, device=weight.device)
+    total.index_add_(0, cell, share.abs())
+    keep = share != 0
+    coefficients = (share[keep] / total[cell[keep]]).to(forward.weights.dtype)
+    rows, cols = cell[keep].cpu(), forward.row_of_entry[keep].cpu()
+    built = LinearMap.from_entries(views.cells, forward.rows, rows, cols, coefficients.cpu())
+    return built.to(views.weights.device)
+
+
+@dataclass(frozen=True)
+class Aggregator:
+    """Averages view batches of one ViewSet. ``ridge``: Tikhonov floor relative to the mean diagonal of F^T W F."""
+
+    views: ViewSet
+    method: Method = "mean"
+    iterations: int = 30
+    tolerance: float = 1e-6
+    ridge: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"aggregation '{self.method}' is unknown; use one of {', '.join(METHODS)}")
+
+    @cached_property
+    def mean(self) -> LinearMap:
+        return mean_map(self.views)
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """bool [K]: cells that some pixel of non-zero weight sees; the others are holes."""
+        return self.mean.row_counts() > 0
+
+    @cached_property
+    def noise_gain(self) -> Tensor:
+        """float [K]: variance of the mean of unit-variance, independent view pixels (methods.md T6)."""
+        squared = self.mean.with_weights(self.mean.weights**2)
+        ones = torch.ones(self.mean.cols, 1, dtype=squared.weights.dtype, device=squared.weights.device)
+        return squared.apply(ones)[:, 0]
+
+    def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
+        """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""
+        count, channels, pixels = self.views.as_pixels(batch)
+        cells = self.mean.apply(pixels)
+        if self.method == "least_squares":
+            cells = self._solve(pixels, cells, None if start is None else start.reshape(-1, self.views.cells).T)
+        return self.views.as_canonical(cells, count, channels)
+
+    def _solve(self, pixels: Tensor, mean: Tensor, start: Tensor | None) -> Tensor:
+        """Jacobi-preconditioned CG on (F^T W F + ridge) z = F^T W v + ridge * mean, all columns at once."""
+        forward, backward = self.views.forward, self.views.backward
+        weight = self.views.weights.to(pixels.dtype)[:, None]
+        squared = backward.with_weights(backward.weights**2)
+        diagonal = squared.apply(weight)
+        floor = self.ridge * diagonal.mean().clamp_min(torch.finfo(pixels.dtype).tiny)
+        jacobi = diagonal + floor
+
+        def normal(z: Tensor) -> Tensor:
+            return backward.apply(weight * forward.apply(z)) + floor * z
+
+        target = backward.apply(weight * pixels) + floor * mean
+        z = mean if start is None else start
+        residual = target - normal(z)
+        direction = residual / jacobi
+        energy = (residual * direction).sum(0)
+        goal = self.tolerance**2 * (target * target / jacobi).sum(0).clamp_min(torch.finfo(pixels.dtype).tiny)
+        for _ in range(self.iterations):
+            if bool((energy <= goal).all()):
+                break
+            image = normal(direction)
+            curvature = (direction * image).sum(0)
+            step = torch.where(curvature > 0, energy / curvature.clamp_min(1e-30), torch.zeros_like(energy))
+            z = z + step * direction
+            residual = residual - step * image
+            scaled = residual / jacobi
+            renewed = (residual * scaled).sum(0)
+            direction = scaled + (renewed / energy.clamp_min(1e-30)) * direction
+            energy = renewed
+        return z

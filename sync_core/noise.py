@@ -1,0 +1,128 @@
+"""Starting and step noise that views share through the canonical signal.
+
+``projected``    f(z_T), as in the reference: shared, but correlated where one cell feeds several pixels of a view, and
+                 too weak where a pixel mixes several cells.
+``independent``  white per view, nothing shared.
+``polar``        U_i z_T + (I - U_i U_i^T) xi_i with the polar factor F_i = U_i H_i: exactly white in every view *and*
+                 shared through z_T (methods.md T7, K11). The default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .grouping import unique_groups
+from .linear_map import LinearMap
+from .views import ViewSet
+
+NoiseMode = Literal["polar", "projected", "independent"]
+NOISE_MODES: tuple[NoiseMode, ...] = ("polar", "projected", "independent")
+
+NoiseSampler = Callable[[Tensor, Tensor], Tensor]
+
+
+def nearest_part(views: ViewSet) -> LinearMap:
+    """The map with only the strongest entry of each row: the noise is sampled there (interpolation would colour it)."""
+    forward = views.forward
+    if int(forward.row_counts().max()) <= 1:
+        return forward
+    rows = forward.row_of_entry
+    # Sort by (row, -|weight|), keeping entry order among equals, and take the first of each row.
+    by_weight = torch.argsort(-forward.weights.abs(), stable=True)
+    order = by_weight[torch.argsort(rows[by_weight], stable=True)]
+    first = torch.ones(order.numel(), dtype=torch.bool, device=order.device)
+    first[1:] = rows[order][1:] != rows[order][:-1]
+    chosen = order[first]
+    built = LinearMap.from_entries(
+        forward.rows,
+        forward.cols,
+        rows[chosen].cpu(),
+        forward.indices[chosen].long().cpu(),
+        forward.weights[chosen].cpu(),
+    )
+    return built.to(forward.weights.device)
+
+
+def has_disjoint_rows(views: ViewSet) -> bool:
+    """True when, inside every view, no cell is read by two pixels (an n-to-1 mean, or a one-to-one map)."""
+    key = views.view_of_entry * views.cells + views.forward.indices.long()
+    return unique_groups(key)[0].numel() == key.numel()
+
+
+def polar_noise(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+    """White view noise that shares ``canonical`` [B, C, *canonical]; ``fresh()`` draws white views [B*N, C, h, w].
+
+    ``fresh`` is called only when some pixel needs more than z: duplicated cells or background. With one-to-one views
+    the result is f(z) bit for bit.
+    """
+    batch, channels = canonical.shape[:2]
+    columns = canonical.reshape(batch * channels, views.cells).T
+    if has_disjoint_rows(views):
+        # F F^T is diagonal: the polar factor scales each row to norm 1 (a single weight of +-1 stays as it is).
+        forward = views.forward
+        power = torch.zeros(forward.rows, dtype=forward.weights.dtype, device=forward.weights.device)
+        power.index_add_(0, forward.row_of_entry, forward.weights**2)
+        unit = forward.with_weights(forward.weights / power.sqrt()[forward.row_of_entry])
+        pixels = unit.apply(columns)
+    else:
+        pixels = _duplicated(views, columns, fresh)
+    shared = views_from_pixels(views, pixels, batch, channels)
+    if views.fully_covered:
+        return shared
+    return shared + views.background_of(fresh())
+
+
+def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+    """One cell feeds several pixels of a view: share z / sqrt(h) among them and add what their own noise differs by."""
+    nearest = nearest_part(views)
+    rows = nearest.row_of_entry
+    sign = nearest.weights.sign()
+    key = (rows // (views.height * views.width)) * views.cells + nearest.indices.long()
+    _, group, hits = unique_groups(key)
+    scale = 1.0 / hits.to(nearest.weights.dtype).sqrt()
+    pixels = nearest.with_weights(sign * scale[group]).apply(columns)
+    _, _, own = views.as_pixels(fresh())
+    own = own[rows] * sign[:, None].to(own.dtype)
+    mean = torch.zeros(hits.numel(), own.shape[1], dtype=own.dtype, device=own.device)
+    mean.index_add_(0, group, own)
+    mean = mean / hits[:, None].to(own.dtype)
+    pixels[rows] += (own - mean[group]) * sign[:, None].to(own.dtype)
+    return pixels
+
+
+def views_from_pixels(views: ViewSet, pixels: Tensor, batch: int, channels: int) -> Tensor:
+    """[N*h*w, B*C] -> [B*N, C, h, w]."""
+    stacked = pixels.reshape(views.count, views.height * views.width, batch, channels)
+    return stacked.permute(2, 0, 3, 1).reshape(batch * views.count, channels, views.height, views.width)
+
+
+def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+    """Noise of a view batch [B*N, C, h, w] in one of the three modes, from canonical noise [B, C, *canonical]."""
+    if mode == "polar":
+        return polar_noise(views, canonical, fresh)
+    if mode == "independent":
+        return fresh()
+    if mode != "projected":
+        raise ValueError(f"noise '{mode}' is unknown; use one of {', '.join(NOISE_MODES)}")
+    nearest = nearest_part(views)
+    batch, channels = canonical.shape[:2]
+    columns = canonical.reshape(batch * channels, views.cells).T
+    shared = views_from_pixels(views, nearest.apply(columns), batch, channels)
+    return shared if views.fully_covered else shared + views.background_of(fresh())
+
+
+def canonical_noise_sampler(views: ViewSet, canonical: NoiseSampler, own: NoiseSampler) -> NoiseSampler:
+    """A k-diffusion noise sampler for a view batch whose views share their noise (methods.md K7).
+
+    ``canonical(sigma, sigma_next)`` draws [B, C, *canonical]; ``own`` draws [B*N, C, h, w] and is asked only where
+    views need noise of their own. Both may be Brownian: the path is then continuous in every view.
+    """
+
+    def sample(sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        return polar_noise(views, canonical(sigma, sigma_next), lambda: own(sigma, sigma_next))
+
+    return sample

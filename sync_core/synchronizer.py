@@ -1,0 +1,125 @@
+"""SyncPlan: one frozen value that wholly determines how a run is synchronised; Synchronizer: the plan on a view set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .aggregate import METHODS, Aggregator, Method
+from .noise import NOISE_MODES, NoiseMode
+from .process_steps import Denoise, SyncMaps, run_process
+from .processes import Process, process
+from .schedule import ALWAYS, Schedule, Trajectory
+from .views import ViewSet
+
+StepNoise = Literal["canonical", "independent"]
+STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """How views are kept together.
+
+    process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
+    noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
+    aggregate-and-project, so that the views agree exactly (methods.md K15).
+    """
+
+    process: int = 2
+    schedule: Schedule = ALWAYS
+    aggregation: Method = "mean"
+    noise: NoiseMode = "polar"
+    step_noise: StepNoise = "canonical"
+    final_sync: bool = True
+
+    def __post_init__(self) -> None:
+        rule = process(self.process)
+        for name, value, known in (
+            ("aggregation", self.aggregation, METHODS),
+            ("noise", self.noise, NOISE_MODES),
+            ("step_noise", self.step_noise, STEP_NOISES),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
+        if rule.state != "instance" and not self.schedule.is_constant:
+            raise ValueError(
+                f"process {self.process} keeps a canonical state, so it synchronises every step in full; leave "
+                "sync_start 0, sync_end 1, sync_every 1, sync_strength 1, or use process 2"
+            )
+
+    @property
+    def rule(self) -> Process:
+        return process(self.process)
+
+
+@dataclass(frozen=True)
+class SyncState:
+    """What a run carries from step to step: the last canonical clean estimate (warm start of least squares)."""
+
+    canonical: Tensor | None = None
+
+
+NO_STATE = SyncState()
+
+
+@dataclass(frozen=True)
+class Synchronizer:
+    """A plan on a view set. Holds no run state: that goes in and out of `step`."""
+
+    plan: SyncPlan
+    views: ViewSet
+
+    @cached_property
+    def maps(self) -> SyncMaps:
+        return SyncMaps(Aggregator(self.views, self.plan.aggregation))
+
+    def to(self, device: torch.device | str) -> Synchronizer:
+        return Synchronizer(self.plan, self.views.to(device))
+
+    def sync(self, views: Tensor, state: SyncState = NO_STATE) -> tuple[Tensor, SyncState]:
+        """F: views [B*N, C, h, w] -> consistent views, and the canonical signal they show."""
+        owner = self.maps.aggregator.views
+        cells = self.maps.aggregator(views, state.canonical)
+        consistent = owner.project(cells)
+        if not owner.fully_covered:
+            consistent = consistent + owner.background_of(views)
+        return consistent, SyncState(cells)
+
+    def step(
+        self,
+        denoise: Denoise,
+        sigma: float,
+        trajectory: Trajectory,
+        state: SyncState,
+        w: Tensor | None = None,
+        z: Tensor | None = None,
+    ) -> tuple[Tensor | None, Tensor | None, SyncState]:
+        """The clean estimates (of w, of z) a sampler should use at ``sigma``, and the state after it.
+
+        denoise: view batch -> clean estimate at this sigma. w, z: the sampler's state, whichever the process has.
+        """
+        rule = self.plan.rule
+        strength = self.plan.schedule.at(trajectory, sigma)
+        ratio = trajectory.next_after(sigma) / sigma if rule.moves_state else None
+        if rule.number == 2 and w is not None:
+            # The default process, spelled out: it alone profits from a warm start, and it needs no interpreter.
+            plain = denoise(w)
+            if strength == 0:
+                return plain, None, state
+            synced, state = self.sync(plain, state)
+            return _blend(plain, synced, strength), None, state
+        if strength == 0:
+            assert w is not None
+            return denoise(w), None, state
+        result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
+        if strength == 1 or result.w is None or w is None:
+            return result.w, result.z, state
+        return _blend(denoise(w), result.w, strength), result.z, state
+
+
+def _blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+    return synced if strength == 1 else plain + strength * (synced - plain)

@@ -1,0 +1,131 @@
+"""N views of one canonical signal as one stacked sparse map.
+
+Shapes used everywhere: canonical ``z`` is ``[B, C, *canonical]`` (B canonical signals at once), a batch of views is
+``[B*N, C, h, w]`` with the N views of one canonical next to each other (canonical-major), as the host's per-view
+conditioning expects.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .grouping import unique_groups
+from .linear_map import LinearMap
+
+
+@dataclass(frozen=True)
+class ViewSet:
+    """The projection f of N equal-sized views.
+
+    forward: rows are view pixels (view, row, column), columns are canonical cells; ``canonical``: shape of the
+    canonical signal, e.g. (H, W); ``height``, ``width``: of one view; ``weights``: float [N*h*w], how much each view
+    pixel counts when views are averaged (0 excludes it).
+    """
+
+    forward: LinearMap
+    canonical: tuple[int, ...]
+    height: int
+    width: int
+    weights: Tensor
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"a view of {self.width} x {self.height} has no pixels")
+        if math.prod(self.canonical) != self.forward.cols:
+            raise ValueError(f"canonical shape {self.canonical} does not hold {self.forward.cols} cells")
+        if self.forward.rows % (self.height * self.width):
+            raise ValueError(f"{self.forward.rows} pixels are not a whole number of {self.width} x {self.height} views")
+        if self.weights.shape != (self.forward.rows,):
+            raise ValueError(f"{self.weights.numel()} weights for {self.forward.rows} view pixels")
+
+    @property
+    def count(self) -> int:
+        """N, the number of views."""
+        return self.forward.rows // (self.height * self.width)
+
+    @property
+    def cells(self) -> int:
+        """K, the number of canonical cells."""
+        return self.forward.cols
+
+    @cached_property
+    def backward(self) -> LinearMap:
+        """The stored transpose of ``forward``."""
+        return self.forward.transpose()
+
+    @cached_property
+    def covered(self) -> Tensor:
+        """bool [N, h, w]: view pixels that see the canonical signal; the others are background."""
+        return (self.forward.row_counts() > 0).reshape(self.count, self.height, self.width)
+
+    @cached_property
+    def fully_covered(self) -> bool:
+        """Whether no view has background."""
+        return bool(self.covered.all())
+
+    @cached_property
+    def hits(self) -> Tensor:
+        """int64 [K]: how many view pixels see each cell."""
+        return self.backward.row_counts()
+
+    @cached_property
+    def view_of_entry(self) -> Tensor:
+        """int64 [nnz]: the view each entry of ``forward`` belongs to."""
+        return self.forward.row_of_entry // (self.height * self.width)
+
+    @cached_property
+    def views_per_cell(self) -> Tensor:
+        """int64 [K]: how many distinct views see each cell."""
+        key = self.view_of_entry * self.cells + self.forward.indices.long()
+        return torch.bincount(unique_groups(key)[0] % self.cells, minlength=self.cells)
+
+    def to(self, device: torch.device | str) -> ViewSet:
+        """The same views on another device."""
+        if torch.device(device) == self.weights.device:
+            return self
+        return replace(self, forward=self.forward.to(device), weights=self.weights.to(device))
+
+    def project(self, z: Tensor) -> Tensor:
+        """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""
+        batch, channels = z.shape[:2]
+        if tuple(z.shape[2:]) != self.canonical:
+            raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
+        columns = z.reshape(batch * channels, self.cells).T
+        pixels = self.forward.apply(columns)
+        return self._as_views(pixels, batch, channels)
+
+    def adjoint(self, views: Tensor) -> Tensor:
+        """The transpose of f: [B*N, C, h, w] -> [B, C, *canonical] (sums, not means)."""
+        batch, channels, pixels = self.as_pixels(views)
+        return self.as_canonical(self.backward.apply(pixels), batch, channels)
+
+    def as_pixels(self, views: Tensor) -> tuple[int, int, Tensor]:
+        """A view batch as (B, C, [N*h*w, B*C]). Raises ValueError when the batch does not match the views."""
+        total, channels, height, width = views.shape
+        if total % self.count or (height, width) != (self.height, self.width):
+            raise ValueError(
+                f"a batch of {total} views of {width} x {height} does not match a rig of "
+                f"{self.count} views of {self.width} x {self.height}"
+            )
+        batch = total // self.count
+        stacked = views.reshape(batch, self.count, channels, height * width)
+        return batch, channels, stacked.permute(1, 3, 0, 2).reshape(self.forward.rows, batch * channels)
+
+    def as_canonical(self, cells: Tensor, batch: int, channels: int) -> Tensor:
+        """[K, B*C] -> [B, C, *canonical]."""
+        return cells.T.reshape(batch, channels, *self.canonical)
+
+    def _as_views(self, pixels: Tensor, batch: int, channels: int) -> Tensor:
+        stacked = pixels.reshape(self.count, self.height * self.width, batch, channels)
+        return stacked.permute(2, 0, 3, 1).reshape(batch * self.count, channels, self.height, self.width)
+
+    def background_of(self, views: Tensor) -> Tensor:
+        """The view batch with everything that sees the canonical signal set to 0."""
+        keep = ~self.covered.to(views.device)
+        batch = views.shape[0] // self.count
+        return views * keep.repeat(batch, 1, 1)[:, None].to(views.dtype)
