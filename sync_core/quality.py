@@ -1,0 +1,231 @@
+"""Figures that judge a result without any pretrained network. Pure functions of tensors; nothing is modified.
+
+Averages are taken in float64 where the device has it. Definitions as in the pack's evaluation notes: seam ratio,
+cross-view PSNR, variance ratio, noise audit, high-frequency energy, noise floor, coverage.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .parameterization import Level, noise_of
+from .precision import accumulator_dtype
+
+_MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
+
+
+def _wide(value: Tensor) -> Tensor:
+    return value.detach().to(accumulator_dtype(value.device))
+
+
+def seam_ratio(
+    image: Tensor,
+    columns: Sequence[int] = (),
+    rows: Sequence[int] = (),
+    *,
+    wrap_x: bool = False,
+    wrap_y: bool = False,
+) -> float:
+    """Mean squared gradient across window borders over that elsewhere: 1 is seamless, above 1 shows seams.
+
+    ``image`` [C, H, W]. A border at column ``b`` lies between pixels b - 1 and b; windows contribute the columns where
+    they start and end. 0 and W are the picture's own edge: they count only with ``wrap_x``, where they are one border.
+    Rows likewise. Each direction is compared with itself, so a picture of stripes is not mistaken for one with seams.
+
+    Returns:
+        The ratio; nan when there is no border or nothing but borders to compare (nothing was measured),
+        inf when only the borders have any gradient, 1 for a constant picture.
+
+    Raises:
+        ValueError: not [C, H, W], or a border outside the picture.
+    """
+    if image.ndim != 3:
+        raise ValueError(f"seam_ratio needs an image [C, H, W], got shape {tuple(image.shape)}")
+    pixels = _wide(image)
+    found = expected = 0.0
+    borders = 0
+    for axis, places, wrap in ((2, columns, wrap_x), (1, rows, wrap_y)):
+        inside = _inner_borders(places, image.shape[axis], wrap)
+        if not inside:
+            continue
+        # energy[b]: mean squared step from b - 1 to b; entry 0 is the step around the edge.
+        energy = (pixels - pixels.roll(1, dims=axis)).square().mean(dim=[d for d in (0, 1, 2) if d != axis])
+        elsewhere = torch.ones_like(energy, dtype=torch.bool)
+        elsewhere[inside] = False
+        elsewhere[0] &= wrap
+        if not bool(elsewhere.any()):
+            continue
+        # Weighted by the number of border pixels of this direction.
+        length = pixels.shape[1] if axis == 2 else pixels.shape[2]
+        found += float(energy[inside].sum()) * length
+        expected += float(energy[elsewhere].mean()) * len(inside) * length
+        borders += len(inside)
+    if borders == 0:
+        return math.nan
+    if expected == 0.0:
+        return 1.0 if found == 0.0 else math.inf
+    return found / expected
+
+
+def _inner_borders(places: Sequence[int], size: int, wrap: bool) -> list[int]:
+    """Border positions as sorted indices into the steps of a line of ``size`` pixels, the picture's edge removed."""
+    for place in places:
+        if not 0 <= place <= size:
+            raise ValueError(f"window border {place} lies outside a picture of {size} pixels")
+    unique = {place % size for place in places}
+    return sorted(unique if wrap else unique - {0})
+
+
+def cross_view_psnr(views: Tensor, consistent_views: Tensor, peak: float, covered: Tensor | None = None) -> float:
+    """PSNR in dB between views and what the canonical signal shows in their place; inf when they agree exactly.
+
+    ``views`` and ``consistent_views`` [N, C, h, w]; ``peak`` is the value range (1 for images, 2 for [-1, 1]).
+    ``covered`` [N, h, w] (bool) leaves out pixels that see nothing. nan when no pixel is left.
+
+    Raises:
+        ValueError: shapes that differ, or a peak that is not positive.
+    """
+    if views.shape != consistent_views.shape:
+        raise ValueError(
+            f"views {tuple(views.shape)} and consistent views {tuple(consistent_views.shape)} differ in shape"
+        )
+    if not peak > 0.0:
+        raise ValueError(f"peak must be positive, got {peak}")
+    square = (_wide(views) - _wide(consistent_views)).square()
+    if covered is not None:
+        if covered.shape != views.shape[:1] + views.shape[2:]:
+            raise ValueError(f"covered must be [N, h, w] for views {tuple(views.shape)}, got {tuple(covered.shape)}")
+        square = square.movedim(1, -1)[covered.to(device=square.device, dtype=torch.bool)]
+    if square.numel() == 0:
+        return math.nan
+    error = float(square.mean())
+    return math.inf if error == 0.0 else 10.0 * math.log10(peak**2 / error)
+
+
+def variance_ratio(values: Tensor, target: float, mean: Tensor | float | None = None) -> float:
+    """Variance of ``values`` (any shape) over ``target``: 1 is right, below 1 lost variance, above 1 inflation.
+
+    About ``mean`` when it is known (broadcast), else about the values' own overall mean.
+
+    Raises:
+        ValueError: no values, or a target that is not positive.
+    """
+    if values.numel() == 0 or not target > 0.0:
+        raise ValueError(f"variance_ratio needs values and a positive target, got {values.numel()} values, {target}")
+    wide = _wide(values)
+    centre = wide.mean() if mean is None else torch.as_tensor(mean).to(dtype=wide.dtype, device=wide.device)
+    return float((wide - centre).square().mean()) / target
+
+
+def lag_autocorrelation(values: Tensor, lag: int, axis: int) -> float:
+    """Correlation of ``values`` with themselves ``lag`` steps further along ``axis``; 0 for white noise.
+
+    About the overall mean, normalised by the overall variance; nan for constant values.
+
+    Raises:
+        ValueError: ``lag`` outside 1 .. size - 1 of that axis.
+    """
+    size = values.shape[axis]
+    if not 1 <= lag < size:
+        raise ValueError(f"lag must be between 1 and {size - 1} on an axis of {size}, got {lag}")
+    wide = _wide(values)
+    wide = wide - wide.mean()
+    variance = float(wide.square().mean())
+    if variance == 0.0:
+        return math.nan
+    return float((wide.narrow(axis, 0, size - lag) * wide.narrow(axis, lag, size - lag)).mean()) / variance
+
+
+@dataclass(frozen=True)
+class NoiseAudit:
+    """What is left of ``x`` without its signal, in units of the level's noise.
+
+    ``ratio`` r_t must be 1: above 1 noise was inflated (averaging eps), below 1 variance was lost. The correlations,
+    one per lag in ``lags``, must be 0: the model was trained on white noise.
+    """
+
+    ratio: float
+    lags: tuple[int, ...]
+    correlation_x: tuple[float, ...]
+    correlation_y: tuple[float, ...]
+
+
+def noise_audit(x: Tensor, x0: Tensor, level: Level, lags: Sequence[int] = (1,)) -> NoiseAudit:
+    """Audit of the noise in ``x`` [..., h, w] given its clean part ``x0`` (true or estimated; an estimate explains some
+    of the noise as signal, so its ratio lies a little lower).
+
+    Raises:
+        ValueError: sigma = 0, shapes that differ, or a lag that does not fit in h and w.
+    """
+    if x.shape != x0.shape or x.ndim < 2:
+        raise ValueError(
+            f"noise_audit needs x and x0 [..., h, w] of one shape, got {tuple(x.shape)}, {tuple(x0.shape)}"
+        )
+    residual = noise_of(_wide(x), _wide(x0), level)
+    return NoiseAudit(
+        ratio=float(residual.std(correction=0)),
+        lags=tuple(lags),
+        correlation_x=tuple(lag_autocorrelation(residual, lag, -1) for lag in lags),
+        correlation_y=tuple(lag_autocorrelation(residual, lag, -2) for lag in lags),
+    )
+
+
+def high_frequency_energy(image: Tensor) -> float:
+    """Variance of the 4-neighbour Laplacian of ``image`` [..., H, W], inner pixels only: low is blurred.
+
+    White noise of standard deviation s gives 20 s^2. ValueError below 3 x 3 pixels.
+    """
+    if image.ndim < 2 or min(image.shape[-2:]) < 3:
+        raise ValueError(f"high_frequency_energy needs at least 3 x 3 pixels, got shape {tuple(image.shape)}")
+    p = _wide(image)
+    centre = p[..., 1:-1, 1:-1]
+    laplacian = p[..., :-2, 1:-1] + p[..., 2:, 1:-1] + p[..., 1:-1, :-2] + p[..., 1:-1, 2:] - 4.0 * centre
+    return float(laplacian.var(correction=0))
+
+
+def noise_floor(image: Tensor) -> float:
+    """Standard deviation of the white noise in ``image`` [..., H, W]: median |HH| / 0.6745 of its Haar detail.
+
+    Donoho and Johnstone's estimate; smooth content and few edges hardly move it. An odd last row or column is left
+    out. ValueError below 2 x 2 pixels.
+    """
+    if image.ndim < 2 or min(image.shape[-2:]) < 2:
+        raise ValueError(f"noise_floor needs at least 2 x 2 pixels, got shape {tuple(image.shape)}")
+    height, width = image.shape[-2] // 2 * 2, image.shape[-1] // 2 * 2
+    p = _wide(image)[..., :height, :width]
+    detail = (p[..., ::2, ::2] - p[..., ::2, 1::2] - p[..., 1::2, ::2] + p[..., 1::2, 1::2]) / 2.0
+    return float(detail.abs().median()) / _MEDIAN_OF_ABSOLUTE_NORMAL
+
+
+@dataclass(frozen=True)
+class CoverageSummary:
+    """How often cells are seen: shares of all cells (they sum to 1), and the range of hits."""
+
+    holes: float  # seen by nobody
+    once: float
+    shared: float  # two hits or more: where synchronisation has something to average
+    minimum: float
+    mean: float
+    maximum: float
+
+
+def coverage_summary(hits: Tensor) -> CoverageSummary:
+    """Summary of ``hits`` [any shape], one count (or number of view pixels) >= 0 per cell. ValueError when empty."""
+    if hits.numel() == 0:
+        raise ValueError("coverage_summary needs at least one cell")
+    wide = _wide(hits)
+    if float(wide.min()) < 0.0:
+        raise ValueError(f"hits must be at least 0, got {float(wide.min())}")
+    seen = wide > 0
+    several = wide > 1
+    return CoverageSummary(
+        holes=float((~seen).to(wide.dtype).mean()),
+        once=float((seen & ~several).to(wide.dtype).mean()),
+        shared=float(several.to(wide.dtype).mean()),
+        minimum=float(wide.min()),
+        mean=float(wide.mean()),
+        maximum=float(wide.max()),
+    )
