@@ -38,3 +38,47 @@ class Scene:
         """(rows, columns) of the canonical grid where a view begins or ends: where seams would be."""
         placement = place(self.space, self.rig, cell).scaled(finer)
         return placement.borders((self.space.wrap_y, self.space.wrap_x))
+
+    def views_of_batch(self, shape: tuple[int, ...]) -> ViewSet:
+        """The views that a latent batch of ``shape`` [B*N, C, (1,) h, w] holds.
+
+        Raises ValueError when size or number do not match the rig.
+        """
+        views = self.views(self.cell_of_views(shape))
+        if shape[0] % views.count:
+            raise ValueError(
+                f"a batch of {shape[0]} does not match a rig of {views.count} views; "
+                "connect SyncTweediesViewLatents of the same space and rig"
+            )
+        return views
+
+    def cell_of_views(self, shape: tuple[int, ...]) -> int:
+        """Image pixels per cell of a view latent [B*N, C, (1,) h, w]. Raises ValueError on another size."""
+        _refuse_video(shape)
+        height, width = shape[-2:]
+        rig = self.rig
+        if rig.width % width or rig.height % height or rig.width // width != rig.height // height:
+            raise ValueError(
+                f"a latent of {width} x {height} cells does not hold views of {rig.width} x {rig.height} pixels; "
+                "connect SyncTweediesViewLatents of the same rig"
+            )
+        return rig.width // width
+
+    def cell_of_canonical(self, shape: tuple[int, ...]) -> int:
+        """Image pixels per cell of a canonical latent [B, C, (1,) rows, columns]; it may be one cell short of the grid,
+        as encoders crop sizes that are not a multiple of the cell. Raises ValueError when it is of another size."""
+        _refuse_video(shape)
+        height, width = shape[-2:]
+        for cell in (self.space.width // width, self.space.width // width + 1):
+            rows, columns = self.space.grid(cell) if cell else (0, 0)
+            if 0 <= rows - height <= 1 and 0 <= columns - width <= 1:
+                return cell
+        raise ValueError(
+            f"a canonical latent of {width} x {height} cells is not a picture of {self.space.width} x "
+            f"{self.space.height} pixels; scale the image to the CanonicalSpace's size before encoding"
+        )
+
+
+def _refuse_video(shape: tuple[int, ...]) -> None:
+    if len(shape) == 5 and shape[2] != 1:
+        raise ValueError(f"a latent of {shape[2]} frames is a video; views are single images (T = 1)")

@@ -70,7 +70,7 @@ def polar_noise(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor]) 
         pixels = unit.apply(columns)
     else:
         pixels = _duplicated(views, columns, fresh)
-    shared = views_from_pixels(views, pixels, batch, channels)
+    shared = views.views_from_pixels(pixels, batch, channels)
     if views.fully_covered:
         return shared
     return shared + views.background_of(fresh())
@@ -94,12 +94,6 @@ def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) ->
     return pixels
 
 
-def views_from_pixels(views: ViewSet, pixels: Tensor, batch: int, channels: int) -> Tensor:
-    """[N*h*w, B*C] -> [B*N, C, h, w]."""
-    stacked = pixels.reshape(views.count, views.height * views.width, batch, channels)
-    return stacked.permute(2, 0, 3, 1).reshape(batch * views.count, channels, views.height, views.width)
-
-
 def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
     """Noise of a view batch [B*N, C, h, w] in one of the three modes, from canonical noise [B, C, *canonical]."""
     if mode == "polar":
@@ -111,7 +105,7 @@ def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callab
     nearest = nearest_part(views)
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
-    shared = views_from_pixels(views, nearest.apply(columns), batch, channels)
+    shared = views.views_from_pixels(nearest.apply(columns), batch, channels)
     return shared if views.fully_covered else shared + views.background_of(fresh())
 
 

@@ -36,6 +36,8 @@ class ViewSet:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"a view of {self.width} x {self.height} has no pixels")
+        if self.forward.rows == 0:
+            raise ValueError("a rig without views shows nothing; use at least one view")
         if math.prod(self.canonical) != self.forward.cols:
             raise ValueError(f"canonical shape {self.canonical} does not hold {self.forward.cols} cells")
         if self.forward.rows % (self.height * self.width):
@@ -97,7 +99,7 @@ class ViewSet:
             raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
         columns = z.reshape(batch * channels, self.cells).T
         pixels = self.forward.apply(columns)
-        return self._as_views(pixels, batch, channels)
+        return self.views_from_pixels(pixels, batch, channels)
 
     def adjoint(self, views: Tensor) -> Tensor:
         """The transpose of f: [B*N, C, h, w] -> [B, C, *canonical] (sums, not means)."""
@@ -118,11 +120,13 @@ class ViewSet:
 
     def as_canonical(self, cells: Tensor, batch: int, channels: int) -> Tensor:
         """[K, B*C] -> [B, C, *canonical]."""
-        return cells.T.reshape(batch, channels, *self.canonical)
+        # Contiguous, as the host's own tensors are: another memory layout changes the last bits of a convolution.
+        return cells.T.reshape(batch, channels, *self.canonical).contiguous()
 
-    def _as_views(self, pixels: Tensor, batch: int, channels: int) -> Tensor:
-        stacked = pixels.reshape(self.count, self.height * self.width, batch, channels)
-        return stacked.permute(2, 0, 3, 1).reshape(batch * self.count, channels, self.height, self.width)
+    def views_from_pixels(self, pixels: Tensor, batch: int, channels: int) -> Tensor:
+        """[N*h*w, B*C] -> [B*N, C, h, w]."""
+        stacked = pixels.reshape(self.count, self.height * self.width, batch, channels).permute(2, 0, 3, 1)
+        return stacked.reshape(batch * self.count, channels, self.height, self.width).contiguous()
 
     def background_of(self, views: Tensor) -> Tensor:
         """The view batch with everything that sees the canonical signal set to 0."""

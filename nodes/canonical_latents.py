@@ -1,0 +1,68 @@
+"""Canonical LATENTs (the whole picture) to view LATENTs and back, masks included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..renderers.scene import Scene
+from ..sync_core.aggregate import Aggregator
+from ..sync_core.views import ViewSet
+from . import host
+
+
+def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, Any]:
+    """An empty canonical LATENT [B, C, *grid]; without a model, of 4 channels and 8 image pixels a cell."""
+    if batch < 1:
+        raise ValueError(f"batch_size {batch} makes no picture; use 1 or more")
+    cell = 8 if model is None else host.cell_of(model)
+    channels = 4 if model is None else host.latent_channels(model)
+    samples = torch.zeros(batch, channels, *scene.space.grid(cell), device=host.intermediate_device())
+    return {"samples": samples if model is None else host.fit_empty_latent(model, samples)}
+
+
+def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
+    """A canonical latent on the space's grid; one cell short (encoders crop odd sizes) is filled from its edge.
+
+    Raises ValueError when the latent is of another size.
+    """
+    rows, columns = scene.space.grid(scene.cell_of_canonical(tuple(samples.shape)))
+    height, width = samples.shape[-2:]
+    flat = samples.reshape(-1, 1, height, width)
+    padded = F.pad(flat, (0, columns - width, 0, rows - height), mode="replicate")
+    return padded.reshape(*samples.shape[:-2], rows, columns)
+
+
+def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
+    """A canonical LATENT (samples [B, C, (1,) *grid], noise_mask) -> the LATENT of its views, rig order, B after B."""
+    samples = fit_to_space(scene, latent["samples"])
+    views = scene.views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
+    frames = samples.ndim == 5
+    projected = views.project(samples.squeeze(2) if frames else samples)
+    result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
+    result["samples"] = projected.unsqueeze(2) if frames else projected
+    if latent.get("noise_mask") is not None:
+        result["noise_mask"] = mask_views(views, latent["noise_mask"], samples.shape[0])
+    return result
+
+
+def mask_views(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
+    """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w]."""
+    grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
+    if tuple(grid.shape[-2:]) != views.canonical:
+        grid = F.interpolate(grid, size=views.canonical, mode="bilinear", antialias=True)
+    if batch % grid.shape[0]:
+        raise ValueError(f"{grid.shape[0]} masks for {batch} canonical pictures; use one mask, or one for each picture")
+    return views.project(grid.repeat(batch // grid.shape[0], 1, 1, 1).to(views.weights.device))
+
+
+def to_canonical(scene: Scene, samples: Tensor, method: str = "mean") -> tuple[Tensor, ViewSet]:
+    """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
+    views = scene.views_of_batch(tuple(samples.shape)).to(samples.device)
+    frames = samples.ndim == 5
+    flat = samples.squeeze(2) if frames else samples
+    whole = Aggregator(views, method)(flat)  # pyright: ignore[reportArgumentType] (checked by Aggregator)
+    return whole.unsqueeze(2) if frames else whole, views

@@ -1,0 +1,107 @@
+"""Three doors to one engine: a SAMPLER around a SAMPLER, a MODEL that synchronises in any sampler node, a NOISE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..sync_core.synchronizer import NO_STATE, Synchronizer
+from . import host
+from .errors import SyncError, named
+from .sync_sampler import ACTIVE, SyncSettings, decorate, starting_noise
+
+
+class SyncSampler(host.KSAMPLER):
+    """A SAMPLER that is another SAMPLER, synchronised. ``node`` names the door in error messages."""
+
+    def __init__(self, sampler: Any, settings: SyncSettings, node: str) -> None:
+        if not hasattr(sampler, "sampler_function"):
+            raise SyncError(
+                f"{node}: the SAMPLER '{type(sampler).__name__}' has no sampler function to synchronise; "
+                "connect KSamplerSelect or another k-diffusion sampler"
+            )
+        self.__dict__.update(sampler.__dict__)
+        self.sampler_function = decorate(sampler.sampler_function, settings)
+        self._node = node
+
+    def sample(self, *args: Any, **kwargs: Any) -> Tensor:
+        with named(self._node):
+            return super().sample(*args, **kwargs)
+
+
+class SyncNoise:
+    """A NOISE whose views share their noise. ``seed`` is what the host's samplers read."""
+
+    def __init__(self, seed: int, settings: SyncSettings) -> None:
+        self.seed = seed
+        self._settings = settings
+
+    def generate_noise(self, input_latent: dict[str, Any]) -> Tensor:
+        """Noise shaped like the latent's samples [B*N, C, (1,) h, w], on the CPU."""
+        with named("SyncTweediesNoise"):
+            samples = input_latent["samples"]
+            views = self._settings.scene.views_of_batch(tuple(samples.shape))
+            return starting_noise(self._settings, views, samples.cpu(), self.seed)
+
+
+def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
+    """A clone of a MODEL that synchronises whatever samples it; the MODEL itself is left untouched."""
+    patched = model.clone()
+    if host.HAS_WRAPPERS:
+        host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
+        return patched
+    if settings.plan.process != 2 or not settings.plan.schedule.is_constant:
+        raise SyncError(
+            f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
+            "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    patched.set_model_sampler_post_cfg_function(_post_cfg(settings, node))
+    return patched
+
+
+def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
+    def wrapper(
+        executor: Any,
+        guider: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Any,
+        noise: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Tensor:
+        sampler = executor.class_obj
+        original = getattr(sampler, "sampler_function", None)
+        if original is None or isinstance(sampler, SyncSampler):
+            if original is None:
+                raise SyncError(
+                    f"{node}: '{type(sampler).__name__}' has no sampler function to synchronise; use KSampler"
+                )
+            return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+        with named(node):
+            views = settings.scene.views_of_batch(tuple(noise.shape))
+            # A run that continues another one brings no noise of its own.
+            if bool(noise.count_nonzero()) and extra_args.get("seed") is not None:
+                noise = starting_noise(settings, views, noise.cpu(), extra_args["seed"]).to(noise)
+            sampler.sampler_function = decorate(original, settings)
+            try:
+                return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+            finally:
+                sampler.sampler_function = original
+
+    return wrapper
+
+
+def _post_cfg(settings: SyncSettings, node: str) -> Any:
+    """The 2024 fallback: the guided estimate of every call, synchronised."""
+
+    def synchronise(args: dict[str, Any]) -> Tensor:
+        denoised = args["denoised"]
+        if args["model_options"].get("transformer_options", {}).get(ACTIVE):
+            return denoised
+        with named(node):
+            views = settings.scene.views_of_batch(tuple(denoised.shape)).to(denoised.device)
+            return Synchronizer(settings.plan, views).sync(denoised, NO_STATE)[0]
+
+    return synchronise

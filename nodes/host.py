@@ -1,0 +1,246 @@
+"""The one module that imports ComfyUI. Differences between its releases (mid-2024 to today) end here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import comfy.latent_formats
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.sample
+import comfy.samplers
+import comfy.supported_models_base
+import comfy.utils
+import torch
+from comfy.k_diffusion import sampling as k_diffusion
+from torch import Tensor
+
+try:
+    import comfy.patcher_extension as patcher_extension
+except ImportError:  # 2024: models cannot carry wrappers
+    patcher_extension = None
+
+HAS_WRAPPERS = patcher_extension is not None
+WRAPPER_KEY = "sync_tweedies"
+
+KSAMPLER = comfy.samplers.KSAMPLER
+KSamplerX0Inpaint = comfy.samplers.KSamplerX0Inpaint
+BaseModel = comfy.model_base.BaseModel
+ModelType = comfy.model_base.ModelType
+ModelPatcher = comfy.model_patcher.ModelPatcher
+ModelConfig = comfy.supported_models_base.BASE
+LatentFormat = comfy.latent_formats.LatentFormat
+ProgressBar = comfy.utils.ProgressBar
+
+SAMPLER_NAMES: list[str] = list(comfy.samplers.KSampler.SAMPLERS)
+SCHEDULER_NAMES: list[str] = list(comfy.samplers.KSampler.SCHEDULERS)
+
+# Image pixels per latent cell of the formats that do not say so themselves and are not 8.
+_CELLS = {"ChromaRadiance": 1, "HunyuanImage21": 32, "HunyuanImage21Refiner": 16, "Wan22": 16, "LTXV": 32, "SC_B": 4}
+
+# Samplers that integrate along a Brownian path instead of drawing fresh noise at each step.
+_BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde")
+
+
+def check_interrupt() -> None:
+    """Raise the host's interrupt when the user pressed cancel."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+def out_of_memory_error() -> type[BaseException] | None:
+    """The exception an exhausted device raises; None where it cannot be told from others."""
+    error = comfy.model_management.OOM_EXCEPTION
+    return None if error is Exception else error
+
+
+def empty_cache() -> None:
+    comfy.model_management.soft_empty_cache()
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes free on a device, as the host counts them."""
+    return float(comfy.model_management.get_free_memory(device))
+
+
+def load_device() -> torch.device:
+    return comfy.model_management.get_torch_device()
+
+
+def offload_device() -> torch.device:
+    return comfy.model_management.unet_offload_device()
+
+
+def intermediate_device() -> torch.device:
+    return comfy.model_management.intermediate_device()
+
+
+def cell_of(model: Any) -> int:
+    """Image pixels per latent cell of a model (8 for most; 1 for models that work on pixels)."""
+    latent_format = model.get_model_object("latent_format")
+    for name in ("spacial_downscale_ratio", "spatial_downscale_ratio"):
+        value = getattr(latent_format, name, None)
+        if isinstance(value, int):
+            return value
+    return _CELLS.get(type(latent_format).__name__, 8)
+
+
+def latent_channels(model: Any) -> int:
+    return int(model.get_model_object("latent_format").latent_channels)
+
+
+def fit_empty_latent(model: Any, latent: Tensor) -> Tensor:
+    """Give an empty latent the channels and axes of the model's latent space."""
+    return comfy.sample.fix_empty_latent_channels(model, latent)
+
+
+def prepare_noise(latent: Tensor, seed: int, batch_index: list[int] | None = None) -> Tensor:
+    """The host's starting noise of a latent's shape, on the CPU."""
+    return comfy.sample.prepare_noise(latent, seed, batch_index)
+
+
+def k_sampler_sigmas(model: Any, steps: int, sampler: str, scheduler: str, denoise: float) -> Tensor:
+    """The noise levels a plain KSampler would use (some samplers drop the last but one)."""
+    planned = comfy.samplers.KSampler(
+        model,
+        steps=steps,
+        device=model.load_device,
+        sampler=sampler,
+        scheduler=scheduler,
+        denoise=denoise,
+        model_options=model.model_options,
+    )
+    return planned.sigmas
+
+
+def sampler_object(name: str) -> Any:
+    return comfy.samplers.sampler_object(name)
+
+
+def sample(
+    model: Any,
+    noise: Tensor,
+    positive: Any,
+    negative: Any,
+    cfg: float,
+    sampler: Any,
+    sigmas: Tensor,
+    latent: Tensor,
+    mask: Tensor | None,
+    callback: Callable[..., None] | None,
+    seed: int,
+) -> Tensor:
+    """Run the host's own sampling with a SAMPLER object."""
+    samples = comfy.samplers.sample(
+        model,
+        noise,
+        positive,
+        negative,
+        cfg,
+        model.load_device,
+        sampler,
+        sigmas,
+        model_options=model.model_options,
+        latent_image=latent,
+        denoise_mask=mask,
+        callback=callback,
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=seed,
+    )
+    return samples.to(intermediate_device())
+
+
+def max_denoise(guider: Any, sigmas: Tensor) -> bool:
+    """Whether the host scales the starting noise as for a full run."""
+    return bool(comfy.samplers.Sampler().max_denoise(guider, sigmas))
+
+
+def sampler_name(function: Callable[..., Any]) -> str:
+    """'sample_euler' -> 'euler'; the closures of dpm_fast and dpm_adaptive -> their names; others unchanged."""
+    return function.__name__.removeprefix("sample_").removesuffix("_function")
+
+
+def takes_noise_sampler(function: Callable[..., Any]) -> bool:
+    """Whether a k-diffusion sampler lets its step noise be chosen."""
+    return "noise_sampler" in inspect.signature(function).parameters
+
+
+def noise_sampler(
+    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None
+) -> Callable[..., Tensor]:
+    """The noise sampler that ``function`` would make for itself, for a tensor shaped like ``like``.
+
+    So that views which are the whole picture get the very noise a plain KSampler draws.
+    """
+    name = sampler_name(function)
+    if name.removesuffix("_gpu") in _BROWNIAN:
+        positive = sigmas[sigmas > 0]
+        return k_diffusion.BrownianTreeNoiseSampler(
+            like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
+        )
+    if "seed" in inspect.signature(k_diffusion.default_noise_sampler).parameters:
+        return k_diffusion.default_noise_sampler(like, seed=seed)
+    return k_diffusion.default_noise_sampler(like)
+
+
+def add_wrapper(model: Any, kind: str, wrapper: Callable[..., Any]) -> None:
+    """Register one of the host's wrappers on a (cloned) model, replacing ours if it is there already."""
+    assert patcher_extension is not None
+    wrapper_type = getattr(patcher_extension.WrappersMP, kind)
+    model.remove_wrappers_with_key(wrapper_type, WRAPPER_KEY)
+    model.add_wrapper_with_key(wrapper_type, WRAPPER_KEY, wrapper)
+
+
+def with_wrapper(model_options: dict[str, Any], kind: str, wrapper: Callable[..., Any]) -> dict[str, Any]:
+    """A copy of model_options that carries one more wrapper for this run only."""
+    assert patcher_extension is not None
+    wrapper_type = getattr(patcher_extension.WrappersMP, kind)
+    options = dict(model_options)
+    transformer = dict(options.get("transformer_options", {}))
+    wrappers = {k: dict(v) for k, v in transformer.get("wrappers", {}).items()}
+    wrappers.setdefault(wrapper_type, {})[WRAPPER_KEY] = [wrapper]
+    transformer["wrappers"] = wrappers
+    options["transformer_options"] = transformer
+    return options
+
+
+def previewer(model: Any) -> Any | None:
+    """The host's latent previewer for this model, or None when previews are off."""
+    try:
+        import latent_preview
+    except ImportError:
+        from comfy.cmd import latent_preview
+    return latent_preview.get_previewer(model.load_device, model.model.latent_format)
+
+
+def preview_format(previewer: Any, latent: Tensor) -> Any:
+    return previewer.decode_latent_to_preview_image("JPEG", latent)
+
+
+def input_files(extensions: tuple[str, ...]) -> list[str]:
+    """Names of the files in the host's input folder with one of these endings."""
+    import os
+
+    folder = _folder_paths().get_input_directory()
+    if not os.path.isdir(folder):
+        return []
+    return sorted(f for f in os.listdir(folder) if f.lower().endswith(extensions))
+
+
+def temp_path(prefix: str, width: int, height: int) -> tuple[str, str, int, str]:
+    """(folder, file name, counter, subfolder) for a preview file in the host's temp folder."""
+    folder_paths = _folder_paths()
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_temp_directory(), width, height
+    )
+    return folder, name, counter, subfolder
+
+
+def _folder_paths() -> Any:
+    try:
+        import folder_paths
+    except ImportError:
+        from comfy.cmd import folder_paths
+    return folder_paths

@@ -1,0 +1,140 @@
+"""The widgets that describe how a run is synchronised, shared by the three doors, and what they mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..sync_core.aggregate import METHODS
+from ..sync_core.noise import NOISE_MODES
+from ..sync_core.processes import PROCESSES
+from ..sync_core.schedule import Schedule
+from ..sync_core.synchronizer import STEP_NOISES, SyncPlan
+
+# The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
+_ORDER = (2, 1, 3, 4, 5, 0)
+PROCESS_LABELS = [PROCESSES[n].label for n in _ORDER] + [p.label for p in PROCESSES if p.number not in _ORDER]
+
+PLAN_INPUTS: dict[str, Any] = {
+    "process": (
+        PROCESS_LABELS,
+        {
+            "default": PROCESS_LABELS[0],
+            "tooltip": "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. "
+            "2 is the paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need "
+            "euler or ddim. For flow models, cases that average noise average the velocity.",
+        },
+    ),
+    "aggregation": (
+        list(METHODS),
+        {
+            "default": "mean",
+            "tooltip": "How views become one picture. mean: weighted average of every pixel that sees a cell. "
+            "least_squares: the picture whose views differ least from the given ones (same for windows, sharper for "
+            "views that interpolate; costs some milliseconds more).",
+        },
+    ),
+    "noise": (
+        list(NOISE_MODES),
+        {
+            "default": "polar",
+            "tooltip": "Starting noise of the views. polar: shared through the canonical picture and exactly white in "
+            "every view. projected: the paper's, plainly looked up. independent: nothing shared; blurrier where views "
+            "overlap.",
+        },
+    ),
+    "sync_start": (
+        "FLOAT",
+        {
+            "default": 0.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "tooltip": "Fraction of the steps after which views are synchronised.",
+        },
+    ),
+    "sync_end": (
+        "FLOAT",
+        {
+            "default": 1.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "tooltip": "Fraction of the steps after which each view goes on alone (0.8 in the paper's mesh runs: more "
+            "detail, less agreement).",
+        },
+    ),
+}
+
+PLAN_OPTIONS: dict[str, Any] = {
+    "sync_every": (
+        "INT",
+        {
+            "default": 1,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "Synchronise every k-th step only. 1 = every step.",
+            "advanced": True,
+        },
+    ),
+    "sync_strength": (
+        "FLOAT",
+        {
+            "default": 1.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "tooltip": "How far each view is moved to the common estimate: 1 = fully, less leaves views some freedom.",
+            "advanced": True,
+        },
+    ),
+    "step_noise": (
+        list(STEP_NOISES),
+        {
+            "default": "canonical",
+            "tooltip": "Noise that ancestral and SDE samplers add. canonical: views share it. independent: each view "
+            "draws its own, and overlaps blur.",
+            "advanced": True,
+        },
+    ),
+    "final_sync": (
+        "BOOLEAN",
+        {
+            "default": True,
+            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing.",
+            "advanced": True,
+        },
+    ),
+    "views_per_batch": (
+        "INT",
+        {
+            "default": 0,
+            "min": 0,
+            "max": 4096,
+            "tooltip": "Views that go through the model at once. 0 = as many as the free memory holds. Fewer need less "
+            "memory; the picture is the same.",
+            "advanced": True,
+        },
+    ),
+}
+
+
+def plan_from(
+    process: str,
+    aggregation: str,
+    noise: str,
+    sync_start: float,
+    sync_end: float,
+    sync_every: int = 1,
+    sync_strength: float = 1.0,
+    step_noise: str = "canonical",
+    final_sync: bool = True,
+) -> SyncPlan:
+    """The plan that the widgets describe. Raises ValueError on values that make none."""
+    return SyncPlan(
+        process=int(process.split()[0]),
+        schedule=Schedule(sync_start, sync_end, sync_every, sync_strength),
+        aggregation=aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
+        noise=noise,  # pyright: ignore[reportArgumentType]
+        step_noise=step_noise,  # pyright: ignore[reportArgumentType]
+        final_sync=final_sync,
+    )

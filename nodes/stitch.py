@@ -1,0 +1,118 @@
+"""Views to one picture: decoding in pieces, averaging where they overlap, and a report of how well they fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..renderers.scene import Scene
+from ..sync_core.aggregate import Aggregator
+from ..sync_core.quality import cross_view_psnr, seam_ratio
+from . import host
+from .canonical_latents import to_canonical
+
+
+def decode_views(scene: Scene, vae: Any, samples: Tensor) -> Tensor:
+    """Decode view latents [B*N, C, (1,) h, w] one by one -> [B*N, H, W, 3] in [0, 1].
+
+    The views are made consistent first, so that overlapping decodes differ only in what lies beyond a view's border.
+    """
+    whole, views = to_canonical(scene, samples)
+    flat = whole.squeeze(2) if samples.ndim == 5 else whole
+    consistent = views.project(flat)
+    consistent = consistent.unsqueeze(2) if samples.ndim == 5 else consistent
+    images: list[Tensor] = []
+    for view in consistent:
+        host.check_interrupt()
+        image = vae.decode(view[None])
+        images.append(image.reshape(-1, *image.shape[-3:]).cpu())
+    return torch.cat(images)
+
+
+def stitch(scene: Scene, images: Tensor, cell: int) -> tuple[Tensor, Tensor]:
+    """View images [B*N, h, w, C] -> (the picture [B, H, W, C], coverage [B, H, W] as 1 seen, 0 not).
+
+    cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
+    Raises ValueError when the images do not match the rig.
+    """
+    height, width = scene.space.height, scene.space.width
+    rig = scene.rig
+    if tuple(images.shape[1:3]) != (rig.height, rig.width):
+        raise ValueError(
+            f"images of {images.shape[2]} x {images.shape[1]} are not views of {rig.width} x {rig.height} pixels; "
+            "connect the decoded views of this rig"
+        )
+    views = scene.views(cell, cell)
+    if images.shape[0] % views.count:
+        raise ValueError(
+            f"{images.shape[0]} images do not match a rig of {views.count} views; connect all of its views"
+        )
+    aggregate = Aggregator(views)
+    batch = images.shape[0] // views.count
+    whole = aggregate(images.movedim(-1, 1).contiguous())[..., :height, :width]
+    seen = aggregate.seen.reshape(views.canonical)[:height, :width]
+    return whole.movedim(1, -1).contiguous(), seen.float().expand(batch, height, width)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How well views fit together."""
+
+    text: str
+    coverage: Tensor
+    """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright."""
+
+
+def report(scene: Scene, samples: Tensor) -> Report:
+    """Seam ratio, cross-view PSNR and coverage of view samples [B*N, C, (1,) h, w]."""
+    whole, views = to_canonical(scene, samples)
+    flat = whole.squeeze(2) if samples.ndim == 5 else whole
+    given = samples.squeeze(2) if samples.ndim == 5 else samples
+    consistent = views.project(flat)
+    cell = scene.rig.width // views.width
+    rows, columns = scene.borders(cell)
+    seams = [
+        seam_ratio(picture, columns, rows, wrap_x=scene.space.wrap_x, wrap_y=scene.space.wrap_y) for picture in flat
+    ]
+    seam = sum(seams) / len(seams)
+    peak = float(given.amax() - given.amin())
+    agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
+    per_cell = views.views_per_cell.reshape(views.canonical)
+    lines = [
+        f"{views.count} views of {scene.rig.width} x {scene.rig.height} on {scene.space.width} x {scene.space.height}",
+        f"seam ratio {seam:.3f} (1 = no seam)" if math.isfinite(seam) else "seam ratio: no seams to measure",
+        f"cross-view PSNR {agreement:.1f} dB"
+        if math.isfinite(agreement)
+        else "cross-view PSNR infinite (views agree exactly)",
+        f"views per cell {int(per_cell.min())} to {int(per_cell.max())}, mean {float(per_cell.float().mean()):.2f}",
+        f"holes {100 * float((per_cell == 0).float().mean()):.2f} %",
+    ]
+    return Report("\n".join(lines), heat(per_cell, scene.space.height, scene.space.width))
+
+
+def heat(counts: Tensor, height: int, width: int) -> Tensor:
+    """A count map [rows, columns] as a picture [height, width, 3]: black for 0, then blue through green to yellow."""
+    stops = torch.tensor([[0.15, 0.11, 0.36], [0.13, 0.42, 0.56], [0.21, 0.68, 0.48], [0.98, 0.90, 0.15]])
+    top = max(int(counts.max()), 1)
+    position = (counts.float() - 1).clamp_min(0) / max(top - 1, 1) * (len(stops) - 1)
+    low = position.floor().long().clamp(0, len(stops) - 2)
+    part = (position - low)[..., None]
+    colour = stops[low] * (1 - part) + stops[low + 1] * part
+    colour = colour * (counts > 0)[..., None]
+    cell = math.ceil(max(height / counts.shape[0], width / counts.shape[1]))
+    return colour.repeat_interleave(cell, 0).repeat_interleave(cell, 1)[:height, :width].contiguous()
+
+
+def save_preview(picture: Tensor) -> dict[str, str]:
+    """Write a picture [H, W, 3] to the host's temp folder -> what the front end needs to show it."""
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    folder, name, counter, subfolder = host.temp_path("synctweedies_report", width, height)
+    file = f"{name}_{counter:05}_.png"
+    Image.fromarray((picture * 255).round().byte().numpy()).save(f"{folder}/{file}", compress_level=1)
+    return {"filename": file, "subfolder": subfolder, "type": "temp"}
