@@ -9,6 +9,24 @@ from torch import Tensor
 from ..sync_core.priors.exemplar import ExemplarConfig
 from .errors import named
 from .exemplar_model import exemplar_model
+from .pictures import load_picture, shipped_pictures
+
+
+class SyncTweediesExemplarPicture:
+    CATEGORY = "SyncTweedies/loaders"
+    DESCRIPTION = "One of the pictures that come with this pack, to try ExemplarModel without a file of your own."
+    RETURN_TYPES = ("IMAGE", "STRING")
+    RETURN_NAMES = ("image", "name")
+    OUTPUT_TOOLTIPS = ("192 x 192 pixels, tileable.", "Its name in words, for ExemplarModel and for prompts.")
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"picture": (list(shipped_pictures()), {"tooltip": "Which material."})}}
+
+    def load(self, picture: str) -> tuple[Tensor, str]:
+        with named("SyncTweediesExemplarPicture"):
+            return load_picture(picture), picture.replace("_", " ")
 
 
 class ExemplarModel:
@@ -67,5 +85,5 @@ class ExemplarModel:
             return exemplar_model(images, labels, ExemplarConfig(periodic=periodic))
 
 
-NODES = {"ExemplarModel": ExemplarModel}
-NAMES = {"ExemplarModel": "Exemplar Model"}
+NODES = {"ExemplarModel": ExemplarModel, "SyncTweediesExemplarPicture": SyncTweediesExemplarPicture}
+NAMES = {"ExemplarModel": "Exemplar Model", "SyncTweediesExemplarPicture": "SyncTweedies Exemplar Picture"}

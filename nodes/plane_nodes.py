@@ -9,7 +9,7 @@ from torch import Tensor
 from ..renderers.scene import Scene
 from .errors import named
 from .sampling_nodes import SCENE
-from .stitch import decode_views, report, save_preview, stitch
+from .stitch import decoded_views, report, save_preview, stitch
 
 
 class StitchViews:
@@ -62,11 +62,11 @@ class StitchViews:
             scene = Scene(space, rig)
             if views is not None:
                 cell = cell or scene.cell_of_views(tuple(views["samples"].shape))
-            if images is None:
-                if views is None or vae is None:
-                    raise ValueError("nothing to stitch; connect views with a vae, or images")
-                images = decode_views(scene, vae, views["samples"])
-            return stitch(scene, images, cell or 8)
+            if images is not None:
+                return stitch(scene, images, images.shape[0], cell or 8)
+            if views is None or vae is None:
+                raise ValueError("nothing to stitch; connect views with a vae, or images")
+            return stitch(scene, decoded_views(scene, vae, views["samples"]), views["samples"].shape[0], cell)
 
 
 class SyncReport:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,52 +12,42 @@ import torch
 from torch import Tensor
 
 from ..renderers.scene import Scene
-from ..sync_core.aggregate import Aggregator
+from ..renderers.stitch import stitch_windows
 from ..sync_core.quality import cross_view_psnr, seam_ratio
 from . import host
 from .canonical_latents import to_canonical
 
 
-def decode_views(scene: Scene, vae: Any, samples: Tensor) -> Tensor:
-    """Decode view latents [B*N, C, (1,) h, w] one by one -> [B*N, H, W, 3] in [0, 1].
+def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
+    """Decode view latents [B*N, C, (1,) h, w] one by one -> images [H, W, 3] in [0, 1].
 
     The views are made consistent first, so that overlapping decodes differ only in what lies beyond a view's border.
     """
     whole, views = to_canonical(scene, samples)
-    flat = whole.squeeze(2) if samples.ndim == 5 else whole
-    consistent = views.project(flat)
-    consistent = consistent.unsqueeze(2) if samples.ndim == 5 else consistent
-    images: list[Tensor] = []
+    consistent = views.project(whole.squeeze(2) if samples.ndim == 5 else whole)
     for view in consistent:
         host.check_interrupt()
-        image = vae.decode(view[None])
-        images.append(image.reshape(-1, *image.shape[-3:]).cpu())
-    return torch.cat(images)
+        image = vae.decode(view[None, :, None] if samples.ndim == 5 else view[None])
+        yield image.reshape(-1, *image.shape[-3:])[0].cpu()
 
 
-def stitch(scene: Scene, images: Tensor, cell: int) -> tuple[Tensor, Tensor]:
-    """View images [B*N, h, w, C] -> (the picture [B, H, W, C], coverage [B, H, W] as 1 seen, 0 not).
+def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:
+    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], coverage [B, H, W]: 1 seen, 0 not).
 
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
     """
     height, width = scene.space.height, scene.space.width
-    rig = scene.rig
-    if tuple(images.shape[1:3]) != (rig.height, rig.width):
-        raise ValueError(
-            f"images of {images.shape[2]} x {images.shape[1]} are not views of {rig.width} x {rig.height} pixels; "
-            "connect the decoded views of this rig"
-        )
-    views = scene.views(cell, cell)
-    if images.shape[0] % views.count:
-        raise ValueError(
-            f"{images.shape[0]} images do not match a rig of {views.count} views; connect all of its views"
-        )
-    aggregate = Aggregator(views)
-    batch = images.shape[0] // views.count
-    whole = aggregate(images.movedim(-1, 1).contiguous())[..., :height, :width]
-    seen = aggregate.seen.reshape(views.canonical)[:height, :width]
-    return whole.movedim(1, -1).contiguous(), seen.float().expand(batch, height, width)
+    placement = scene.placement(cell).scaled(cell)
+    if total % placement.count:
+        raise ValueError(f"{total} images do not match a rig of {placement.count} views; connect all of its views")
+    stream = iter(images)
+    joined = [
+        stitch_windows(placement, scene.rig.taper, itertools.islice(stream, placement.count))
+        for _ in range(total // placement.count)
+    ]
+    pictures = torch.stack([picture[:height, :width] for picture, _ in joined])
+    return pictures, torch.stack([(weight[:height, :width] > 0).float() for _, weight in joined])
 
 
 @dataclass(frozen=True)

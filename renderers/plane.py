@@ -120,12 +120,23 @@ def _starts(length: int, size: int, stride: int, wrap: bool) -> tuple[int, ...]:
     return tuple(starts)
 
 
+def _nearest_multiple(value: int, cell: int) -> int:
+    return max(1, math.floor(value / cell + 0.5)) * cell
+
+
 def place(plane: Plane, rig: Windows, cell: int) -> Placement:
     """Lay the windows on the cells of the canvas.
 
-    cell: image pixels per cell. Raises ValueError when a window is larger than the canvas or does not lie on the cells.
+    cell: image pixels per cell. Raises ValueError when a window is larger than the canvas or does not lie on the cells,
+    or when a wrapping edge would lie inside a cell (cropping it would open the seam).
     """
     rows, columns = plane.grid(cell)
+    for name, value, wrap in (("width", plane.width, plane.wrap_x), ("height", plane.height, plane.wrap_y)):
+        if wrap and value % cell:
+            raise ValueError(
+                f"canvas {name} {value} cannot wrap: it is not a multiple of this model's cell of {cell} pixels; "
+                f"use {_nearest_multiple(value, cell)}"
+            )
     for name, value in (
         ("view width", rig.width),
         ("view height", rig.height),
@@ -133,7 +144,7 @@ def place(plane: Plane, rig: Windows, cell: int) -> Placement:
         ("stride", rig.stride_y),
     ):
         if value % cell:
-            near = max(cell, round(value / cell) * cell)
+            near = _nearest_multiple(value, cell)
             raise ValueError(f"{name} {value} is not a multiple of this model's cell of {cell} pixels; use {near}")
     for name, size, length in (("width", rig.width // cell, columns), ("height", rig.height // cell, rows)):
         if size > length:

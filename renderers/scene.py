@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..sync_core.views import ViewSet
-from .plane import Plane, Windows, place, window_views
+from .plane import Placement, Plane, Windows, place, window_views
 
 CanonicalSpace = Plane
 ViewRig = Windows
@@ -30,14 +30,16 @@ class Scene:
         """The views on cells of ``cell`` image pixels, each divided into ``finer`` x ``finer`` (cell, finer = 8, 8 are
         the pixels of a latent model: same windows, image resolution)."""
         if (cell, finer) not in self._built:
-            placement = place(self.space, self.rig, cell).scaled(finer)
-            self._built[cell, finer] = window_views(placement, self.rig.taper)
+            self._built[cell, finer] = window_views(self.placement(cell).scaled(finer), self.rig.taper)
         return self._built[cell, finer]
+
+    def placement(self, cell: int) -> Placement:
+        """Where the windows lie on cells of ``cell`` image pixels."""
+        return place(self.space, self.rig, cell)
 
     def borders(self, cell: int, finer: int = 1) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(rows, columns) of the canonical grid where a view begins or ends: where seams would be."""
-        placement = place(self.space, self.rig, cell).scaled(finer)
-        return placement.borders((self.space.wrap_y, self.space.wrap_x))
+        return self.placement(cell).scaled(finer).borders((self.space.wrap_y, self.space.wrap_x))
 
     def views_of_batch(self, shape: tuple[int, ...]) -> ViewSet:
         """The views that a latent batch of ``shape`` [B*N, C, (1,) h, w] holds.

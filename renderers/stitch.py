@@ -1,0 +1,43 @@
+"""Join window images into one picture, one window at a time: memory is that of the picture, not of all windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .plane import Placement, Taper, taper_weights
+
+
+def stitch_windows(placement: Placement, taper: Taper, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """The weighted mean of window images [h, w, C], given in reading order -> (picture [H, W, C], weight [H, W]).
+
+    The same weighted mean as aggregating over the windows as a ViewSet, without building its map.
+    Raises ValueError when an image is not of the windows' size or their number is not the placement's.
+    """
+    rows, columns = placement.grid
+    height, width = placement.height, placement.width
+    mask = taper_weights(height, taper)[:, None] * taper_weights(width, taper)
+    corners = [(top, left) for top in placement.rows for left in placement.columns]
+    weight = torch.zeros(rows, columns)
+    total: Tensor | None = None
+    count = 0
+    for image in images:
+        if count == len(corners) or tuple(image.shape[:2]) != (height, width):
+            raise ValueError(
+                f"image {count + 1} of {image.shape[1]} x {image.shape[0]} does not fit "
+                f"{len(corners)} windows of {width} x {height}"
+            )
+        if total is None:
+            total = torch.zeros(rows, columns, image.shape[2])
+        top, left = corners[count]
+        y = (top + torch.arange(height)) % rows
+        x = (left + torch.arange(width)) % columns
+        part = image.to("cpu", torch.float32)
+        total[y[:, None], x] += part * mask[..., None]
+        weight[y[:, None], x] += mask
+        count += 1
+    if total is None or count < len(corners):
+        raise ValueError(f"{count} images for {len(corners)} windows")
+    return total / weight[..., None], weight
