@@ -30,22 +30,24 @@ def mean_map(views: ViewSet) -> LinearMap:
     exactly one pixel gets a coefficient of exactly 1, so that an identity view changes no bit.
     A cell that only zero-weight pixels see counts as unseen.
     """
+    device = views.weights.device
+    views = views.to("cpu")  # float64 below: not every device has it
     forward = views.forward
     weight = forward.weights.double()
     cell = forward.indices.long()
     view_and_cell = views.view_of_entry * views.cells + cell
     distinct, group, _ = unique_groups(view_and_cell)
-    hits = torch.zeros(distinct.numel(), dtype=torch.float64, device=weight.device)
+    hits = torch.zeros(distinct.numel(), dtype=torch.float64)
     hits.index_add_(0, group, weight.abs())
     share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
     share = share * views.weights.double()[forward.row_of_entry]
-    total = torch.zeros(views.cells, dtype=torch.float64, device=weight.device)
+    total = torch.zeros(views.cells, dtype=torch.float64)
     total.index_add_(0, cell, share.abs())
     keep = share != 0
     coefficients = (share[keep] / total[cell[keep]]).to(forward.weights.dtype)
-    rows, cols = cell[keep].cpu(), forward.row_of_entry[keep].cpu()
-    built = LinearMap.from_entries(views.cells, forward.rows, rows, cols, coefficients.cpu())
-    return built.to(views.weights.device)
+    return LinearMap.from_entries(views.cells, forward.rows, cell[keep], forward.row_of_entry[keep], coefficients).to(
+        device
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Aggregator:
         squared = backward.with_weights(backward.weights**2)
         diagonal = squared.apply(weight)
         floor = self.ridge * diagonal.mean().clamp_min(torch.finfo(pixels.dtype).tiny)
-        jacobi = diagonal + floor
+        jacobi = (diagonal + floor).clamp_min(torch.finfo(pixels.dtype).tiny)
 
         def normal(z: Tensor) -> Tensor:
             return backward.apply(weight * forward.apply(z)) + floor * z

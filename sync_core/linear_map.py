@@ -36,11 +36,12 @@ class LinearMap:
         Entries of one row keep their given order, so the sum is the same on every run.
         Raises ValueError when an index lies outside the matrix (a bad index would read foreign memory later).
         """
-        if row.numel():
-            if int(row.min()) < 0 or int(row.max()) >= rows:
-                raise ValueError(f"row index {int(row.max())} outside a map of {rows} rows")
-            if int(col.min()) < 0 or int(col.max()) >= cols:
-                raise ValueError(f"column index {int(col.max())} outside a map of {cols} columns")
+        if not row.shape == col.shape == weight.shape:
+            raise ValueError(f"{row.numel()} row, {col.numel()} column indices and {weight.numel()} weights do not fit")
+        for name, index, size in (("row", row, rows), ("column", col, cols)):
+            outside = index[(index < 0) | (index >= size)]
+            if outside.numel():
+                raise ValueError(f"{name} index {int(outside[0])} outside a map of {size} {name}s")
         order = torch.argsort(row, stable=True)
         counts = torch.bincount(row.long(), minlength=rows)
         offsets = torch.zeros(rows + 1, dtype=torch.int32)
@@ -70,7 +71,7 @@ class LinearMap:
         moved = LinearMap.from_entries(
             self.cols, self.rows, self.indices.long().cpu(), self.row_of_entry.cpu(), self.weights.cpu()
         )
-        return moved.to(self.weights.device)
+        return replace(moved, on_cpu=True) if self.on_cpu else moved.to(self.weights.device)
 
     def with_weights(self, weights: Tensor) -> LinearMap:
         """The same pattern with other values: float [nnz]."""

@@ -1,7 +1,7 @@
 """Starting and step noise that views share through the canonical signal.
 
-``projected``    f(z_T), as in the reference: shared, but correlated where one cell feeds several pixels of a view, and
-                 too weak where a pixel mixes several cells.
+``projected``    f(z_T), as in the reference (sampled at the nearest cell where f interpolates): shared, but correlated
+                 where one cell feeds several pixels of a view, and too weak where a pixel is a mean of its own cells.
 ``independent``  white per view, nothing shared.
 ``polar``        U_i z_T + (I - U_i U_i^T) xi_i with the polar factor F_i = U_i H_i: exactly white in every view *and*
                  shared through z_T (methods.md T7, K11). The default.
@@ -102,10 +102,13 @@ def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callab
         return fresh()
     if mode != "projected":
         raise ValueError(f"noise '{mode}' is unknown; use one of {', '.join(NOISE_MODES)}")
-    nearest = nearest_part(views)
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
-    shared = views.views_from_pixels(nearest.apply(columns), batch, channels)
+    sampled = views.forward
+    if not has_disjoint_rows(views):
+        nearest = nearest_part(views)
+        sampled = nearest.with_weights(nearest.weights.sign())
+    shared = views.views_from_pixels(sampled.apply(columns), batch, channels)
     return shared if views.fully_covered else shared + views.background_of(fresh())
 
 

@@ -160,7 +160,8 @@ def _mean(a: Value | Move, b: Value | Move) -> Value | Move:
 
 def _mean_value(a: Value, b: Value) -> Value:
     if isinstance(a, Canonical):
-        return a.combine(_canonical(b), 0.5, 0.5)
+        # The formulas name the view's own part first: its background is the one to keep (f(z) shows none).
+        return Canonical(0.5 * (a.cells + _canonical(b).cells), a.rest)
     return 0.5 * (a + _tensor(b))
 
 
