@@ -9,7 +9,7 @@ from torch import Tensor
 from ..sync_core.synchronizer import NO_STATE, Synchronizer
 from . import host
 from .errors import SyncError, named
-from .sync_sampler import ACTIVE, SyncSettings, decorate, starting_noise
+from .sync_sampler import ACTIVE, SyncSettings, check_finite, decorate, starting_noise
 
 
 class SyncSampler(host.KSAMPLER):
@@ -100,8 +100,10 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
         denoised = args["denoised"]
         if args["model_options"].get("transformer_options", {}).get(ACTIVE):
             return denoised
+        host.check_interrupt()
         with named(node):
             views = settings.scene.views_of_batch(tuple(denoised.shape)).to(denoised.device)
+            check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
             return Synchronizer(settings.plan, views).sync(denoised, NO_STATE)[0]
 
     return synchronise

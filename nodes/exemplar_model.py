@@ -48,7 +48,7 @@ class ExemplarBaseModel(host.BaseModel):
     def _apply_model(self, x: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         # The host's arguments: c_concat, c_crossattn, control, transformer_options; only the prompt means something.
         prompt = kwargs.get("c_crossattn", args[1] if len(args) > 1 else None)
-        classes = None if prompt is None else class_log_prior(prompt, self.diffusion_model.prior.classes)
+        classes = None if prompt is None else class_log_prior(prompt, self.diffusion_model.prior.n_classes)
         return self.diffusion_model.prior.denoise(x.float(), t.float(), classes)
 
     if not hasattr(host.BaseModel, "_apply_model"):  # 2024: no inner method to override

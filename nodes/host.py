@@ -158,8 +158,8 @@ def max_denoise(guider: Any, sigmas: Tensor) -> bool:
 
 
 def sampler_name(function: Callable[..., Any]) -> str:
-    """'sample_euler' -> 'euler'; the closures of dpm_fast and dpm_adaptive -> their names; others unchanged."""
-    return function.__name__.removeprefix("sample_").removesuffix("_function")
+    """The name users choose: 'sample_euler' -> 'euler', 'sample_unipc' -> 'uni_pc', closures of dpm_fast -> 'dpm_fast'."""
+    return function.__name__.removeprefix("sample_").removesuffix("_function").replace("unipc", "uni_pc")
 
 
 def takes_noise_sampler(function: Callable[..., Any]) -> bool:

@@ -21,7 +21,6 @@ from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan, SyncState
 from ..sync_core.views import ViewSet
 from . import host
-from .errors import SyncError
 from .view_batches import ViewBatches
 
 # Added to the seed for noise that only one view has, so that it never repeats the shared noise.
@@ -88,6 +87,15 @@ class _Run:
         return x.unsqueeze(2) if self.frames else x
 
 
+def check_finite(clean: Tensor, sigma: float) -> None:
+    """Raise ValueError when an estimate of the model is not a number: averaging would spread it over all views."""
+    if not bool(torch.isfinite(clean).all()):
+        raise ValueError(
+            f"the model returned NaN or infinity at sigma {sigma:.4g}; "
+            "use another precision (--fp32-unet), a lower cfg, or check the LoRA and ControlNet strengths"
+        )
+
+
 class SyncDenoiser(host.KSamplerX0Inpaint):
     """Stands in for the host's model wrapper; ``inner`` is the real one."""
 
@@ -104,11 +112,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         def denoise(views: Tensor) -> Tensor:
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
             clean = run.flat(self._inner(run.framed(views), levels, *args, **kwargs))
-            if not bool(torch.isfinite(clean).all()):
-                raise SyncError(
-                    f"SyncTweedies: the model returned NaN or infinity at sigma {level:.4g}; "
-                    "use another precision (--fp32-unet), a lower cfg, or check the LoRA and ControlNet strengths"
-                )
+            check_finite(clean, level)
             return clean
 
         w, z = self._packing.split(x)

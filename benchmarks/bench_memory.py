@@ -1,0 +1,79 @@
+"""Peak memory of a chunked run against the number of views: 8 and 41 views of 512 x 512, two views per model
+call, each in a process of its own. Claim: flat."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+WIDTHS = {8: 512 + 7 * 64, 41: 512 + 40 * 64}
+
+
+def measure(views: int, steps: int) -> float:
+    """MiB at the peak of a run with that many views (0 steps: everything but the sampling)."""
+    code = f"import bench_memory; bench_memory.child({WIDTHS[views]}, {steps})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+def child(width: int, steps: int) -> None:
+    if "syncpack" not in sys.modules:
+        alias = types.ModuleType("syncpack")
+        alias.__path__ = [str(HERE.parent)]
+        sys.modules["syncpack"] = alias
+    import torch
+    from unets import peak_memory_mib, prompt, random_unet
+
+    model = random_unet("small")
+    from syncpack.nodes.plan_inputs import PLAN_INPUTS
+    from syncpack.nodes.sampling_nodes import SyncTweediesSampler
+    from syncpack.renderers.plane import Plane, Windows
+
+    plan = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
+    if steps:
+        with torch.inference_mode():
+            SyncTweediesSampler().sample(
+                model,
+                Plane(width, 512),
+                Windows(512, 512, 64, 64),
+                prompt("small", 1),
+                prompt("small", 2),
+                seed=0,
+                steps=steps,
+                cfg=7.5,
+                sampler_name="euler",
+                scheduler="normal",
+                denoise=1.0,
+                views_per_batch=2,
+                **plan,
+            )
+    print(peak_memory_mib())
+
+
+def run() -> dict[str, float | str | list[float]]:
+    base = measure(8, 0)
+    few, many = measure(8, 2), measure(41, 2)
+    return {
+        "host and model, MiB": base,
+        "8 views, 2 per call, MiB": few,
+        "41 views, 2 per call, MiB": many,
+        "41 views / 8 views": many / few,
+        "the same without host and model": (many - base) / (few - base),
+    }
+
+
+def main() -> None:
+    from run_all import table
+
+    print(table({"bench_memory": {"seconds": 0.0, "figures": run()}}))
+
+
+if __name__ == "__main__":
+    main()

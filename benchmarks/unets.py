@@ -1,0 +1,86 @@
+"""Networks of the host's own classes with random weights, as large as a benchmark wants them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+SIZES: dict[str, dict[str, Any]] = {
+    # Stable Diffusion 1.5, as its checkpoint declares itself.
+    "sd15": dict(
+        model_channels=320,
+        num_res_blocks=[2, 2, 2, 2],
+        channel_mult=[1, 2, 4, 4],
+        transformer_depth=[1, 1, 1, 1, 1, 1, 0, 0],
+        transformer_depth_middle=1,
+        transformer_depth_output=[1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+        context_dim=768,
+        num_heads=8,
+    ),
+    # The same shape, a hundredth of the work: for runs of many views.
+    "small": dict(
+        model_channels=64,
+        num_res_blocks=[1, 1],
+        channel_mult=[1, 2],
+        transformer_depth=[1, 1],
+        transformer_depth_middle=1,
+        transformer_depth_output=[1, 1, 1, 1],
+        context_dim=64,
+        num_heads=4,
+    ),
+}
+
+
+def random_unet(size: str) -> Any:
+    """A MODEL (ModelPatcher) with a random UNet of that size; prompts are [1, 77, context_dim]."""
+    import comfy.model_base
+    import comfy.supported_models
+    import hosting  # starts the host in this process
+
+    sizes = SIZES[size]
+    config = comfy.supported_models.SD15(
+        dict(
+            image_size=32,
+            in_channels=4,
+            out_channels=4,
+            num_head_channels=-1,
+            use_spatial_transformer=True,
+            use_temporal_attention=False,
+            use_linear_in_transformer=False,
+            adm_in_channels=None,
+            legacy=False,
+            dtype=torch.float32,
+            **sizes,
+        )
+    )
+    config.unet_config.update(num_heads=sizes["num_heads"], num_head_channels=-1)
+    torch.manual_seed(0)
+    model = comfy.model_base.BaseModel(config, model_type=comfy.model_base.ModelType.EPS)
+    with torch.no_grad():
+        for weight in model.diffusion_model.parameters():
+            weight.normal_(0.0, 0.02)
+    return hosting.patcher(model)
+
+
+def prompt(size: str, seed: int) -> list[Any]:
+    """A CONDITIONING of random numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    return [[torch.randn(1, 77, SIZES[size]["context_dim"], generator=generator), {}]]
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process has held so far."""
+    if os.name == "nt":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
