@@ -13,8 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 def run() -> dict[str, float | str | list[float]]:
-    import hosting  # noqa: F401
-    import unets  # noqa: F401 (puts the tests' host on the path)
+    from unets import start_host
+
+    start_host()
     from syncpack.nodes.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
     from syncpack.nodes.plan_inputs import PLAN_INPUTS
     from syncpack.nodes.sampling_nodes import SyncTweediesSampler

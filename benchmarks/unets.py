@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -37,11 +38,15 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+def start_host() -> None:
+    """Import the ComfyUI host into this process, as the tests do."""
+    importlib.import_module("hosting")
+
+
 def random_unet(size: str) -> Any:
     """A MODEL (ModelPatcher) with a random UNet of that size; prompts are [1, 77, context_dim]."""
     import comfy.model_base
     import comfy.supported_models
-    import hosting  # starts the host in this process
 
     sizes = SIZES[size]
     config = comfy.supported_models.SD15(
@@ -65,7 +70,8 @@ def random_unet(size: str) -> Any:
     with torch.no_grad():
         for weight in model.diffusion_model.parameters():
             weight.normal_(0.0, 0.02)
-    return hosting.patcher(model)
+    device = comfy.model_management.get_torch_device()
+    return comfy.model_patcher.ModelPatcher(model, device, comfy.model_management.unet_offload_device())
 
 
 def prompt(size: str, seed: int) -> list[Any]:
