@@ -158,7 +158,7 @@ def max_denoise(guider: Any, sigmas: Tensor) -> bool:
 
 
 def sampler_name(function: Callable[..., Any]) -> str:
-    """The name users choose: 'sample_euler' -> 'euler', 'sample_unipc' -> 'uni_pc', closures of dpm_fast -> 'dpm_fast'."""
+    """The name that users choose: 'sample_unipc' -> 'uni_pc', the closure of dpm_fast -> 'dpm_fast'."""
     return function.__name__.removeprefix("sample_").removesuffix("_function").replace("unipc", "uni_pc")
 
 

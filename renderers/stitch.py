@@ -27,7 +27,7 @@ def stitch_windows(placement: Placement, taper: Taper, images: Iterable[Tensor])
         if count == len(corners) or tuple(image.shape[:2]) != (height, width):
             raise ValueError(
                 f"image {count + 1} of {image.shape[1]} x {image.shape[0]} does not fit "
-                f"{len(corners)} windows of {width} x {height}"
+                f"{len(corners)} windows of {width} x {height}; connect the decoded views of this rig"
             )
         if total is None:
             total = torch.zeros(rows, columns, image.shape[2])
@@ -39,5 +39,5 @@ def stitch_windows(placement: Placement, taper: Taper, images: Iterable[Tensor])
         weight[y[:, None], x] += mask
         count += 1
     if total is None or count < len(corners):
-        raise ValueError(f"{count} images for {len(corners)} windows")
+        raise ValueError(f"{count} images for {len(corners)} windows; connect all views of this rig")
     return total / weight[..., None], weight
