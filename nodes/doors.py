@@ -9,7 +9,9 @@ from torch import Tensor
 from ..sync_core.synchronizer import NO_STATE, Synchronizer
 from . import host
 from .errors import SyncError, named
-from .sync_sampler import ACTIVE, SyncSettings, check_finite, decorate, starting_noise
+from .run_state import SyncSettings
+from .shared_noise import starting_noise
+from .sync_sampler import ACTIVE, check_finite, decorate
 
 
 class SyncSampler(host.KSAMPLER):

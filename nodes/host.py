@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import comfy.latent_formats
@@ -62,7 +62,8 @@ def empty_cache() -> None:
 
 def free_memory(device: torch.device) -> float:
     """Bytes free on a device, as the host counts them."""
-    return float(comfy.model_management.get_free_memory(device))
+    free: Any = comfy.model_management.get_free_memory(device)
+    return float(free)
 
 
 def load_device() -> torch.device:
@@ -96,7 +97,7 @@ def fit_empty_latent(model: Any, latent: Tensor) -> Tensor:
     return comfy.sample.fix_empty_latent_channels(model, latent)
 
 
-def prepare_noise(latent: Tensor, seed: int, batch_index: list[int] | None = None) -> Tensor:
+def prepare_noise(latent: Tensor, seed: int, batch_index: Sequence[int] | None = None) -> Tensor:
     """The host's starting noise of a latent's shape, on the CPU."""
     return comfy.sample.prepare_noise(latent, seed, batch_index)
 
@@ -146,7 +147,7 @@ def sample(
         latent_image=latent,
         denoise_mask=mask,
         callback=callback,
-        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        disable_pbar=not getattr(comfy.utils, "PROGRESS_BAR_ENABLED", True),
         seed=seed,
     )
     return samples.to(intermediate_device())
@@ -180,9 +181,8 @@ def noise_sampler(
         return k_diffusion.BrownianTreeNoiseSampler(
             like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
         )
-    if "seed" in inspect.signature(k_diffusion.default_noise_sampler).parameters:
-        return k_diffusion.default_noise_sampler(like, seed=seed)
-    return k_diffusion.default_noise_sampler(like)
+    default: Callable[..., Any] = k_diffusion.default_noise_sampler
+    return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
 
 
 def add_wrapper(model: Any, kind: str, wrapper: Callable[..., Any]) -> None:

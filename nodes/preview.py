@@ -9,7 +9,7 @@ from torch import Tensor
 
 from . import host
 from .canonical_latents import to_canonical
-from .sync_sampler import SyncSettings
+from .run_state import SyncSettings
 
 
 def canonical_callback(model: Any, settings: SyncSettings, steps: int) -> Callable[[int, Tensor, Tensor, int], None]:

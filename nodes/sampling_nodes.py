@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..renderers.scene import Scene
@@ -11,7 +12,8 @@ from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
 from .preview import canonical_callback
-from .sync_sampler import SyncSettings, starting_noise
+from .run_state import SyncSettings
+from .shared_noise import starting_noise
 
 SCENE: dict[str, Any] = {
     "space": ("CANONICAL_SPACE", {"tooltip": "The picture that the views share."}),
@@ -132,10 +134,12 @@ class SyncTweediesSampler:
                     f"denoise {denoise:g} changes a picture, but none is connected; connect canonical or use 1"
                 )
             whole = canonical or empty_canonical(scene, model, batch_size)
+            if whole.get("batch_index") is not None:
+                settings = replace(settings, batch_index=tuple(whole["batch_index"]))
             latent = to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
             samples = latent["samples"]
             views = scene.views_of_batch(tuple(samples.shape))
-            noise = starting_noise(settings, views, samples.cpu(), seed, whole.get("batch_index"))
+            noise = starting_noise(settings, views, samples.cpu(), seed)
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
             callback = canonical_callback(model, settings, steps)

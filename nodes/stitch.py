@@ -39,7 +39,7 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
     """
     height, width = scene.space.height, scene.space.width
     placement = scene.placement(cell).scaled(cell)
-    if total % placement.count:
+    if total == 0 or total % placement.count:
         raise ValueError(f"{total} images do not match a rig of {placement.count} views; connect all of its views")
     stream = iter(images)
     joined = [

@@ -1,0 +1,1 @@
+"""What stands behind run.py: environments, hosts, a client and the workflow format. Standard library only."""
