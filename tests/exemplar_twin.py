@@ -31,8 +31,8 @@ def _gather(picture, rows, cols, patch, step):
 
 
 def exemplar_bank(image, level, periodic):
-    """All exemplar patches of a level, origins every max(1, scale // 2) pixels."""
-    stride = max(1, level.scale // 2)
+    """All exemplar patches of a level, origins every ``stride`` pixels."""
+    stride = level.stride
     boxes = _boxes(image, level.scale, periodic)
     height, width = image.shape[1:]
     last_row = height - 1 if periodic else height - level.span
@@ -51,6 +51,13 @@ def _low(x, scale):
     n, c, h, w = x.shape
     assert h % scale == 0 and w % scale == 0
     return x.reshape(n, c, h // scale, scale, w // scale, scale).mean((3, 5))
+
+
+def _origins(size, patch, step, wraps):
+    """Where patches are compared along an axis: every ``step`` cells, and at the far border when it is open."""
+    if wraps:
+        return torch.arange(0, size, step)
+    return torch.tensor(sorted({*range(0, size - patch + 1, step), size - patch}))
 
 
 def _cubic(d):
@@ -113,8 +120,7 @@ class DenseTwin:
         temperature = (self.config.sharpness * max(sigma, self.config.sigma_floor) / s) ** 2
         low = _low(x, s)
         n, channels, h, w = low.shape
-        ys = torch.arange(h if wrap[0] else h - k + 1)
-        xs = torch.arange(w if wrap[1] else w - k + 1)
+        ys, xs = _origins(h, k, level.step, wrap[0]), _origins(w, k, level.step, wrap[1])
         query = torch.cat([_gather(view, ys, xs, k, 1) for view in low]) - mean
         prior = None
         if len(bank) > 1:
