@@ -17,7 +17,7 @@ from .venv import ensure_venv, say, script, supported_python
 from .workspace import PACK_FOLDER
 
 # Together within five minutes on two CPU cores.
-DEFAULT_DEMO = ("wide_image",)
+DEFAULT_DEMO = ("wide_image", "wide_image_advanced", "wide_image_ksampler")
 
 
 def find_workflows(names: Sequence[str], root: Path) -> list[Path]:

@@ -2,8 +2,9 @@
 
 The prior: around every pixel a picture looks like a patch of one of the exemplars. Under x = x0 + sigma * n the
 posterior over the J patches of a level is a softmax of -|patch(x) - patch_j|^2 / (2 T); the denoised picture merges the
-patches' posterior means (each counts mostly for its own middle). This is the equivariant local score machine of Kamb & Ganguli,
-"An analytic theory of creativity in convolutional diffusion models" (2024), with these choices, made by eye:
+patches' posterior means (each counts mostly for its own middle). This is the equivariant local score machine of Kamb
+and Ganguli, "An analytic theory of creativity in convolutional diffusion models" (2024),
+with these choices, made by eye:
 
 * Levels. At high noise patches are wide and read x and the exemplars through s x s box averages (noise sigma / s);
   the result is enlarged smoothly. At low noise they are small and at full resolution.
@@ -28,7 +29,7 @@ from .exemplar_bank import Level, LevelBank
 from .exemplar_search import Query, SearchConfig, posterior_mean
 from .resample import area_matrix, cubic_matrix
 
-DEFAULT_LEVELS = (Level(6.5, 4, 11, 1, 2), Level(2.3, 2, 9, 1, 2), Level(0.45, 1, 7, 2, 1), Level(0.0, 1, 5, 2, 1))
+DEFAULT_LEVELS = (Level(6.5, 4, 11, 1, 2), Level(2.3, 2, 9, 1, 2), Level(0.45, 1, 7, 2, 1), Level(0.0, 1, 5, 1, 1))
 
 
 @dataclass(frozen=True)

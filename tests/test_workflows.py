@@ -1,0 +1,61 @@
+"""The shipped workflows, run by run.py on a real host: the very files users open, made smaller with --set."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("wide_image", "wide_image_advanced", "wide_image_ksampler")
+SMALL = (
+    "CanonicalSpace.width=160",
+    "CanonicalSpace.height=64",
+    "ViewRig.width=64",
+    "ViewRig.height=64",
+    "ViewRig.pixels=32",
+    "SyncTweediesSampler.steps=6",
+    "BasicScheduler.steps=6",
+    "KSampler.steps=6",
+)
+
+pytestmark = pytest.mark.host
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    official = bool(os.environ.get("COMFYUI_DIR"))
+    if not official and importlib.util.find_spec("comfy") is None:
+        pytest.skip("no ComfyUI host: set COMFYUI_DIR or install comfyui==0.0.1")
+    command = [sys.executable, "run.py", "demo", *NAMES, "--host", "official" if official else "pip"]
+    command += ["--output", str(tmp_path_factory.mktemp("output")), "--set", *SMALL]
+    environment = {**os.environ, "SYNCTWEEDIES_PYTHON": sys.executable}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_all_succeed_and_name_their_files(made: subprocess.CompletedProcess[str]) -> None:
+    assert made.returncode == 0, made.stderr[-3000:]
+    files = [Path(line) for line in made.stdout.splitlines()]
+    assert all(file.is_file() for file in files)
+    assert [name for name in NAMES if not any(file.name.startswith(f"{name}_") for file in files)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_have_the_size_and_the_contrast_of_their_material(
+    made: subprocess.CompletedProcess[str], name: str
+) -> None:
+    file = next(Path(line) for line in made.stdout.splitlines() if Path(line).name.startswith(f"{name}_0"))
+    with Image.open(file) as picture:
+        assert picture.size == (160, 64)
+        pixels = np.asarray(picture.convert("RGB"), dtype=float)
+    # A picture that was averaged to mush, or left as noise, has much less or much more.
+    assert 15 < pixels.std() < 90
+    assert np.abs(np.diff(pixels, axis=1)).mean() < 60
+
+
+def test_reports_reach_the_user(made: subprocess.CompletedProcess[str]) -> None:
+    assert made.stderr.count("seam ratio") == len(NAMES)
