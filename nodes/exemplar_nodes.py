@@ -33,11 +33,12 @@ class ExemplarModel:
     CATEGORY = "SyncTweedies/loaders"
     DESCRIPTION = (
         "A model without a checkpoint: it paints with the material of your pictures (a wall, a meadow, a sky), exactly "
-        "denoised from their patches. Works on pixels, on any CPU; about as fast as a small network."
+        "denoised from their patches. Works on pixels, on any CPU: a picture of 512 x 128 takes about two seconds a step on "
+        "two cores."
     )
     RETURN_TYPES = ("MODEL", "CLIP", "VAE")
     OUTPUT_TOOLTIPS = (
-        "Samples like any EPS model, at 1 pixel per cell; use views of 48 to 128 pixels and cfg 1.",
+        "Samples like any EPS model, at 1 pixel per cell; use views of 64 to 128 pixels and cfg 1.",
         "Prompts choose exemplars by their names; any other prompt means all of them.",
         "Images to pixels and back, exactly.",
     )
