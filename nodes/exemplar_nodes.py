@@ -33,7 +33,7 @@ class ExemplarModel:
     CATEGORY = "SyncTweedies/loaders"
     DESCRIPTION = (
         "A model without a checkpoint: it paints with the material of your pictures (a wall, a meadow, a sky), exactly "
-        "denoised from their patches. Works on pixels, on any CPU: a picture of 512 x 128 takes about two seconds a step on "
+        "denoised from their patches. Works on pixels, on any CPU: 512 x 128 pixels take about two seconds a step on "
         "two cores."
     )
     RETURN_TYPES = ("MODEL", "CLIP", "VAE")
