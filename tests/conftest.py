@@ -8,6 +8,12 @@ import sys
 import types
 from pathlib import Path
 
+from hypothesis import settings
+
+# A busy machine is not a failing law.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 if "syncpack" not in sys.modules:
