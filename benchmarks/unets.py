@@ -45,7 +45,10 @@ def start_host() -> None:
 
 def random_unet(size: str) -> Any:
     """A MODEL (ModelPatcher) with a random UNet of that size; prompts are [1, 77, context_dim]."""
+    start_host()
     import comfy.model_base
+    import comfy.model_management
+    import comfy.model_patcher
     import comfy.supported_models
 
     sizes = SIZES[size]

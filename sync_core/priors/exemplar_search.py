@@ -32,9 +32,9 @@ class SearchConfig:
     searched but computed in full. ``elements``: largest matrix made at a time.
     """
 
-    margin: float = 6.0
+    margin: float = 7.0
     reach: float = 2.0
-    hit: float = 0.5
+    hit: float = 0.6
     coarse_hit: float = 1.0
     rounds: tuple[float, ...] = (0.5, 0.0)
     slack: float = 0.05
@@ -42,7 +42,7 @@ class SearchConfig:
     sieve_axes: int = 24
     sieve_hit: float = 1.0
     sieve_reach: float = 1.5
-    exact_pairs: int = 1 << 22
+    exact_pairs: int = 1 << 24
     elements: int = 1 << 24
 
 
