@@ -39,7 +39,7 @@ class SyncTweediesSampler:
     CATEGORY = "SyncTweedies/sampling"
     DESCRIPTION = (
         "Denoises all views of the rig together so that they agree on one canonical picture. "
-        "Costs one model call per view and step; the synchronisation itself is about a thousandth of that."
+        "Costs one model call per view and step; the synchronisation itself is far below a thousandth of that."
     )
     RETURN_TYPES = ("LATENT", "LATENT")
     RETURN_NAMES = ("views", "canonical")
@@ -163,7 +163,7 @@ class SyncTweediesSamplerWrap:
     CATEGORY = "SyncTweedies/sampling"
     DESCRIPTION = (
         "Makes any SAMPLER synchronise the views, for SamplerCustomAdvanced with any guider. "
-        "Costs about a thousandth of the model's own time."
+        "Costs far below a thousandth of the model's own time."
     )
     RETURN_TYPES = ("SAMPLER",)
     OUTPUT_TOOLTIPS = ("The same sampler, synchronised.",)
@@ -202,7 +202,7 @@ class SyncTweediesPatch:
     CATEGORY = "SyncTweedies/sampling"
     DESCRIPTION = (
         "Makes a MODEL synchronise the views in whatever node samples it, a plain KSampler too (its noise is replaced "
-        "by noise the views share). Costs about a thousandth of the model's time. ComfyUI from 2024: process 2 only."
+        "by noise the views share). Costs far below a thousandth of the model's time. ComfyUI from 2024: process 2 only."
     )
     RETURN_TYPES = ("MODEL",)
     OUTPUT_TOOLTIPS = ("A copy of the model; the one you connected stays as it is.",)
