@@ -202,7 +202,7 @@ class SyncTweediesPatch:
     CATEGORY = "SyncTweedies/sampling"
     DESCRIPTION = (
         "Makes a MODEL synchronise the views in whatever node samples it, a plain KSampler too (its noise is replaced "
-        "by noise the views share). Costs far below a thousandth of the model's time. ComfyUI from 2024: process 2 only."
+        "by noise the views share). Costs next to nothing. ComfyUI from 2024: process 2 only."
     )
     RETURN_TYPES = ("MODEL",)
     OUTPUT_TOOLTIPS = ("A copy of the model; the one you connected stays as it is.",)
