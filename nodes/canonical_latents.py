@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..renderers.scene import Scene
-from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
 from . import host
 
@@ -59,10 +58,9 @@ def mask_views(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
     return views.project(grid.repeat(batch // grid.shape[0], 1, 1, 1).to(views.weights.device))
 
 
-def to_canonical(scene: Scene, samples: Tensor, method: str = "mean") -> tuple[Tensor, ViewSet]:
+def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, ViewSet]:
     """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
-    views = scene.views_of_batch(tuple(samples.shape)).to(samples.device)
+    mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
     frames = samples.ndim == 5
-    flat = samples.squeeze(2) if frames else samples
-    whole = Aggregator(views, method)(flat)  # pyright: ignore[reportArgumentType] (checked by Aggregator)
-    return whole.unsqueeze(2) if frames else whole, views
+    whole = mean(samples.squeeze(2) if frames else samples)
+    return whole.unsqueeze(2) if frames else whole, mean.views

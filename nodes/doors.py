@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..sync_core.synchronizer import NO_STATE, Synchronizer
@@ -74,13 +75,11 @@ def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
         **kwargs: Any,
     ) -> Tensor:
         sampler = executor.class_obj
-        original = getattr(sampler, "sampler_function", None)
-        if original is None or isinstance(sampler, SyncSampler):
-            if original is None:
-                raise SyncError(
-                    f"{node}: '{type(sampler).__name__}' has no sampler function to synchronise; use KSampler"
-                )
+        if isinstance(sampler, SyncSampler):
             return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+        original = getattr(sampler, "sampler_function", None)
+        if original is None:
+            raise SyncError(f"{node}: '{type(sampler).__name__}' has no sampler function to synchronise; use KSampler")
         with named(node):
             views = settings.scene.views_of_batch(tuple(noise.shape))
             # A run that continues another one brings no noise of its own.
@@ -97,6 +96,8 @@ def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
 
 def _post_cfg(settings: SyncSettings, node: str) -> Any:
     """The 2024 fallback: the guided estimate of every call, synchronised."""
+    # The maps are built at the first call, not at each: a device and a latent size have one synchroniser.
+    made: dict[tuple[torch.device, int], Synchronizer] = {}
 
     def synchronise(args: dict[str, Any]) -> Tensor:
         denoised = args["denoised"]
@@ -104,8 +105,11 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
             return denoised
         host.check_interrupt()
         with named(node):
-            views = settings.scene.views_of_batch(tuple(denoised.shape)).to(denoised.device)
+            views = settings.scene.views_of_batch(tuple(denoised.shape))
             check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
-            return Synchronizer(settings.plan, views).sync(denoised, NO_STATE)[0]
+            key = (denoised.device, denoised.shape[-1])
+            if key not in made:
+                made[key] = Synchronizer(settings.plan, views.to(denoised.device))
+            return made[key].sync(denoised, NO_STATE)[0]
 
     return synchronise

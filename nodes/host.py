@@ -219,16 +219,6 @@ def preview_format(previewer: Any, latent: Tensor) -> Any:
     return previewer.decode_latent_to_preview_image("JPEG", latent)
 
 
-def input_files(extensions: tuple[str, ...]) -> list[str]:
-    """Names of the files in the host's input folder with one of these endings."""
-    import os
-
-    folder = _folder_paths().get_input_directory()
-    if not os.path.isdir(folder):
-        return []
-    return sorted(f for f in os.listdir(folder) if f.lower().endswith(extensions))
-
-
 def temp_path(prefix: str, width: int, height: int) -> tuple[str, str, int, str]:
     """(folder, file name, counter, subfolder) for a preview file in the host's temp folder."""
     folder_paths = _folder_paths()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
+
+from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
 from .plane import Placement, Plane, Windows, place, window_views
 
@@ -21,6 +24,7 @@ class Scene:
     space: CanonicalSpace
     rig: ViewRig
     _built: dict[tuple[int, int], ViewSet] = field(default_factory=dict, compare=False, repr=False)
+    _means: dict[tuple[int, str], Aggregator] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.space.kind, self.rig.kind) != ("plane", "windows"):
@@ -32,6 +36,17 @@ class Scene:
         if (cell, finer) not in self._built:
             self._built[cell, finer] = window_views(self.placement(cell).scaled(finer), self.rig.taper)
         return self._built[cell, finer]
+
+    def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Aggregator:
+        """The weighted mean over the views of a latent batch of ``shape``, on a device; built once for each.
+
+        Raises ValueError when size or number do not match the rig.
+        """
+        views = self.views_of_batch(shape)
+        key = (self.cell_of_views(shape), str(device))
+        if key not in self._means:
+            self._means[key] = Aggregator(views.to(device))
+        return self._means[key]
 
     def placement(self, cell: int) -> Placement:
         """Where the windows lie on cells of ``cell`` image pixels."""
