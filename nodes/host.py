@@ -206,6 +206,21 @@ def with_wrapper(model_options: dict[str, Any], kind: str, wrapper: Callable[...
     return options
 
 
+def text_encoder(clip: Any) -> Callable[[str], list[list[Any]]]:
+    """Text -> CONDITIONING, as CLIPTextEncode does it. Raises ValueError when there is no CLIP."""
+    if clip is None:
+        raise ValueError("clip is None: the checkpoint holds no text encoder; load one with CLIPLoader")
+
+    def encode(text: str) -> list[list[Any]]:
+        tokens = clip.tokenize(text)
+        if hasattr(clip, "encode_from_tokens_scheduled"):
+            return clip.encode_from_tokens_scheduled(tokens)
+        encoded, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
+        return [[encoded, {"pooled_output": pooled}]]
+
+    return encode
+
+
 def previewer(model: Any) -> Any | None:
     """The host's latent previewer for this model, or None when previews are off."""
     try:

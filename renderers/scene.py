@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
+from .places import ViewPlace, window_places
 from .plane import Placement, Plane, Windows, place, window_views
+from .stitch import cut_windows
 
 CanonicalSpace = Plane
 ViewRig = Windows
@@ -51,6 +54,14 @@ class Scene:
     def placement(self, cell: int) -> Placement:
         """Where the windows lie on cells of ``cell`` image pixels."""
         return place(self.space, self.rig, cell)
+
+    def view_places(self) -> tuple[ViewPlace, ...]:
+        """Where each view is, in rig order."""
+        return window_places(self.placement(1))
+
+    def look(self, picture: Tensor) -> Tensor:
+        """A canonical picture [B, C, H, W] of the space's size in pixels -> what the views see [B*N, C, h, w]."""
+        return cut_windows(self.placement(1), picture)
 
     def borders(self, cell: int, finer: int = 1) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(rows, columns) of the canonical grid where a view begins or ends: where seams would be."""
