@@ -39,12 +39,12 @@ def canonical_prompt(
 ) -> Conditioning:
     """The entries of ``conditioning`` masked as each view sees ``mask``, behind the entries of ``other``.
 
-    mask: [(B,) H, W] over the canonical picture, or one for each of B pictures. Entries hold for the views that see some
-    of the mask. The result's masks are [B*N, h, w] in view pixels; the host resizes them to the latent and repeats them
+    mask: [(B,) H, W] over the canonical picture, or one for each of B pictures. Entries hold for the views that see
+    some of it. The result's masks are [B*N, h, w] in view pixels; the host resizes them to the latent and repeats them
     over a larger batch, so that row b*N + i stays view i.
 
-    to_bounds: the host denoises the rectangle around a mask only. It takes one rectangle for all rows of a mask, so each
-    view gets an entry of its own (views that see the very same share one).
+    to_bounds: the host denoises the rectangle around a mask only. It takes one rectangle for all rows of a mask, so
+    each view gets an entry of its own (views that see the very same share one).
     Raises ValueError for a mask that does not fit, and for several masks with to_bounds.
     """
     fitted = fit_mask(scene, mask)

@@ -17,8 +17,8 @@ from .view_prompts import Conditioning, view_prompts
 class ViewPrompts:
     CATEGORY = "SyncTweedies/conditioning"
     DESCRIPTION = (
-        "A prompt for each view: by number, by direction, or by place on the canvas. For the SyncTweedies samplers: other "
-        "samplers would mix the prompts. Costs one text encoding for each different prompt; the model's work is the same."
+        "A prompt for each view: by number, by direction, or by place on the canvas. For the SyncTweedies samplers: "
+        "others would mix the prompts. Costs one text encoding for each different prompt; the model's work is the same."
     )
     RETURN_TYPES = ("CONDITIONING", "CONDITIONING", "STRING")
     RETURN_NAMES = ("positive", "negative", "report")
@@ -77,8 +77,8 @@ class ViewPrompts:
 class CanonicalPrompt:
     CATEGORY = "SyncTweedies/conditioning"
     DESCRIPTION = (
-        "A prompt for a part of the whole picture, painted as a mask over it: every view gets its share of the mask. For "
-        "the SyncTweedies samplers. Costs one more evaluation of each view that sees the mask, in every step."
+        "A prompt for a part of the whole picture, painted as a mask over it: every view gets its share of the mask. "
+        "For the SyncTweedies samplers. Costs one more evaluation of each view that sees the mask, in every step."
     )
     RETURN_TYPES = ("CONDITIONING",)
     OUTPUT_TOOLTIPS = ("The entries of 'other', then the masked ones.",)

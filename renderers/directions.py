@@ -186,7 +186,8 @@ def _is_window(place: ViewPlace) -> bool:
 def _known(places: Iterable[ViewPlace]) -> tuple[set[str], set[str]]:
     """(axes, words) that mean something for these places."""
     axes = {a for p in places for a in _AXES if getattr(p, a) is not None}
-    words = set(_CAMERA_WORDS) if axes & {"azimuth", "elevation"} else set(_WINDOW_WORDS) if axes else set[str]()
+    cameras = bool(axes & {"azimuth", "elevation"})
+    words: set[str] = set(_CAMERA_WORDS if cameras else _WINDOW_WORDS if axes else ())
     return axes, words
 
 
