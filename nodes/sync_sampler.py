@@ -17,6 +17,7 @@ from torch import Tensor
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
+from .preview import LiveView
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
 from .view_batches import ViewBatches
@@ -98,7 +99,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
         seed = extra_args.get("seed")
-        model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function)
+        live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
+        batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
+        model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function, batches)
         share_inpaint_noise(model, run, extra_args)
         start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
         if (
@@ -107,11 +110,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and packing.state != "canonical"
         ):
             options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
-        shown = None
-        if callback is not None:
-            shown = lambda info: callback(  # noqa: E731
-                {**info, "x": packing.shown(info["x"]), "denoised": packing.shown(info["denoised"])}
-            )
+
+        def shown(info: dict[str, Any]) -> None:
+            clean = packing.shown(info["denoised"])
+            if callback is not None:
+                callback({**info, "x": packing.shown(info["x"]), "denoised": clean})
+            # After the host's own preview, which shows the first view alone.
+            live.step(int(info["i"]), clean)
+
         denoiser = SyncDenoiser(model, run, packing)
         end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
         result = packing.shown(end)
@@ -130,10 +136,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
 
 def _prepare(
-    model: Any, model_options: dict[str, Any], settings: SyncSettings, run: Run, function: Callable[..., Any]
+    model: Any,
+    model_options: dict[str, Any],
+    settings: SyncSettings,
+    run: Run,
+    function: Callable[..., Any],
+    batches: ViewBatches,
 ) -> tuple[Any, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
-    batches = ViewBatches(settings.views_per_batch)
     model = copy.copy(model)
     if host.HAS_WRAPPERS:
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
