@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import host
+from .paired_areas import pair_areas
 from .run_state import SyncSettings
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, signature
 
@@ -91,8 +92,8 @@ class ViewBatches:
     views_per_batch: int = 0
     progress: Callable[[int, int], None] | None = None
     controls: ControlCopies = field(default_factory=ControlCopies)
-    merged: dict[tuple[int, ...], tuple[list[Entry], list[Entry]]] = field(
-        default_factory=dict[tuple[int, ...], "tuple[list[Entry], list[Entry]]"]
+    merged: dict[tuple[int, ...], tuple[Conds, Conds]] = field(
+        default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
 
     def size(self, model: Any, x: Tensor) -> int:
@@ -164,7 +165,7 @@ class ViewBatches:
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
-        conds = [self._ready(entries, total) for entries in conds]
+        conds = self._ready(conds, total)
         rows = list(range(total))
         groups = [rows]
         if any(has_tags(entries) for entries in conds):
@@ -182,16 +183,21 @@ class ViewBatches:
         order = torch.tensor([row for group in groups for row in group], device=x.device).argsort()
         return [r[order] for r in results]
 
-    def _ready(self, entries: list[Entry] | None, rows: int) -> list[Entry] | None:
-        """The entries with per-view prompts merged, made once per run."""
-        if not has_tags(entries):
-            return entries
-        assert entries is not None
-        key = (rows, *map(id, entries))
+    def _ready(self, conds: Conds, rows: int) -> Conds:
+        """The conditionings with areas paired per view and per-view prompts merged, made once per run."""
+        if not any(has_tags(entries) for entries in conds):
+            return conds
+        key = (rows, *(id(e) for entries in conds for e in (None, *(entries or ()))))
         if key not in self.merged:
-            check_tags(entries, self.views)
+            for entries in conds:
+                if has_tags(entries):
+                    check_tags(entries or (), self.views)
+            made = [
+                merge_prompts(entries, rows, self.views) if has_tags(entries) and entries is not None else entries
+                for entries in pair_areas(conds, self.views)
+            ]
             # The originals stay referenced, so that their ids cannot be taken by others meanwhile.
-            self.merged[key] = (list(entries), merge_prompts(entries, rows, self.views))
+            self.merged[key] = ([None if e is None else list(e) for e in conds], made)
         return self.merged[key][1]
 
     def slice(self, conds: Conds, index: list[int]) -> list[list[Entry] | None]:

@@ -10,11 +10,9 @@ from typing import Any
 from ..renderers.directions import Selector, parse_selector, views_of
 from ..renderers.places import ViewPlace
 from ..renderers.scene import Scene
+from .tagged_conds import VIEWS_KEY
 
 Conditioning = list[list[Any]]
-
-# On an entry: the views it holds for.
-VIEWS_KEY = "sync_views"
 
 # A line that begins like a selector, and may have been meant as one.
 _LIKE_A_SELECTOR = re.compile(r"([A-Za-z][\w .,-]{0,23}):\s")

@@ -48,6 +48,7 @@ from host_models import (  # noqa: E402
     gaussian,
     opinionated,
     prompt,
+    tiny_clip,
     tiny_controlnet,
     tiny_unet,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "gaussian",
     "opinionated",
     "prompt",
+    "tiny_clip",
     "tiny_controlnet",
     "tiny_unet",
 ]
