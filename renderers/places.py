@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .cameras import Look
 from .plane import Placement
 
 
@@ -39,4 +42,16 @@ def window_places(placement: Placement) -> tuple[ViewPlace, ...]:
         )
         for i, top in enumerate(placement.rows)
         for j, left in enumerate(placement.columns)
+    )
+
+
+def look_places(looks: Sequence[Look]) -> tuple[ViewPlace, ...]:
+    """Directions of the cameras of a panorama, in degrees; one that looks straight up or down has no azimuth."""
+    return tuple(
+        ViewPlace(
+            i,
+            azimuth=None if abs(look.elevation) > math.pi / 2 - 1e-6 else round(math.degrees(look.azimuth), 6),
+            elevation=round(math.degrees(look.elevation), 6),
+        )
+        for i, look in enumerate(looks)
     )

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from syncpack.renderers.directions import parse_selector, views_of
-from syncpack.renderers.places import ViewPlace
+from syncpack.renderers.lookouts import ring, sphere
+from syncpack.renderers.places import ViewPlace, look_places
 from syncpack.renderers.plane import Plane, Windows
 from syncpack.renderers.scene import Scene
 
@@ -69,6 +70,18 @@ def test_words_of_the_reference_part_the_cameras():
     """front, side, back, top and bottom: every camera belongs to exactly one."""
     named = [named_by(word) for word in ("front", "side", "back", "top", "bottom")]
     assert sorted(i for views in named for i in views) == list(range(len(CAMERAS)))
+
+
+def test_cameras_of_a_panorama():
+    around = look_places(ring(45, 72))
+    assert [p.azimuth for p in around] == [0, 45, 90, 135, 180, -135, -90, -45] and around[3].elevation == 0
+    assert named_by("right", around) == [1, 2] and named_by("back", around) == [3, 4, 5]
+    everywhere = look_places(sphere(90))
+    up, down = len(everywhere) - 2, len(everywhere) - 1
+    assert everywhere[up] == ViewPlace(up, elevation=90.0) and str(everywhere[up]) == "elevation 90"
+    assert up in named_by("top", everywhere) and down in named_by("bottom", everywhere)
+    assert named_by("azimuth 0..360", everywhere) == list(range(up))
+    assert 0 in named_by("front", everywhere)
 
 
 @given(st.integers(-720, 720), st.integers(0, 359), st.integers(0, 359))
