@@ -17,6 +17,7 @@ from torch import Tensor
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
+from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
 from .view_batches import ViewBatches
@@ -94,6 +95,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             # Another door already synchronises this run.
             return function(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable, **options)
         check_sampler(function, settings.plan, options)
+        check_patches(model_options, x)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
@@ -135,11 +137,11 @@ def _prepare(
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
     batches = ViewBatches(settings.views_per_batch)
     model = copy.copy(model)
-    if host.HAS_WRAPPERS:
+    if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
     else:
+        model.inner_model = _ChunkedGuider(model.inner_model, batches, guidance_keeps_state(model_options))
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
-        model.inner_model = _ChunkedGuider(model.inner_model, batches)
     model_options["transformer_options"][ACTIVE] = True
     if "cfg_pp" in function.__name__ and settings.plan.process:
 
@@ -155,13 +157,21 @@ def _prepare(
 
 
 class _ChunkedGuider:
-    """On hosts without wrappers: the guider, called in chunks of views. Everything else is the guider's own."""
+    """The guider, called in chunks of views: on hosts without wrappers, and for guidance that needs it. Everything
+    else is the guider's own. ``together``: guidance keeps something of all views, so that they must stay together."""
 
-    def __init__(self, guider: Any, batches: ViewBatches) -> None:
+    def __init__(self, guider: Any, batches: ViewBatches, together: bool) -> None:
         self._guider = guider
         self._batches = batches
+        self._together = together
 
     def __call__(self, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
+        views = x.shape[0]
+        if self._together and self._batches.size(self._guider.inner_model, x) < views:
+            raise ValueError(
+                f"a guidance patch of this model remembers all {views} views from step to step, and cannot be called "
+                f"with some of them; set views_per_batch to {views}, or remove it"
+            )
         return self._batches.guide(self._guider, x, timestep, **options)
 
     def __getattr__(self, name: str) -> Any:
