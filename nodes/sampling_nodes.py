@@ -8,6 +8,7 @@ from typing import Any
 from ..renderers.scene import Scene
 from . import host
 from .canonical_latents import empty_canonical, to_canonical, to_views
+from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
@@ -146,8 +147,8 @@ class SyncTweediesSampler:
             result = host.sample(
                 model,
                 noise,
-                positive,
-                negative,
+                concat_views(scene, positive, tuple(samples.shape)),
+                concat_views(scene, negative, tuple(samples.shape)),
                 cfg,
                 sampler,
                 sigmas,

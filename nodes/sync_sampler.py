@@ -17,6 +17,7 @@ from torch import Tensor
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
+from .concat_conds import check_concat
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
@@ -97,6 +98,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(model_options, x)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
+        check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
         seed = extra_args.get("seed")

@@ -27,6 +27,14 @@ def tokens(seed: int, rows: int, wide: int = CONTEXT, /, **options: Any) -> list
     return [[normal(seed, rows, TOKENS, wide), options]]
 
 
+def lively(module: torch.nn.Module, seed: int = 0) -> None:
+    """Random weights whose every part has a say: normalisations pass on what they get."""
+    randomise(module, seed)
+    for part in module.modules():
+        if isinstance(part, (torch.nn.GroupNorm, torch.nn.LayerNorm)) and part.weight is not None:
+            part.weight.data.fill_(1.0)
+
+
 class Pixels(comfy.latent_formats.LatentFormat):
     """A model that works on pixels: three channels, one pixel a cell."""
 
@@ -53,7 +61,7 @@ def unet_of(
     if latent_format is not None:
         config.latent_format = latent_format()
     model = (base or comfy.model_base.BaseModel)(config, model_type=kind, **(base_options or {}))
-    randomise(model.diffusion_model, seed)
+    lively(model.diffusion_model, seed)
     return patcher(model)
 
 
@@ -119,7 +127,7 @@ def sd3() -> Any:
         )
     )
     model = comfy.model_base.SD3(config)
-    randomise(model.diffusion_model)
+    lively(model.diffusion_model)
     return patcher(model)
 
 
@@ -129,7 +137,7 @@ def _official(config_name: str, model_name: str, settings: dict[str, Any]) -> An
         pytest.skip(f"hosts of 2024 have no {config_name}")
     config = config_class({**settings, "dtype": torch.float32})
     model = getattr(comfy.model_base, model_name)(config)
-    randomise(model.diffusion_model)
+    lively(model.diffusion_model)
     return patcher(model)
 
 
@@ -187,8 +195,10 @@ def qwen() -> Any:
 
 def small_vae() -> Any:
     """A VAE of four channels, eight pixels a cell, loaded by the host as from a file."""
-    torch.manual_seed(0)
     weights = import_module("comfy.taesd.taesd").TAESD().state_dict()
+    for i, (name, weight) in enumerate(weights.items()):
+        if weight.ndim:
+            weights[name] = normal(i, *weight.shape) / max(weight[0].numel(), 1) ** 0.5
     return import_module("comfy.sd").VAE(sd=weights)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from host_networks import IMAGE_EMBED, KINDS, SD3_POOLED, SD3_TEXT, flux, inpaint_unet, normal, tokens, unclip
-from hosting import Plane, Windows, comfy, host, host_module, one_line, relative_error, run_node
+from host_networks import KINDS, normal
+from hosting import Plane, Windows, comfy, host, one_line, relative_error, run_node
 from syncpack.nodes.errors import SyncError
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
@@ -145,6 +145,31 @@ def test_velocities_are_what_flow_networks_return(models, kind):
     finally:
         hook.remove()
     assert relative_error((alone - x) / (end - start), outputs[0]) <= 1e-4
+
+
+@pytest.mark.parametrize("name", ["V_PREDICTION_EDM", "SD3, 16 channels", "Wan, one frame", "Qwen image, one frame"])
+def test_a_picture_with_a_mask(models, name):
+    """One view is a plain run with that mask; in several, the kept part stays in every one of them."""
+    model, given = model_of(models, name), texts(name)
+    channels = host.latent_channels(model)
+    axis = (1,) if KINDS[name].frames else ()
+    start, mask = normal(7, 1, channels, *axis, 8, 20), torch.zeros(1, 64, 160)
+    mask[..., 16:48, 24:64] = 1.0
+    space, rig = scene_of(model, 1)
+    one, part = start[..., :8].contiguous(), mask[..., :64]
+    views, _ = run_node(model, space, rig, cfg=CFG, canonical={"samples": one, "noise_mask": part}, **given)
+    with torch.inference_mode():
+        noise = comfy.sample.prepare_noise(one, 5)
+        texts_of = (given["positive"], given["negative"])
+        expected = comfy.sample.sample(model, noise, 3, CFG, "euler", "normal", *texts_of, one, seed=5, noise_mask=part)
+    assert torch.equal(views["samples"], expected)
+    space, rig = scene_of(model)
+    options = dict(cfg=CFG, canonical={"samples": start, "noise_mask": mask}, **given)
+    views, canonical = run_node(model, space, rig, views_per_batch=3, **options)
+    changed = (canonical["samples"] - start).abs()
+    assert float(changed[..., 9:].max()) <= 1e-4 * float(start.abs().max()) < float(changed[..., 3:5, 4:7].max())
+    whole, _ = run_node(model, space, rig, **options)
+    assert relative_error(views["samples"], whole["samples"]) <= 1e-5
 
 
 @pytest.mark.parametrize("name", ["Wan, one frame", "Qwen image, one frame"])
