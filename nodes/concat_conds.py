@@ -61,7 +61,7 @@ def concat_views(scene: Scene, conditioning: list[list[Any]], shape: tuple[int, 
 
 
 def check_concat(conds: Iterable[list[dict[str, Any]] | None], views: ViewSet, total: int) -> None:
-    """Raise ValueError when concatenated pictures are not those of the views (the host would squeeze or spread them)."""
+    """Raise ValueError when concatenated pictures are not those of the views (the host would resize them)."""
     for entry in (e for entries in conds for e in entries or ()):
         picture = entry.get(IMAGE)
         if not isinstance(picture, Tensor):

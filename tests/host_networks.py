@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from hosting import comfy
+from test_host_failures import snapshot
 from torch import Tensor
 
 from host_models import CONTEXT, TOKENS, UNET, patcher, randomise  # isort: skip (after the host)
@@ -200,6 +201,13 @@ def small_vae() -> Any:
         if weight.ndim:
             weights[name] = normal(i, *weight.shape) / max(weight[0].numel(), 1) ** 0.5
     return import_module("comfy.sd").VAE(sd=weights)
+
+
+def frozen(model: Any, *given: Any) -> Any:
+    """Everything of a MODEL, its weights included, and of conditionings that a run could change."""
+    names = ("model_options", "object_patches", "patches", "wrappers", "callbacks", "hook_patches", "attachments")
+    parts = {n: snapshot(getattr(model, n, None)) for n in names}
+    return parts, {k: hash(v.numpy().tobytes()) for k, v in model.model.state_dict().items()}, snapshot(given)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""What conditionings carry besides text: ranges of the run, weight hooks, positions, pictures; per view and in chunks."""
+"""What conditionings carry besides text: ranges of the run, weight hooks, positions, pictures; in chunks too."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from host_networks import (
     SD3_POOLED,
     SD3_TEXT,
     flux,
+    frozen,
     inpaint_unet,
     lively,
     normal,
@@ -38,7 +38,6 @@ from hosting import (
     run_node,
 )
 from syncpack.nodes.errors import SyncError
-from test_host_failures import state_of
 
 pytestmark = pytest.mark.host
 
@@ -145,11 +144,11 @@ def test_weight_hooks(unet):
             timesteps=(0.0, end),
         )
         entries += hooked
-    before = state_of(unet, (POSITIVE, NEGATIVE))
+    before = frozen(unet, POSITIVE, NEGATIVE)
     check(unet, entries, steps=4)
     without = [[t, {k: v for k, v in o.items() if k != "hooks"}] for t, o in entries]
     assert relative_error(picture(unet, without, steps=4), picture(unet, entries, steps=4)) > 1e-3
-    assert state_of(unet, (POSITIVE, NEGATIVE)) == before, "weights are given back"
+    assert frozen(unet, POSITIVE, NEGATIVE) == before, "weights are given back"
 
 
 # Positions
@@ -282,7 +281,7 @@ def row_of_inpaint(conditioning, i):
 def test_inpainting_from_view_images(painter):
     """Images and masks of the views through the host's node: chunked, per view, and it matters."""
     image, mask = canonical_picture()
-    positive, negative, latent = inpaint(small_vae(), in_views(image), in_views(mask))
+    positive, negative, _ = inpaint(small_vae(), in_views(image), in_views(mask))
     assert positive[0][1]["concat_latent_image"].shape[0] == VIEWS
     whole = picture(painter, positive, negative)
     assert relative_error(picture(painter, POSITIVE, NEGATIVE), whole) > 1e-3
@@ -317,9 +316,8 @@ def test_inpainting_from_the_canonical_picture(painter):
     also = picture(painter, by_hand[:1], by_hand[1:], 3, batch_size=2)
     assert relative_error(also, two) <= 1e-5
     # With the latent and its noise mask, the kept part stays.
-    kept = {k: v for k, v in latent.items()}
-    kept["noise_mask"] = mask
-    views, canonical = run_node(
+    kept = {**latent, "noise_mask": mask}
+    _, canonical = run_node(
         painter, SPACE, RIG, cfg=CFG, positive=positive, negative=negative, canonical=kept, views_per_batch=3
     )
     outside = (canonical["samples"] - latent["samples"]).abs()[..., 17:]

@@ -1,7 +1,5 @@
 """Every kind of model that users load: what a parameterisation, a channel count or a conditioning could break."""
 
-from typing import Any
-
 import pytest
 import torch
 from host_networks import KINDS, normal

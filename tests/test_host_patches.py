@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from host_networks import unet_of
+from host_networks import frozen, unet_of
 from host_nodes import outputs_of, run_host_node
 from hosting import (
     NEGATIVE,
@@ -27,7 +27,6 @@ from hosting import (
     run_node,
 )
 from syncpack.nodes.errors import SyncError
-from test_host_failures import state_of
 
 pytestmark = pytest.mark.host
 
@@ -102,40 +101,27 @@ def test_chunks_do_not_change_the_picture(unet, name):
     model = patched(unet, name)
     whole = picture(model)
     # (the host leaves patched weights in place as long as the model stays loaded)
-    before = state_of(model, (POSITIVE, NEGATIVE))
+    before = frozen(model, POSITIVE, NEGATIVE)
     for size in (1, 2):
         if name in OVER_THE_BATCH and not host.HAS_WRAPPERS:
             assert relative_error(picture(model, size), whole) < 0.5
         else:
             assert relative_error(picture(model, size), whole) <= 1e-5, size
-    assert state_of(model, (POSITIVE, NEGATIVE)) == before
+    assert frozen(model, POSITIVE, NEGATIVE) == before
 
 
 # Guiders
 
 
 def guiders(model):
-    common = dict(model=model)
     style = {"style": "regular"} if host.HAS_WRAPPERS else {}
+    both = dict(model=model, negative=NEGATIVE)
+    dual = dict(both, cond1=POSITIVE, cond2=prompt(7), cfg_conds=CFG, cfg_cond2_negative=2.0, **style)
     return {
-        "BasicGuider": ("custom_sampler", dict(common, conditioning=POSITIVE)),
-        "CFGGuider": ("custom_sampler", dict(common, positive=POSITIVE, negative=NEGATIVE, cfg=CFG)),
-        "DualCFGGuider": (
-            "custom_sampler",
-            dict(
-                common,
-                cond1=POSITIVE,
-                cond2=prompt(7),
-                negative=NEGATIVE,
-                cfg_conds=CFG,
-                cfg_cond2_negative=2.0,
-                **style,
-            ),
-        ),
-        "PerpNegGuider": (
-            "perpneg",
-            dict(common, positive=POSITIVE, negative=NEGATIVE, empty_conditioning=EMPTY, cfg=CFG, neg_scale=1.0),
-        ),
+        "BasicGuider": ("custom_sampler", dict(model=model, conditioning=POSITIVE)),
+        "CFGGuider": ("custom_sampler", dict(both, positive=POSITIVE, cfg=CFG)),
+        "DualCFGGuider": ("custom_sampler", dual),
+        "PerpNegGuider": ("perpneg", dict(both, positive=POSITIVE, empty_conditioning=EMPTY, cfg=CFG, neg_scale=1.0)),
     }
 
 
@@ -335,12 +321,12 @@ def test_all_patches_are_left_as_they_were(unet, end):
     expected = picture(model, 2)
     model = model.clone()
     model.set_model_unet_function_wrapper(fails)
-    before = state_of(model, (POSITIVE, NEGATIVE))
+    before = frozen(model, POSITIVE, NEGATIVE)
     if end == "success":
         assert torch.equal(picture(model, 2), expected)
     else:
         with pytest.raises(RuntimeError if end == "error" else interrupted_error()):
             picture(model, 2)
-    assert state_of(model, (POSITIVE, NEGATIVE)) == before
+    assert frozen(model, POSITIVE, NEGATIVE) == before
     calls.extend([1, 1])
     assert torch.equal(picture(model, 2), expected), "the next run is as if nothing had been"
