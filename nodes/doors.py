@@ -13,6 +13,8 @@ from .errors import SyncError, named
 from .run_state import SyncSettings
 from .shared_noise import starting_noise
 from .sync_sampler import ACTIVE, check_finite, decorate
+from .tagged_conds import has_tags
+from .view_batches import views_at_once
 
 
 class SyncSampler(host.KSAMPLER):
@@ -53,7 +55,7 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
     patched = model.clone()
     if host.HAS_WRAPPERS:
         host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
-        return patched
+        return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
     if settings.plan.process != 2 or not settings.plan.schedule.is_constant:
         raise SyncError(
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
@@ -104,6 +106,10 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
         if args["model_options"].get("transformer_options", {}).get(ACTIVE):
             return denoised
         host.check_interrupt()
+        if any(has_tags(args.get(side)) for side in ("cond", "uncond")):
+            raise SyncError(
+                f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
+            )
         with named(node):
             views = settings.scene.views_of_batch(tuple(denoised.shape))
             check_finite(denoised, float(args["sigma"].reshape(-1)[0]))

@@ -66,6 +66,36 @@ def free_memory(device: torch.device) -> float:
     return float(free)
 
 
+def memory_beside(model: Any) -> float:
+    """Bytes that a device holds beside a fully loaded MODEL and what the host keeps for others."""
+    management = comfy.model_management
+    total: Any = management.get_total_memory(model.load_device)
+    return float(total) - float(management.minimum_inference_memory()) - float(model.model_size())
+
+
+def with_memory_estimate(model: Any, views: Callable[[Sequence[int]], int]) -> Any:
+    """A clone of a MODEL whose loading makes room for ``views(shape of the batch)`` views instead of the whole batch.
+
+    The host would reserve memory for all views at once, and push the model's weights off a small card for it.
+    """
+    clone = model.clone()
+    if HAS_WRAPPERS:
+
+        def prepare(executor: Any, patcher: Any, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
+            return executor(patcher, [views(noise_shape), *noise_shape[1:]], *args, **kwargs)
+
+        add_wrapper(clone, "PREPARE_SAMPLING", prepare)
+        return clone
+
+    def memory_required(input_shape: Sequence[int]) -> float:
+        # The host of 2024 asks for twice the batch: with and without the prompt.
+        rows = min(input_shape[0], 2 * views([max(1, input_shape[0] // 2), *input_shape[1:]]))
+        return model.memory_required([rows, *input_shape[1:]])
+
+    clone.memory_required = memory_required
+    return clone
+
+
 def load_device() -> torch.device:
     return comfy.model_management.get_torch_device()
 

@@ -12,9 +12,9 @@ from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
-from .preview import canonical_callback
 from .run_state import SyncSettings
 from .shared_noise import starting_noise
+from .view_batches import views_at_once
 
 SCENE: dict[str, Any] = {
     "space": ("CANONICAL_SPACE", {"tooltip": "The picture that the views share."}),
@@ -143,19 +143,10 @@ class SyncTweediesSampler:
             noise = starting_noise(settings, views, samples.cpu(), seed)
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
-            callback = canonical_callback(model, settings, steps)
+            sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
+            positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in (positive, negative))
             result = host.sample(
-                model,
-                noise,
-                concat_views(scene, positive, tuple(samples.shape)),
-                concat_views(scene, negative, tuple(samples.shape)),
-                cfg,
-                sampler,
-                sigmas,
-                samples,
-                latent.get("noise_mask"),
-                callback,
-                seed,
+                sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
             )
             return {**latent, "samples": result}, {**whole, "samples": to_canonical(scene, result)[0]}
 

@@ -19,8 +19,10 @@ from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
 from .concat_conds import check_concat
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
+from .preview import LiveView
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
+from .tagged_conds import has_tags
 from .view_batches import ViewBatches
 
 ACTIVE = "synctweedies_active"
@@ -102,7 +104,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
         seed = extra_args.get("seed")
-        model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function)
+        live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
+        batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
+        model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function, batches)
         share_inpaint_noise(model, run, extra_args)
         start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
         if (
@@ -111,11 +115,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and packing.state != "canonical"
         ):
             options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
-        shown = None
-        if callback is not None:
-            shown = lambda info: callback(  # noqa: E731
-                {**info, "x": packing.shown(info["x"]), "denoised": packing.shown(info["denoised"])}
-            )
+
+        def shown(info: dict[str, Any]) -> None:
+            clean = packing.shown(info["denoised"])
+            if callback is not None:
+                callback({**info, "x": packing.shown(info["x"]), "denoised": clean})
+            # After the host's own preview, which shows the first view alone.
+            live.step(int(info["i"]), clean)
+
         denoiser = SyncDenoiser(model, run, packing)
         end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
         result = packing.shown(end)
@@ -134,15 +141,24 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
 
 def _prepare(
-    model: Any, model_options: dict[str, Any], settings: SyncSettings, run: Run, function: Callable[..., Any]
+    model: Any,
+    model_options: dict[str, Any],
+    settings: SyncSettings,
+    run: Run,
+    function: Callable[..., Any],
+    batches: ViewBatches,
 ) -> tuple[Any, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
-    batches = ViewBatches(settings.views_per_batch)
     model = copy.copy(model)
     if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
     else:
-        model.inner_model = _ChunkedGuider(model.inner_model, batches, guidance_keeps_state(model_options))
+        together = ""
+        if "cfg_pp" in function.__name__:
+            together = f"{host.sampler_name(function)} steps by the guidance of all views"
+        elif guidance_keeps_state(model_options):
+            together = "a guidance patch of this model remembers all views from step to step"
+        model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
     model_options["transformer_options"][ACTIVE] = True
     if "cfg_pp" in function.__name__ and settings.plan.process:
@@ -160,20 +176,19 @@ def _prepare(
 
 class _ChunkedGuider:
     """The guider, called in chunks of views: on hosts without wrappers, and for guidance that needs it. Everything
-    else is the guider's own. ``together``: guidance keeps something of all views, so that they must stay together."""
+    else is the guider's own. ``together``: why it must not be called with some of the views, if so."""
 
-    def __init__(self, guider: Any, batches: ViewBatches, together: bool) -> None:
+    def __init__(self, guider: Any, batches: ViewBatches, together: str) -> None:
         self._guider = guider
         self._batches = batches
         self._together = together
 
     def __call__(self, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
-        views = x.shape[0]
-        if self._together and self._batches.size(self._guider.inner_model, x) < views:
-            raise ValueError(
-                f"a guidance patch of this model remembers all {views} views from step to step, and cannot be called "
-                f"with some of them; set views_per_batch to {views}, or remove it"
-            )
+        if self._together:
+            if any(has_tags(entries) for entries in self._guider.conds.values()):
+                raise ValueError(f"{self._together}, so prompts for some views only cannot be used with it")
+            if self._batches.size(self._guider.inner_model, x) < x.shape[0]:
+                raise ValueError(f"{self._together}; set views_per_batch to {x.shape[0]}, or leave one of them out")
         return self._batches.guide(self._guider, x, timestep, **options)
 
     def __getattr__(self, name: str) -> Any:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from . import host
-
-Conds = Sequence[list[dict[str, Any]] | None]
+from .run_state import SyncSettings
+from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, signature
 
 
 def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
@@ -82,42 +82,56 @@ class ControlCopies:
 class ViewBatches:
     """How many views go through the model at once, for one run.
 
-    views_per_batch 0: as many as the free memory holds. The number falls (halved) when the device runs out of memory,
-    and stays down for the rest of the run.
+    views: of one canonical picture. views_per_batch 0: as many as the free memory holds. The number falls (halved) when
+    the device runs out of memory, and stays down for the rest of the run. ``progress(done, of)`` is called after every
+    chunk of a model evaluation.
     """
 
+    views: int
     views_per_batch: int = 0
+    progress: Callable[[int, int], None] | None = None
     controls: ControlCopies = field(default_factory=ControlCopies)
+    merged: dict[tuple[int, ...], tuple[list[Entry], list[Entry]]] = field(
+        default_factory=dict[tuple[int, ...], "tuple[list[Entry], list[Entry]]"]
+    )
 
     def size(self, model: Any, x: Tensor) -> int:
         """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs."""
         total = x.shape[0]
         if self.views_per_batch == 0:
-            self.views_per_batch = _fitting(model, x)
+            self.views_per_batch = fitting_views(model, list(x.shape), host.free_memory(x.device))
         return min(self.views_per_batch, total)
 
-    def run(self, total: int, size: int, call: Callable[[list[int]], list[Tensor] | Tensor]) -> list[Tensor]:
-        """Call for chunks of view indices 0..total-1 and join the results (each a tensor or a list of tensors)."""
+    def run(self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]]) -> list[Tensor]:
+        """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
+        once; the results, in the order of the rows."""
         parts: list[list[Tensor]] = []
-        start = 0
-        while start < total:
-            host.check_interrupt()
-            index = list(range(start, min(start + size, total)))
-            result = self._attempt(call, index)
-            if result is None:
-                size = self.views_per_batch = max(1, len(index) // 2)
-                host.empty_cache()
-                continue
-            parts.append(result)
-            start = index[-1] + 1
+        done = 0
+        for group in groups:
+            start = 0
+            while start < len(group):
+                host.check_interrupt()
+                index = group[start : start + size]
+                result = self._attempt(call, index)
+                if result is None:
+                    size = self.views_per_batch = max(1, len(index) // 2)
+                    host.empty_cache()
+                    continue
+                parts.append(result)
+                start += len(index)
+                done += 1
+                if self.progress is not None:
+                    left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[1:])
+                    self.progress(done, done + left)
+            groups = groups[1:]
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
-    def _attempt(self, call: Callable[[list[int]], list[Tensor] | Tensor], index: list[int]) -> list[Tensor] | None:
+    def _attempt(self, call: Callable[[list[int]], list[Tensor]], index: list[int]) -> list[Tensor] | None:
         """None when the device ran out of memory and fewer views may fit. The retry happens outside, because the
         exception's traceback keeps the failed call's tensors alive."""
         exhausted = host.out_of_memory_error()
         try:
-            result = call(index)
+            return call(index)
         except Exception as error:
             if exhausted is None or not isinstance(error, exhausted):
                 raise
@@ -127,41 +141,79 @@ class ViewBatches:
                     "--lowvram"
                 ) from error
             return None
-        return [result] if isinstance(result, Tensor) else result
 
     def calc_cond_batch(
         self, executor: Any, model: Any, conds: Conds, x: Tensor, timestep: Tensor, options: Any
     ) -> Any:
         """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views."""
-        size = self.size(model, x)
-        if size >= x.shape[0] and host.out_of_memory_error() is None:
-            return executor(model, conds, x, timestep, options)
 
-        def call(index: list[int]) -> list[Tensor]:
-            if len(index) == x.shape[0]:
-                return executor(model, conds, x, timestep, options)
+        def call(part: Conds, index: list[int]) -> list[Tensor]:
+            whole = len(index) == x.shape[0]
             return executor(
-                model, self.slice(conds, index), x[index], timestep[index], for_views(options, index, x.shape[0])
+                model,
+                part,
+                x if whole else x[index],
+                timestep if whole else timestep[index],
+                options if whole else for_views(options, index, x.shape[0]),
             )
 
-        return self.run(x.shape[0], size, call)
+        return self.in_chunks(model, conds, x, call)
 
-    def slice(self, conds: Conds, index: list[int]) -> list[list[dict[str, Any]] | None]:
-        return [None if c is None else [slice_cond(entry, index, self.controls) for entry in c] for c in conds]
+    def in_chunks(
+        self, model: Any, conds: Conds, x: Tensor, call: Callable[[Conds, list[int]], list[Tensor]]
+    ) -> list[Tensor]:
+        """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
+        total = x.shape[0]
+        conds = [self._ready(entries, total) for entries in conds]
+        rows = list(range(total))
+        groups = [rows]
+        if any(has_tags(entries) for entries in conds):
+            found: dict[Any, list[int]] = {}
+            for row in rows:
+                found.setdefault(signature(conds, row % self.views), []).append(row)
+            groups = list(found.values())
+
+        def chunk(index: list[int]) -> list[Tensor]:
+            return call(conds if len(index) == total else self.slice(conds, index), index)
+
+        results = self.run(groups, self.size(model, x), chunk)
+        if len(groups) == 1:
+            return results
+        order = torch.tensor([row for group in groups for row in group], device=x.device).argsort()
+        return [r[order] for r in results]
+
+    def _ready(self, entries: list[Entry] | None, rows: int) -> list[Entry] | None:
+        """The entries with per-view prompts merged, made once per run."""
+        if not has_tags(entries):
+            return entries
+        assert entries is not None
+        key = (rows, *map(id, entries))
+        if key not in self.merged:
+            check_tags(entries, self.views)
+            # The originals stay referenced, so that their ids cannot be taken by others meanwhile.
+            self.merged[key] = (list(entries), merge_prompts(entries, rows, self.views))
+        return self.merged[key][1]
+
+    def slice(self, conds: Conds, index: list[int]) -> list[list[Entry] | None]:
+        view = index[0] % self.views
+        return [
+            None if c is None else [slice_cond(entry, index, self.controls) for entry in c if applies(entry, view)]
+            for c in conds
+        ]
 
     def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
         """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
-        size = self.size(guider.inner_model, x)
+        names = list(guider.conds)
 
-        def call(index: list[int]) -> Tensor:
-            if len(index) == x.shape[0]:
-                return guider(x, timestep, **options)
-            part = _copy_of(guider)
-            names = list(guider.conds)
-            part.conds = dict(zip(names, self.slice([guider.conds[n] for n in names], index), strict=True))
-            return part(x[index], timestep[index], **options)
+        def call(part: Conds, index: list[int]) -> list[Tensor]:
+            if all(a is guider.conds[n] for n, a in zip(names, part, strict=True)):
+                return [guider(x, timestep, **options)]
+            sliced = _copy_of(guider)
+            sliced.conds = dict(zip(names, part, strict=True))
+            told = {**options, "model_options": for_views(options.get("model_options", {}), index, x.shape[0])}
+            return [sliced(x[index], timestep[index], **told)]
 
-        return self.run(x.shape[0], size, call)[0]
+        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, call)[0]
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
@@ -178,15 +230,27 @@ def _copy_of(guider: Any) -> Any:
     return part
 
 
-def _fitting(model: Any, x: Tensor) -> int:
-    """The largest number of views whose guided batch fits in the free memory by the host's own estimate."""
-    free = host.free_memory(x.device)
+def fitting_views(model: Any, shape: Sequence[int], free: float) -> int:
+    """The largest number of views, at least 1, whose guided batch fits in ``free`` bytes by the host's own estimate.
+
+    shape: of the batch of all views, [B*N, C, (1,) h, w].
+    """
 
     def fits(views: int) -> bool:
-        return 1.5 * model.memory_required([2 * views, *x.shape[1:]]) <= free
+        return 1.5 * model.memory_required([2 * views, *shape[1:]]) <= free
 
-    low, high = 1, x.shape[0]
+    low, high = 1, shape[0]
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low
+
+
+def views_at_once(model: Any, settings: SyncSettings, shape: Sequence[int]) -> int:
+    """How many views' memory the host should make room for before it loads the MODEL.
+
+    shape: of the batch of all views. With views_per_batch 0: what the device holds beside the whole model.
+    """
+    if settings.views_per_batch:
+        return min(settings.views_per_batch, shape[0])
+    return fitting_views(model.model, shape, host.memory_beside(model))

@@ -237,14 +237,53 @@ def test_other_errors_are_not_retried():
 @pytest.mark.parametrize("free, expected", [(1e15, 5), (0.0, 1)])
 def test_the_automatic_size_follows_the_free_memory(monkeypatch, free, expected):
     monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_, **__: free)
-    assert ViewBatches().size(gaussian().model, torch.zeros(5, 4, 8, 12)) == expected
+    assert ViewBatches(5).size(gaussian().model, torch.zeros(5, 4, 8, 12)) == expected
 
 
 def test_the_automatic_size_is_the_largest_that_fits(monkeypatch):
     model = gaussian().model
     three = 1.5 * model.memory_required([6, 4, 8, 12])
     monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *_, **__: three)
-    assert ViewBatches().size(model, torch.zeros(5, 4, 8, 12)) == 3
+    assert ViewBatches(5).size(model, torch.zeros(5, 4, 8, 12)) == 3
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Bytes that the host makes room for beside each model it loads."""
+    bytes_asked = []
+    load = comfy.model_management.load_models_gpu
+
+    def watched(models, memory_required=0, **rest):
+        bytes_asked.append(memory_required)
+        return load(models, memory_required, **rest)
+
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", watched)
+    return bytes_asked
+
+
+def plain_estimate(asked, model, views):
+    """What the host makes room for when a plain KSampler samples that many views."""
+    asked.clear()
+    plain_sample(model, torch.zeros(views, 4, 8, 12), steps=1)
+    return asked.pop()
+
+
+def memory_of_device(monkeypatch, bytes_held):
+    monkeypatch.setattr(comfy.model_management, "get_total_memory", lambda *_, **__: bytes_held)
+
+
+@pytest.mark.parametrize("size, held, views", [(2, 0.0, 2), (64, 0.0, VIEWS), (0, 1e15, VIEWS), (0, 0.0, 1)])
+def test_the_host_makes_room_for_one_chunk(monkeypatch, asked, size, held, views):
+    """Not for all views, which would push the weights off a small card."""
+    model = gaussian()
+    expected = plain_estimate(asked, model, views)
+    memory_of_device(monkeypatch, held)
+    run_node(model, SPACE, RIG, steps=1, views_per_batch=size)
+    assert asked == [expected]
+    if host.HAS_WRAPPERS:
+        run_patched(model, SPACE, RIG, torch.zeros(VIEWS, 4, 8, 12), views_per_batch=size)
+        assert asked[1:] == [expected]
+    assert plain_estimate(asked, model, VIEWS) >= expected, "the model that was connected is as it was"
 
 
 def test_a_plain_run_after_a_chunked_one_is_unchanged(unet, nets):

@@ -12,6 +12,7 @@ from hosting import (
     gaussian,
     host,
     host_module,
+    run_advanced,
     run_node,
     tiny_unet,
 )
@@ -155,40 +156,60 @@ def previews_on():
     comfy.cli_args.args.preview_method = before
 
 
-def test_the_preview_is_the_whole_picture(monkeypatch, previews_on):
-    """With previews on, the host gets one picture of the canvas a step, not the first view."""
-    seen = []
-
-    class Bar:
-        def __init__(self, total):
-            self.total = total
-
-        def update_absolute(self, value, total=None, preview=None):
-            seen.append((value, total, preview))
-
-    monkeypatch.setattr(host, "ProgressBar", Bar)
-    model = tiny_unet()
-    assert isinstance(model.model.latent_format, comfy.latent_formats.SD15), "a format that the host can preview"
-    run_node(model, SPACE, RIG)
-    assert [(value, total) for value, total, _ in seen] == [(1, 3), (2, 3), (3, 3)]
-    for _, _, (kind, image, _) in seen:
-        assert kind == "JPEG" and image.size == (24, 8)
-    seen.clear()
-    run_node(model, SPACE, RIG, process=4)
-    assert [image.size for _, _, (_, image, _) in seen] == [(24, 8)] * 3
-
-
-def test_no_preview_where_previews_are_off(monkeypatch):
-    seen = []
+@pytest.fixture
+def bar(monkeypatch):
+    """What the host's progress bar is told: (value, total, picture)."""
+    told = []
 
     class Bar:
         def __init__(self, total):
             pass
 
         def update_absolute(self, value, total=None, preview=None):
-            seen.append((value, preview))
+            told.append((value, total, preview))
 
     monkeypatch.setattr(host, "ProgressBar", Bar)
+    return told
+
+
+def pictures_in(told):
+    return [(value, total, picture) for value, total, picture in told if picture is not None]
+
+
+@pytest.mark.parametrize("process", [2, 4])
+def test_the_preview_is_the_whole_picture(bar, previews_on, process):
+    """With previews on, the host gets one picture of the canvas a step, not the first view."""
+    model = tiny_unet()
+    assert isinstance(model.model.latent_format, comfy.latent_formats.SD15), "a format that the host can preview"
+    run_node(model, SPACE, RIG, process=process)
+    shown = pictures_in(bar)
+    assert [(value, total) for value, total, _ in shown] == [(1, 3), (2, 3), (3, 3)]
+    for _, _, (kind, image, _) in shown:
+        assert kind == "JPEG" and image.size == (24, 8)
+
+
+def test_the_preview_of_a_wrapped_sampler_is_the_whole_picture(bar, previews_on):
+    model = tiny_unet()
+    run_advanced(model, SPACE, RIG, {"samples": torch.zeros(VIEWS, 4, 8, 8)})
+    assert [image.size for _, _, (_, image, _) in pictures_in(bar)] == [(24, 8)] * 3
+
+
+def test_no_preview_where_previews_are_off(bar, monkeypatch):
     monkeypatch.setattr(host, "previewer", lambda model: None)
     run_node(gaussian(), SPACE, RIG, sampler_name="heun")
-    assert [value for value, _ in seen] == [1, 2, 3] and all(p is None for _, p in seen)
+    assert bar and not pictures_in(bar)
+
+
+def test_progress_counts_chunks_of_views(bar):
+    """Five views in chunks of two: nine model calls in three steps, each of which moves the bar."""
+    run_node(gaussian(), SPACE, RIG, views_per_batch=2)
+    assert {total for _, total, _ in bar} == {9}
+    assert [value for value, _, _ in bar] == [1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 9]
+
+
+def test_progress_never_falls_back(bar):
+    """A second-order sampler takes two evaluations in most steps, one in the last: known only after the first."""
+    run_node(gaussian(), SPACE, RIG, sampler_name="heun", views_per_batch=2, steps=4)
+    fractions = [value / total for value, total, _ in bar]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert {total for _, total, _ in bar} == {12, 24}
