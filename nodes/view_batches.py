@@ -28,6 +28,11 @@ def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
 def slice_cond(cond: dict[str, Any], index: Sequence[int], controls: ControlCopies) -> dict[str, Any]:
     """A conditioning entry for some of the views; the entry itself is left untouched."""
     part = dict(cond)
+    if "num_video_frames" in cond.get("model_conds", {}):
+        raise ValueError(
+            "this model sees its batch as the frames of one video and cannot take some of the views alone; "
+            "set views_per_batch to the number of all views"
+        )
     conditioning = {}
     for name, value in cond.get("model_conds", {}).items():
         inner = value.cond

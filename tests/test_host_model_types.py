@@ -1,8 +1,10 @@
 """Every kind of model that users load: what a parameterisation, a channel count or a conditioning could break."""
 
+from importlib import import_module
+
 import pytest
 import torch
-from host_networks import KINDS, normal
+from host_networks import KINDS, normal, unet_of
 from hosting import Plane, Windows, comfy, host, one_line, relative_error, run_node
 from syncpack.nodes.errors import SyncError
 from syncpack.renderers.scene import Scene
@@ -177,3 +179,21 @@ def test_videos_are_refused(models, name):
     with pytest.raises(SyncError) as caught:
         run_node(model, space, rig, canonical={"samples": torch.zeros(1, 16, 3, 8, 20)}, **texts(name))
     one_line(caught.value, "SyncTweediesSampler", "3 frames", "T = 1")
+
+
+def test_models_that_see_the_batch_as_a_video():
+    """SVD and SV3D tell their network how many frames the batch is: all views in one call, or a clear line."""
+
+    class Frames(comfy.model_base.BaseModel):
+        def extra_conds(self, **given):
+            count = type(self).constant(given["noise"].shape[0])
+            return {**super().extra_conds(**given), "num_video_frames": count}
+
+    Frames.constant = import_module("comfy.conds").CONDConstant
+    model = unet_of(base=Frames)
+    space, rig = scene_of(model)
+    with pytest.raises(SyncError) as caught:
+        run_node(model, space, rig, views_per_batch=3, **texts("EPS"))
+    one_line(caught.value, "SyncTweediesSampler", "frames of one video", "set views_per_batch")
+    views, _ = run_node(model, space, rig, views_per_batch=VIEWS, **texts("EPS"))
+    assert torch.isfinite(views["samples"]).all()
