@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ..sync_core.synchronizer import NO_STATE, Synchronizer
 from . import host
-from .errors import SyncError, named
+from .errors import SyncError, check_finite, named
 from .run_state import SyncSettings
 from .shared_noise import starting_noise
-from .sync_sampler import ACTIVE, check_finite, decorate
+from .sync_sampler import ACTIVE, decorate
 from .tagged_conds import has_tags
 from .view_batches import views_at_once
 
@@ -56,7 +56,8 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
     if host.HAS_WRAPPERS:
         host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
         return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
-    if settings.plan.process != 2 or not settings.plan.schedule.is_constant:
+    plan = settings.plan
+    if plan.process != 2 or plan.stochastic is not None or not plan.schedule.is_constant:
         raise SyncError(
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"

@@ -183,6 +183,11 @@ def sample(
     return samples.to(intermediate_device())
 
 
+def model_sampling(wrapper: Any) -> Any:
+    """How the model behind a sampler's model wrapper relates noise levels, time and clean pictures."""
+    return wrapper.inner_model.inner_model.model_sampling
+
+
 def max_denoise(guider: Any, sigmas: Tensor) -> bool:
     """Whether the host scales the starting noise as for a full run."""
     return bool(comfy.samplers.Sampler().max_denoise(guider, sigmas))

@@ -8,11 +8,17 @@ from ..sync_core.aggregate import METHODS
 from ..sync_core.noise import NOISE_MODES
 from ..sync_core.processes import PROCESSES
 from ..sync_core.schedule import Schedule
+from ..sync_core.stochastic import Stochastic
 from ..sync_core.synchronizer import STEP_NOISES, SyncPlan
 
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
-PROCESS_LABELS = [PROCESSES[n].label for n in _ORDER] + [p.label for p in PROCESSES if p.number not in _ORDER]
+STOCHASTIC_LABEL = "StochSync (fresh noise, for prompts alone)"
+PROCESS_LABELS = [
+    *(PROCESSES[n].label for n in _ORDER),
+    *(p.label for p in PROCESSES if p.number not in _ORDER),
+    STOCHASTIC_LABEL,
+]
 
 PLAN_INPUTS: dict[str, Any] = {
     "process": (
@@ -21,7 +27,9 @@ PLAN_INPUTS: dict[str, Any] = {
             "default": PROCESS_LABELS[0],
             "tooltip": "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. "
             "2 is the paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need "
-            "euler or ddim. For flow models, cases that average noise average the velocity.",
+            "euler or ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise "
+            "at every step and replaces instead of averaging: whole pictures without depth or other guidance, at the "
+            "cost of inner_steps times as many model calls, on a part of the views at a time.",
         },
     ),
     "aggregation": (
@@ -115,6 +123,16 @@ PLAN_OPTIONS: dict[str, Any] = {
             "advanced": True,
         },
     ),
+    "inner_steps": (
+        "INT",
+        {
+            "default": Stochastic.inner_steps,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "StochSync only: steps of the sampler for each clean estimate. 20 as published.",
+            "advanced": True,
+        },
+    ),
 }
 
 
@@ -128,13 +146,16 @@ def plan_from(
     sync_strength: float = 1.0,
     step_noise: str = "canonical",
     final_sync: bool = True,
+    inner_steps: int = Stochastic.inner_steps,
 ) -> SyncPlan:
     """The plan that the widgets describe. Raises ValueError on values that make none."""
+    stochastic = process == STOCHASTIC_LABEL
     return SyncPlan(
-        process=int(process.split()[0]),
+        process=2 if stochastic else int(process.split()[0]),
         schedule=Schedule(sync_start, sync_end, sync_every, sync_strength),
         aggregation=aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
         noise=noise,  # pyright: ignore[reportArgumentType]
         step_noise=step_noise,  # pyright: ignore[reportArgumentType]
         final_sync=final_sync,
+        stochastic=Stochastic(inner_steps) if stochastic else None,
     )

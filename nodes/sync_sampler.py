@@ -11,17 +11,18 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
 from .concat_conds import check_concat
+from .errors import check_finite
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
+from .stochastic import sample_stochastic
 from .tagged_conds import has_tags
 from .view_batches import ViewBatches
 
@@ -29,15 +30,6 @@ ACTIVE = "synctweedies_active"
 
 # A process that moves the state is one explicit step; only these samplers are that step and nothing else.
 FIRST_ORDER = ("euler",)
-
-
-def check_finite(clean: Tensor, sigma: float) -> None:
-    """Raise ValueError when an estimate of the model is not a number: averaging would spread it over all views."""
-    if not bool(torch.isfinite(clean).all()):
-        raise ValueError(
-            f"the model returned NaN or infinity at sigma {sigma:.4g}; "
-            "use another precision (--fp32-unet), a lower cfg, or check the LoRA and ControlNet strengths"
-        )
 
 
 class SyncDenoiser(host.KSamplerX0Inpaint):
@@ -108,13 +100,6 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
         model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function, batches)
         share_inpaint_noise(model, run, extra_args)
-        start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
-        if (
-            settings.plan.step_noise == "canonical"
-            and host.takes_noise_sampler(function)
-            and packing.state != "canonical"
-        ):
-            options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
 
         def shown(info: dict[str, Any]) -> None:
             clean = packing.shown(info["denoised"])
@@ -122,6 +107,17 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
                 callback({**info, "x": packing.shown(info["x"]), "denoised": clean})
             # After the host's own preview, which shows the first view alone.
             live.step(int(info["i"]), clean)
+
+        walk = settings.plan.stochastic
+        if walk is not None:
+            return sample_stochastic(function, model, x, sigmas, extra_args, shown, walk, run, batches, options)
+        start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
+        if (
+            settings.plan.step_noise == "canonical"
+            and host.takes_noise_sampler(function)
+            and packing.state != "canonical"
+        ):
+            options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
 
         denoiser = SyncDenoiser(model, run, packing)
         end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
@@ -161,7 +157,7 @@ def _prepare(
         model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
     model_options["transformer_options"][ACTIVE] = True
-    if "cfg_pp" in function.__name__ and settings.plan.process:
+    if "cfg_pp" in function.__name__ and settings.plan.process and settings.plan.stochastic is None:
 
         def sync_both(args: dict[str, Any]) -> list[Tensor | None]:
             # These samplers keep the unconditional estimate for themselves, before our own synchronisation.

@@ -95,6 +95,8 @@ class ViewBatches:
     views: int
     views_per_batch: int = 0
     progress: Callable[[int, int], None] | None = None
+    rows: tuple[int, ...] | None = None
+    """Rows of the batch that are evaluated; the estimate of the others is left 0. None: all of them."""
     controls: ControlCopies = field(default_factory=ControlCopies)
     merged: dict[tuple[int, ...], tuple[list[Entry], list[Entry]]] = field(
         default_factory=dict[tuple[int, ...], "tuple[list[Entry], list[Entry]]"]
@@ -170,7 +172,7 @@ class ViewBatches:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
         conds = [self._ready(entries, total) for entries in conds]
-        rows = list(range(total))
+        rows = list(range(total)) if self.rows is None else list(self.rows)
         groups = [rows]
         if any(has_tags(entries) for entries in conds):
             found: dict[Any, list[int]] = {}
@@ -182,10 +184,11 @@ class ViewBatches:
             return call(conds if len(index) == total else self.slice(conds, index), index)
 
         results = self.run(groups, self.size(model, x), chunk)
-        if len(groups) == 1:
+        order = [row for group in groups for row in group]
+        if order == list(range(total)):
             return results
-        order = torch.tensor([row for group in groups for row in group], device=x.device).argsort()
-        return [r[order] for r in results]
+        at = torch.tensor(order, device=x.device)
+        return [r.new_zeros(total, *r.shape[1:]).index_copy_(0, at, r) for r in results]
 
     def _ready(self, entries: list[Entry] | None, rows: int) -> list[Entry] | None:
         """The entries with per-view prompts merged, made once per run."""

@@ -14,6 +14,7 @@ from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
+from .stochastic import Stochastic
 from .views import ViewSet
 
 StepNoise = Literal["canonical", "independent"]
@@ -26,7 +27,8 @@ class SyncPlan:
 
     process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
-    aggregate-and-project, so that the views agree exactly (methods.md K15).
+    aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
+    of averaging (stochastic.py); the process is then 2, whose state are views.
     """
 
     process: int = 2
@@ -35,9 +37,15 @@ class SyncPlan:
     noise: NoiseMode = "polar"
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
+    stochastic: Stochastic | None = None
 
     def __post_init__(self) -> None:
         rule = process(self.process)
+        if self.stochastic is not None and (rule.number != 2 or not self.schedule.is_constant):
+            raise ValueError(
+                "StochSync replaces what its views see at every step; leave sync_start 0, sync_end 1, sync_every 1 and "
+                "sync_strength 1"
+            )
         for name, value, known in (
             ("aggregation", self.aggregation, METHODS),
             ("noise", self.noise, NOISE_MODES),

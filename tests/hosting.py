@@ -77,7 +77,7 @@ __all__ = [
 ]
 
 PLAN: dict[str, Any] = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
-LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS}
+LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
 
 
 def host_module(official: str, packaged: str) -> ModuleType:
