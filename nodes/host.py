@@ -256,6 +256,13 @@ def text_encoder(clip: Any) -> Callable[[str], list[list[Any]]]:
     return encode
 
 
+def has_wrapper(model_options: dict[str, Any], kind: str) -> bool:
+    """Whether model_options carry wrappers of that kind; False where the host has none, or not this kind."""
+    wrapper_type = getattr(getattr(patcher_extension, "WrappersMP", None), kind, None)
+    wrappers = model_options.get("transformer_options", {}).get("wrappers", {})
+    return wrapper_type is not None and any(wrappers.get(wrapper_type, {}).values())
+
+
 def previewer(model: Any) -> Any | None:
     """The host's latent previewer for this model, or None when previews are off."""
     try:

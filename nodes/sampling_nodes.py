@@ -8,6 +8,7 @@ from typing import Any
 from ..renderers.scene import Scene
 from . import host
 from .canonical_latents import empty_canonical, to_canonical, to_views
+from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
@@ -143,6 +144,7 @@ class SyncTweediesSampler:
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
             sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
+            positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in (positive, negative))
             result = host.sample(
                 sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
             )

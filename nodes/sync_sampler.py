@@ -16,11 +16,14 @@ from torch import Tensor
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
+from .concat_conds import check_concat
 from .errors import check_finite
+from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
 from .stochastic import sample_stochastic
+from .tagged_conds import has_tags
 from .view_batches import ViewBatches
 
 ACTIVE = "synctweedies_active"
@@ -87,7 +90,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             # Another door already synchronises this run.
             return function(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable, **options)
         check_sampler(function, settings.plan, options)
+        check_patches(model_options, x)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
+        check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
         seed = extra_args.get("seed")
@@ -141,11 +146,16 @@ def _prepare(
 ) -> tuple[Any, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
     model = copy.copy(model)
-    if host.HAS_WRAPPERS:
+    if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
     else:
+        together = ""
+        if "cfg_pp" in function.__name__:
+            together = f"{host.sampler_name(function)} steps by the guidance of all views"
+        elif guidance_keeps_state(model_options):
+            together = "a guidance patch of this model remembers all views from step to step"
+        model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
-        model.inner_model = _ChunkedGuider(model.inner_model, batches)
     model_options["transformer_options"][ACTIVE] = True
     if "cfg_pp" in function.__name__ and settings.plan.process and settings.plan.stochastic is None:
 
@@ -161,13 +171,20 @@ def _prepare(
 
 
 class _ChunkedGuider:
-    """On hosts without wrappers: the guider, called in chunks of views. Everything else is the guider's own."""
+    """The guider, called in chunks of views: on hosts without wrappers, and for guidance that needs it. Everything
+    else is the guider's own. ``together``: why it must not be called with some of the views, if so."""
 
-    def __init__(self, guider: Any, batches: ViewBatches) -> None:
+    def __init__(self, guider: Any, batches: ViewBatches, together: str) -> None:
         self._guider = guider
         self._batches = batches
+        self._together = together
 
     def __call__(self, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
+        if self._together:
+            if any(has_tags(entries) for entries in self._guider.conds.values()):
+                raise ValueError(f"{self._together}, so prompts for some views only cannot be used with it")
+            if self._batches.size(self._guider.inner_model, x) < x.shape[0]:
+                raise ValueError(f"{self._together}; set views_per_batch to {x.shape[0]}, or leave one of them out")
         return self._batches.guide(self._guider, x, timestep, **options)
 
     def __getattr__(self, name: str) -> Any:

@@ -29,6 +29,11 @@ def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
 def slice_cond(cond: dict[str, Any], index: Sequence[int], controls: ControlCopies) -> dict[str, Any]:
     """A conditioning entry for some of the views; the entry itself is left untouched."""
     part = dict(cond)
+    if "num_video_frames" in cond.get("model_conds", {}):
+        raise ValueError(
+            "this model sees its batch as the frames of one video and cannot take some of the views alone; "
+            "set views_per_batch to the number of all views"
+        )
     conditioning = {}
     for name, value in cond.get("model_conds", {}).items():
         inner = value.cond
@@ -219,7 +224,8 @@ class ViewBatches:
                 return [guider(x, timestep, **options)]
             sliced = _copy_of(guider)
             sliced.conds = dict(zip(names, part, strict=True))
-            return [sliced(x[index], timestep[index], **options)]
+            told = {**options, "model_options": for_views(options.get("model_options", {}), index, x.shape[0])}
+            return [sliced(x[index], timestep[index], **told)]
 
         return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, call)[0]
 
