@@ -115,6 +115,19 @@ PLAN_OPTIONS: dict[str, Any] = {
             "advanced": True,
         },
     ),
+    "variance_correction": (
+        "FLOAT",
+        {
+            "default": 0.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.05,
+            "tooltip": "Gives back contrast that averaging takes where views disagree (independent noise, views with "
+            "prompts of their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. "
+            "Process 2 only.",
+            "advanced": True,
+        },
+    ),
 }
 
 
@@ -128,6 +141,7 @@ def plan_from(
     sync_strength: float = 1.0,
     step_noise: str = "canonical",
     final_sync: bool = True,
+    variance_correction: float = 0.0,
 ) -> SyncPlan:
     """The plan that the widgets describe. Raises ValueError on values that make none."""
     return SyncPlan(
@@ -137,4 +151,5 @@ def plan_from(
         noise=noise,  # pyright: ignore[reportArgumentType]
         step_noise=step_noise,  # pyright: ignore[reportArgumentType]
         final_sync=final_sync,
+        variance_correction=variance_correction,
     )

@@ -122,7 +122,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):
-            result = run.framed(run.sync.sync(run.flat(result), run.state)[0])
+            result = run.framed(run.sync.sync(run.flat(result), run.state, finished=True)[0])
         return result
 
     synchronised.__name__ = function.__name__

@@ -14,6 +14,7 @@ from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
+from .variance import VarianceCorrection
 from .views import ViewSet
 
 StepNoise = Literal["canonical", "independent"]
@@ -26,7 +27,8 @@ class SyncPlan:
 
     process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
-    aggregate-and-project, so that the views agree exactly (methods.md K15).
+    aggregate-and-project, so that the views agree exactly (methods.md K15). variance_correction: 0 (off) to 1, how far
+    contrast that averaging takes is given back (process 2 only, see variance.py).
     """
 
     process: int = 2
@@ -35,6 +37,7 @@ class SyncPlan:
     noise: NoiseMode = "polar"
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
+    variance_correction: float = 0.0
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -49,6 +52,13 @@ class SyncPlan:
             raise ValueError(
                 f"process {self.process} keeps a canonical state, so it synchronises every step in full; leave "
                 "sync_start 0, sync_end 1, sync_every 1, sync_strength 1, or use process 2"
+            )
+        if not 0 <= self.variance_correction <= 1:
+            raise ValueError(f"variance_correction {self.variance_correction:g}: use a value from 0 (off) to 1")
+        if self.variance_correction and self.process != 2:
+            raise ValueError(
+                f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
+                f"{self.process} does not make; use 0, or process 2"
             )
 
     @property
@@ -80,11 +90,18 @@ class Synchronizer:
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE) -> tuple[Tensor, SyncState]:
-        """F: views [B*N, C, h, w] -> consistent views, and the canonical signal they show."""
+    @cached_property
+    def correction(self) -> VarianceCorrection:
+        return VarianceCorrection(self.maps.aggregator, self.plan.variance_correction)
+
+    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+        """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
+
+        finished: the views are results, no longer estimates at some noise level (variance.py).
+        """
         owner = self.maps.aggregator.views
         cells = self.maps.aggregator(views, state.canonical)
-        consistent = owner.project(cells)
+        consistent = owner.project(self.correction(views, cells, finished))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)
