@@ -108,26 +108,28 @@ class VarianceCorrection:
         view, which is the square root of the factor.
         """
         strength = self.strength / 2 if finished else self.strength
-        if strength == 0 or not bool((self.gain < 1).any()):
+        if strength == 0 or not bool((self.seen.share < 1).any()):
             return cells
         own = self.aggregator.views
         wide = views.to(torch.promote_types(views.dtype, torch.float32))
         batch, channels, pixels = own.as_pixels(wide)
         flat = cells.to(wide.dtype).reshape(batch * channels, own.cells).T
         agreed = own.views_from_pixels(own.forward.apply(flat), batch, channels)
-        apart = self.seen.show.apply(self.seen.read.apply(pixels) - flat[self.seen.cell])
+        mean = flat if self.aggregator.method == "mean" else self.aggregator.mean.apply(pixels)
+        apart = self.seen.show.apply(self.seen.read.apply(pixels) - mean[self.seen.cell])
         differing = own.views_from_pixels(apart, batch, channels)
         free = self._disagree(agreed, differing)
         result = cells.to(wide.dtype)
-        g = self.gain.to(wide.dtype).reshape(own.canonical)
+        g = torch.where(self.aggregator.seen, self.gain, 1.0).to(wide.dtype).reshape(own.canonical)
         tiny = torch.finfo(wide.dtype).tiny
         for (agreed_band, differing_band, radius), expected in zip(
             self._bands(agreed, differing), self._expected, strict=True
         ):
             power = self._local(torch.cat([agreed_band, differing_band], 1).square(), radius)
-            seen, gained, spread = expected.to(wide.dtype).unbind(1)
-            v = power[:, channels:] / spread[:, None].clamp_min(tiny)
-            s2 = ((power[:, :channels] - gained[:, None] * v) / seen[:, None].clamp_min(tiny)).clamp_min(0)
+            ones, gained, spread = expected.to(wide.dtype).unbind(1)
+            # (no deviation is expected where one view is alone: what is measured there is rounding)
+            v = torch.where(spread[:, None] > 1e-5, power[:, channels:] / spread[:, None].clamp_min(tiny), 0.0)
+            s2 = ((power[:, :channels] - gained[:, None] * v) / ones[:, None].clamp_min(tiny)).clamp_min(0)
             more = (1 - g) * v / (s2 + g * v).clamp_min(tiny)
             factor = torch.expm1(strength * torch.log1p(more)) * free
             result = result + factor * self._mean(agreed_band)
