@@ -128,15 +128,16 @@ class Synchronizer:
             if strength == 0:
                 return plain, None, state
             synced, state = self.sync(plain, state)
-            return _blend(plain, synced, strength), None, state
+            return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
         result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
         if strength == 1 or result.w is None or w is None:
             return result.w, result.z, state
-        return _blend(denoise(w), result.w, strength), result.z, state
+        return blend(denoise(w), result.w, strength), result.z, state
 
 
-def _blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+def blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+    """D + g (D' - D); g = 1 is D' itself, to the last bit."""
     return synced if strength == 1 else plain + strength * (synced - plain)
