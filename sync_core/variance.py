@@ -191,7 +191,7 @@ class VarianceCorrection:
             shape = (-1, power.shape[1], *[1] * len(own.canonical))
             counting = power * self._mask.to(power.dtype).repeat(power.shape[0] // own.count, 1, 1, 1)
             return counting.reshape(-1, own.count, *power.shape[1:]).sum((1, 3, 4)).reshape(shape)
-        count, channels, pixels = own.as_pixels(_box(power, radius))
+        count, channels, pixels = own.as_pixels(_box(power, radius).clamp_min(0))
         return own.as_canonical(self._unsigned.apply(pixels), count, channels)
 
     def _mean(self, views: Tensor) -> Tensor:
@@ -201,6 +201,12 @@ class VarianceCorrection:
 
 def _box(x: Tensor, radius: int) -> Tensor:
     """Sums over (2 radius + 1)^2 pixels divided by that area; outside counts as 0. Radius limited to half a side."""
-    ry, rx = (min(radius, side // 2) for side in x.shape[-2:])
-    x = F.avg_pool2d(x, (2 * ry + 1, 1), 1, (ry, 0)) if ry else x
-    return F.avg_pool2d(x, (1, 2 * rx + 1), 1, (0, rx)) if rx else x
+    for axis in (-2, -1):
+        r = min(radius, x.shape[axis] // 2)
+        if r:
+            # Differences of running sums: several times faster on a CPU than pooling.
+            sides = (0, 0, r + 1, r) if axis == -2 else (r + 1, r)
+            running, size = F.pad(x, sides).cumsum(axis), x.shape[axis]
+            width = 2 * r + 1
+            x = (running.narrow(axis, width, size) - running.narrow(axis, 0, size)) / width
+    return x
