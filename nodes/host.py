@@ -198,8 +198,10 @@ def sampler_name(function: Callable[..., Any]) -> str:
     return function.__name__.removeprefix("sample_").removesuffix("_function").replace("unipc", "uni_pc")
 
 
-def takes_noise_sampler(function: Callable[..., Any]) -> bool:
-    """Whether a k-diffusion sampler lets its step noise be chosen."""
+def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | None = None) -> bool:
+    """Whether a k-diffusion sampler lets its step noise be chosen. ``options``: what it will be called with."""
+    if sampler_name(function) == "dpm_adaptive":  # a closure that passes options on; it draws noise with eta only
+        return bool((options or {}).get("eta"))
     return "noise_sampler" in inspect.signature(function).parameters
 
 

@@ -133,6 +133,19 @@ PLAN_OPTIONS: dict[str, Any] = {
             "advanced": True,
         },
     ),
+    "variance_correction": (
+        "FLOAT",
+        {
+            "default": 0.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.05,
+            "tooltip": "Gives back contrast that averaging takes where views disagree (independent noise, views with "
+            "prompts of their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. "
+            "Process 2 only.",
+            "advanced": True,
+        },
+    ),
 }
 
 
@@ -147,6 +160,7 @@ def plan_from(
     step_noise: str = "canonical",
     final_sync: bool = True,
     inner_steps: int = Stochastic.inner_steps,
+    variance_correction: float = 0.0,
 ) -> SyncPlan:
     """The plan that the widgets describe. Raises ValueError on values that make none."""
     stochastic = process == STOCHASTIC_LABEL
@@ -158,4 +172,5 @@ def plan_from(
         step_noise=step_noise,  # pyright: ignore[reportArgumentType]
         final_sync=final_sync,
         stochastic=Stochastic(inner_steps) if stochastic else None,
+        variance_correction=variance_correction,
     )

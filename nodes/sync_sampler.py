@@ -8,13 +8,15 @@ GUIDER works. `doors.py` says how users reach it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..sync_core.schedule import Trajectory
-from ..sync_core.synchronizer import Synchronizer, SyncPlan
+from ..sync_core.synchronizer import Synchronizer, SyncPlan, blend
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
@@ -31,15 +33,20 @@ ACTIVE = "synctweedies_active"
 # A process that moves the state is one explicit step; only these samplers are that step and nothing else.
 FIRST_ORDER = ("euler",)
 
+# Where the host keeps functions that see the guided estimate; CFG++ samplers add one to learn the unconditional.
+POST_CFG = "sampler_post_cfg_function"
+
 
 class SyncDenoiser(host.KSamplerX0Inpaint):
-    """Stands in for the host's model wrapper; ``inner`` is the real one."""
+    """Stands in for the host's model wrapper; ``inner`` is the real one. ``known``: how many functions stood behind
+    guidance before the sampler added its own."""
 
-    def __init__(self, inner: Any, run: Run, packing: Packing) -> None:
+    def __init__(self, inner: Any, run: Run, packing: Packing, known: int = 0) -> None:
         self.__dict__.update(inner.__dict__)
         self._inner = inner
         self._run = run
         self._packing = packing
+        self._known = known
 
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         run, level = self._run, float(sigma.reshape(-1)[0])
@@ -47,13 +54,45 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
 
         def denoise(views: Tensor) -> Tensor:
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
-            clean = run.flat(self._inner(run.framed(views), levels, *args, **kwargs))
+            with self._own_estimates(kwargs, level, views.shape[0]) as options:
+                clean = run.flat(self._inner(run.framed(views), levels, *args, **options))
             check_finite(clean, level)
             return clean
 
         w, z = self._packing.split(x)
         w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z)
         return self._packing.join(w, z)
+
+    @contextmanager
+    def _own_estimates(self, kwargs: dict[str, Any], level: float, rows: int) -> Iterator[dict[str, Any]]:
+        """The model's arguments for one call. CFG++ samplers keep the unconditional estimate for themselves, before any
+        synchronisation of ours: afterwards they are shown it again, synchronised exactly as the guided one is."""
+        options = kwargs.get("model_options", {})
+        functions = options.get(POST_CFG, [])
+        own, run = functions[self._known :], self._run
+        if not own or run.sync.plan.process == 0:
+            yield kwargs
+            return
+        if run.sync.plan.process != 2:
+            raise ValueError(_UNCONDITIONAL.format("this sampler"))
+        seen: list[dict[str, Any]] = []
+
+        def watch(args: dict[str, Any]) -> Tensor:
+            seen.append(args)
+            return args["denoised"]
+
+        yield {**kwargs, "model_options": {**options, POST_CFG: [*functions, watch]}}
+        strength = run.sync.plan.schedule.at(run.trajectory, level)
+        if strength == 0 or not seen or seen[-1]["uncond_denoised"] is None:
+            return
+        # (hosts of 2024 guide chunk by chunk; a guider that guides twice means its last estimate)
+        plain = run.flat(torch.cat([args["uncond_denoised"] for args in seen])[-rows:])
+        synced = run.framed(blend(plain, run.sync.sync(plain)[0], strength))
+        for function in own:
+            function({**seen[-1], "uncond_denoised": synced})
+
+
+_UNCONDITIONAL = "{} steps from the unconditional estimate, which only process 2 synchronises; use process 2"
 
 
 def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[str, Any]) -> None:
@@ -65,9 +104,9 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"use euler or ddim instead of {name}, or process 2"
         )
     if "cfg_pp" in name and rule.number not in (0, 2):
-        raise ValueError(
-            f"{name} steps from the unconditional estimate, which only process 2 synchronises; use process 2"
-        )
+        raise ValueError(_UNCONDITIONAL.format(name))
+    if name == "lcm_upscale":
+        raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 
@@ -98,7 +137,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         seed = extra_args.get("seed")
         live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
-        model, extra_args["model_options"] = _prepare(model, model_options, settings, run, function, batches)
+        model, extra_args["model_options"] = _prepare(model, model_options, function, batches)
         share_inpaint_noise(model, run, extra_args)
 
         def shown(info: dict[str, Any]) -> None:
@@ -114,12 +153,11 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
         if (
             settings.plan.step_noise == "canonical"
-            and host.takes_noise_sampler(function)
+            and host.takes_noise_sampler(function, options)
             and packing.state != "canonical"
         ):
             options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
-
-        denoiser = SyncDenoiser(model, run, packing)
+        denoiser = SyncDenoiser(model, run, packing, len(model_options.get(POST_CFG, [])))
         end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
         result = packing.shown(end)
         # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
@@ -129,7 +167,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):
-            result = run.framed(run.sync.sync(run.flat(result), run.state)[0])
+            result = run.framed(run.sync.sync(run.flat(result), run.state, finished=True)[0])
         return result
 
     synchronised.__name__ = function.__name__
@@ -137,14 +175,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
 
 def _prepare(
-    model: Any,
-    model_options: dict[str, Any],
-    settings: SyncSettings,
-    run: Run,
-    function: Callable[..., Any],
-    batches: ViewBatches,
+    model: Any, model_options: dict[str, Any], function: Callable[..., Any], batches: ViewBatches
 ) -> tuple[Any, dict[str, Any]]:
-    """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
+    """A copy of the host's model wrapper and of its options, set up for chunks of views."""
     model = copy.copy(model)
     if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
@@ -157,16 +190,6 @@ def _prepare(
         model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
     model_options["transformer_options"][ACTIVE] = True
-    if "cfg_pp" in function.__name__ and settings.plan.process and settings.plan.stochastic is None:
-
-        def sync_both(args: dict[str, Any]) -> list[Tensor | None]:
-            # These samplers keep the unconditional estimate for themselves, before our own synchronisation.
-            strength = settings.plan.schedule.at(run.trajectory, float(args["sigma"].reshape(-1)[0]))
-            if strength < 1:
-                return args["conds_out"]
-            return [None if v is None else run.framed(run.sync.sync(run.flat(v))[0]) for v in args["conds_out"]]
-
-        model_options["sampler_pre_cfg_function"] = [*model_options.get("sampler_pre_cfg_function", []), sync_both]
     return model, model_options
 
 

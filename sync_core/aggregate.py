@@ -72,13 +72,6 @@ class Aggregator:
         """bool [K]: cells that some pixel of non-zero weight sees; the others are holes."""
         return self.mean.row_counts() > 0
 
-    @cached_property
-    def noise_gain(self) -> Tensor:
-        """float [K]: variance of the mean of unit-variance, independent view pixels (methods.md T6)."""
-        squared = self.mean.with_weights(self.mean.weights**2)
-        ones = torch.ones(self.mean.cols, 1, dtype=squared.weights.dtype, device=squared.weights.device)
-        return squared.apply(ones)[:, 0]
-
     def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
         """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""
         count, channels, pixels = self.views.as_pixels(batch)

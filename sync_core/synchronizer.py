@@ -15,6 +15,7 @@ from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
 from .stochastic import Stochastic
+from .variance import VarianceCorrection
 from .views import ViewSet
 
 StepNoise = Literal["canonical", "independent"]
@@ -28,7 +29,8 @@ class SyncPlan:
     process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
     aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
-    of averaging (stochastic.py); the process is then 2, whose state are views.
+    of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
+    far contrast that averaging takes is given back (process 2 only, see variance.py).
     """
 
     process: int = 2
@@ -38,6 +40,7 @@ class SyncPlan:
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
     stochastic: Stochastic | None = None
+    variance_correction: float = 0.0
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -57,6 +60,13 @@ class SyncPlan:
             raise ValueError(
                 f"process {self.process} keeps a canonical state, so it synchronises every step in full; leave "
                 "sync_start 0, sync_end 1, sync_every 1, sync_strength 1, or use process 2"
+            )
+        if not 0 <= self.variance_correction <= 1:
+            raise ValueError(f"variance_correction {self.variance_correction:g}: use a value from 0 (off) to 1")
+        if self.variance_correction and self.process != 2:
+            raise ValueError(
+                f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
+                f"{self.process} does not make; use 0, or process 2"
             )
 
     @property
@@ -88,11 +98,18 @@ class Synchronizer:
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE) -> tuple[Tensor, SyncState]:
-        """F: views [B*N, C, h, w] -> consistent views, and the canonical signal they show."""
+    @cached_property
+    def correction(self) -> VarianceCorrection:
+        return VarianceCorrection(self.maps.aggregator, self.plan.variance_correction)
+
+    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+        """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
+
+        finished: the views are results, no longer estimates at some noise level (variance.py).
+        """
         owner = self.maps.aggregator.views
         cells = self.maps.aggregator(views, state.canonical)
-        consistent = owner.project(cells)
+        consistent = owner.project(self.correction(views, cells, finished))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)
@@ -119,15 +136,16 @@ class Synchronizer:
             if strength == 0:
                 return plain, None, state
             synced, state = self.sync(plain, state)
-            return _blend(plain, synced, strength), None, state
+            return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
         result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
         if strength == 1 or result.w is None or w is None:
             return result.w, result.z, state
-        return _blend(denoise(w), result.w, strength), result.z, state
+        return blend(denoise(w), result.w, strength), result.z, state
 
 
-def _blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+def blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+    """D + g (D' - D); g = 1 is D' itself, to the last bit."""
     return synced if strength == 1 else plain + strength * (synced - plain)
