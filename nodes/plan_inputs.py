@@ -115,6 +115,25 @@ PLAN_OPTIONS: dict[str, Any] = {
             "advanced": True,
         },
     ),
+    "rgb_vae": (
+        "VAE",
+        {
+            "tooltip": "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, "
+            "for views that are turned or warped. Costs one decode and two encodes per view and such step. Process 2 "
+            "only.",
+        },
+    ),
+    "rgb_every": (
+        "INT",
+        {
+            "default": 1,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the "
+            "others average latents. To leave steps alone instead, use sync_every.",
+            "advanced": True,
+        },
+    ),
 }
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..sync_core.schedule import Trajectory
-from ..sync_core.synchronizer import Synchronizer, SyncPlan
+from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
 from . import host
+from .rgb_domain import RgbSync
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
 from .view_batches import ViewBatches
@@ -56,7 +58,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             return clean
 
         w, z = self._packing.split(x)
-        w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z)
+        average = partial(run.average, sigma=level)
+        w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z, average)
         return self._packing.join(w, z)
 
 
@@ -122,7 +125,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):
-            result = run.framed(run.sync.sync(run.flat(result), run.state)[0])
+            result = run.framed(run.average(run.flat(result), run.state)[0])
         return result
 
     synchronised.__name__ = function.__name__
@@ -134,6 +137,9 @@ def _prepare(
 ) -> tuple[Any, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
     batches = ViewBatches(settings.views_per_batch)
+    if settings.rgb is not None:
+        base = model.inner_model.inner_model
+        run.rgb = RgbSync(settings.rgb, settings.scene, settings.plan, base, lambda: batches.views_per_batch)
     model = copy.copy(model)
     if host.HAS_WRAPPERS:
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
@@ -145,10 +151,13 @@ def _prepare(
 
         def sync_both(args: dict[str, Any]) -> list[Tensor | None]:
             # These samplers keep the unconditional estimate for themselves, before our own synchronisation.
-            strength = settings.plan.schedule.at(run.trajectory, float(args["sigma"].reshape(-1)[0]))
-            if strength < 1:
+            level = float(args["sigma"].reshape(-1)[0])
+            if settings.plan.schedule.at(run.trajectory, level) < 1:
                 return args["conds_out"]
-            return [None if v is None else run.framed(run.sync.sync(run.flat(v))[0]) for v in args["conds_out"]]
+            return [
+                None if v is None else run.framed(run.average(run.flat(v), NO_STATE, level)[0])
+                for v in args["conds_out"]
+            ]
 
         model_options["sampler_pre_cfg_function"] = [*model_options.get("sampler_pre_cfg_function", []), sync_both]
     return model, model_options
