@@ -193,7 +193,7 @@ def loaded_models() -> list[Any]:
 
 def load_models(models: Sequence[Any], memory_required: float) -> None:
     """Load models again that something else pushed out, leaving that many bytes for their activations."""
-    comfy.model_management.load_models_gpu(models, memory_required=memory_required)
+    comfy.model_management.load_models_gpu(models, memory_required=int(memory_required))
 
 
 def mean_encoding_vae(vae: Any) -> Any:
@@ -201,8 +201,8 @@ def mean_encoding_vae(vae: Any) -> Any:
 
     A shallow copy: weights are shared, and the VAE itself stays as it is.
     """
-    network = getattr(vae, "first_stage_model", None)
-    regularization = getattr(network, "regularization", None)
+    network: Any = getattr(vae, "first_stage_model", None)
+    regularization: Any = getattr(network, "regularization", None)
     if network is None or not getattr(regularization, "sample", False):
         return vae
     mean = copy.copy(regularization)
@@ -242,7 +242,7 @@ def vae_decode(vae: Any, latent: Tensor) -> Tensor:
     video = getattr(vae, "latent_dim", latent.ndim - 2) == 3
     flat = latent.squeeze(2) if latent.ndim == 5 else latent
     images = vae.decode(flat.unsqueeze(2) if video else flat)
-    return images[:, 0] if images.ndim == 5 else images
+    return (images[:, 0] if images.ndim == 5 else images).float()
 
 
 def vae_encode(vae: Any, images: Tensor) -> Tensor:

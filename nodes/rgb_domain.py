@@ -27,8 +27,8 @@ from . import host
 # Views per call of the VAE at most: the user's cancel is seen between calls, and 8 pictures fill any device.
 MOST_VIEWS = 8
 
-# Peak main memory while the maps of one view pixel are built and applied (measured, benchmarks/bench_rgb.py).
-BYTES_PER_PIXEL = 200
+# Peak main memory for one entry of the maps at image resolution, built and applied (benchmarks/bench_rgb.py: 237).
+BYTES_PER_ENTRY = 240
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class MapMean:
     _synced: Tensor | None = None
 
     def add(self, first: int, images: Tensor) -> None:
-        self._given.append(images.movedim(-1, 1))
+        self._given.append(images.movedim(-1, 1).cpu())
 
     def views(self, first: int, last: int) -> Tensor:
         if self._synced is None:
@@ -94,12 +94,12 @@ class MapMean:
 
 def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
     """The plan on the scene's views at image resolution. Raises ValueError when their maps exceed the free memory."""
-    count = scene.views(cell).count
-    needed = count * scene.rig.width * scene.rig.height * BYTES_PER_PIXEL
+    coarse = scene.views(cell)
+    needed = max(coarse.forward.nnz, coarse.forward.rows) * cell**2 * BYTES_PER_ENTRY
     free = host.free_memory(torch.device("cpu"))
     if needed > free:
         raise ValueError(
-            f"averaging {count} views of {scene.rig.width} x {scene.rig.height} as pictures needs about "
+            f"averaging {coarse.count} views of {scene.rig.width} x {scene.rig.height} as pictures needs about "
             f"{needed / 2**30:.1f} GiB of main memory, {free / 2**30:.1f} are free; use fewer or smaller views, or "
             "disconnect rgb_vae"
         )

@@ -216,6 +216,40 @@ def test_chunks_change_nothing(vae, at_once):
     assert relative_error(chunked, whole) < 1e-5
 
 
+def test_rigs_that_are_no_windows_use_their_maps(vae):
+    """The general way, on the windows' own maps: the same result as window by window."""
+
+    class ByMaps(RgbSync):
+        def _mean(self, total: int, cell: int) -> MapMean:
+            return MapMean(map_synchronizer(self.scene, self.plan, cell))
+
+    views = noise(2 * VIEWS, 4, 8, 8)
+    given = (RgbDomain(vae), Scene(SPACE, RIG), SyncPlan(), gaussian().model, lambda: 2)
+    with torch.inference_mode():
+        assert relative_error(ByMaps(*given)(views), RgbSync(*given)(views)) < 1e-5
+
+
+def test_the_hosts_tiles_when_memory_runs_out():
+    """The VAE's own fallback works inside the loop."""
+    exhausted = host.out_of_memory_error()
+    if exhausted is None:
+        pytest.skip("this torch has no out-of-memory error to tell from others")
+    tiling, failed = tiny_vae(), []
+    decode = tiling.first_stage_model.decode
+
+    def fail_once(samples: torch.Tensor) -> torch.Tensor:
+        if not failed:
+            failed.append(samples.shape)
+            raise exhausted("out of memory")
+        return decode(samples)
+
+    tiling.first_stage_model.decode = fail_once
+    views = noise(2, 4, 8, 8)
+    with torch.inference_mode():
+        corrected = rgb_sync(tiling, APART)(views)
+    assert failed and torch.equal(corrected, views)
+
+
 def test_twice_the_same_bits(vae):
     runs = [run_node(bounded(), SPACE, RIG, rgb_vae=vae)[0]["samples"] for _ in range(2)]
     assert torch.equal(*runs)
@@ -350,10 +384,11 @@ def test_the_models_are_loaded_again(vae):
     assert model in host.loaded_models()
 
 
-def test_maps_too_large_for_the_memory(monkeypatch):
-    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *a: 2.0**20)
-    with pytest.raises(ValueError, match=r"3 views of 64 x 64 as pictures needs about .* GiB .* disconnect rgb_vae"):
-        map_synchronizer(Scene(SPACE, RIG), SyncPlan(), 8)
+def test_maps_too_large_for_the_memory():
+    side = 2**17
+    scene = Scene(Plane(2 * side, side), Windows(side, side, side // 2, side))
+    with pytest.raises(ValueError, match=r"3 views of 131072 x .* needs about 1\d{4}\.\d GiB .* disconnect rgb_vae"):
+        map_synchronizer(scene, SyncPlan(), side // 8)
 
 
 # Errors and interrupts
