@@ -6,7 +6,8 @@ average of latents is not a picture's latent. Here
     x0' = x0 + (E(sync(D(x0))) - E(D(x0)))
 
 with decoder D and encoder E: the residual correction keeps what the VAE alone would lose, so that views which agree
-already come back unchanged. It costs one decode and two encodes per view.
+already come back unchanged. What a decoder clamps away is no part of the picture and is left to each view. It costs
+one decode and two encodes per view.
 """
 
 from __future__ import annotations
@@ -167,7 +168,8 @@ class RgbSync:
             self._chunk = max(1, min(MOST_VIEWS, fitting, self.views_at_once() or MOST_VIEWS))
 
     def _mean(self, total: int, cell: int) -> ViewMean:
-        if self.scene.rig.kind == "windows":
+        # Windows see a cell once: for them both methods are one weighted mean, and no map is needed.
+        if self.scene.rig.kind == "windows" and self.plan.aggregation in ("mean", "least_squares"):
             placement = self.scene.placement(cell).scaled(cell)
             return WindowMean(placement, self.scene.rig.taper, total // placement.count)
         if self._maps is None:

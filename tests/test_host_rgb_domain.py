@@ -339,6 +339,11 @@ def test_every_kth_step_uses_the_vae(every, final, trips):
     assert sum(exact.decoded) == trips * VIEWS and sum(exact.encoded) == 2 * trips * VIEWS
 
 
+def test_least_squares_is_the_same_for_windows(vae):
+    runs = [run_node(bounded(), SPACE, RIG, rgb_vae=vae, aggregation=a)[0] for a in ("mean", "least_squares")]
+    assert relative_error(runs[1]["samples"], runs[0]["samples"]) < 1e-5
+
+
 def test_steps_between_average_latents():
     """With an exact VAE for which both domains are one, rgb_every changes nothing."""
     expected = run_node(bounded(), SPACE, FLAT, steps=5)[0]["samples"]
