@@ -24,6 +24,7 @@ from ..renderers.window_mean import WindowMean
 from ..sync_core.schedule import Schedule, Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from . import host
+from .vae_calls import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae_views
 
 # Views per call of the VAE at most: the user's cancel is seen between calls, and 8 pictures fill any device.
 MOST_VIEWS = 8
@@ -163,8 +164,8 @@ class RgbSync:
     def _prepare(self, clean: Tensor, cell: int) -> None:
         if self._vae is None:
             check_vae(self.domain.vae, cell, clean.shape[1])
-            self._vae = host.mean_encoding_vae(self.domain.vae)
-            fitting = host.vae_views(self._vae, tuple(clean.shape), cell)
+            self._vae = mean_encoding_vae(self.domain.vae)
+            fitting = vae_views(self._vae, tuple(clean.shape), cell)
             self._chunk = max(1, min(MOST_VIEWS, fitting, self.views_at_once() or MOST_VIEWS))
 
     def _mean(self, total: int, cell: int) -> ViewMean:
@@ -178,7 +179,7 @@ class RgbSync:
 
     def _decode(self, clean: Tensor, cell: int, frames: bool) -> Tensor:
         latent = self.model.process_latent_out(clean.unsqueeze(2) if frames else clean)
-        images = host.vae_decode(self._vae, latent)
+        images = vae_decode(self._vae, latent)
         expected = (clean.shape[0], clean.shape[2] * cell, clean.shape[3] * cell)
         if tuple(images.shape[:3]) != expected:
             raise ValueError(
@@ -188,23 +189,6 @@ class RgbSync:
         return images
 
     def _encode(self, images: Tensor, like: Tensor, frames: bool) -> Tensor:
-        latent = host.vae_encode(self._vae, images).to(like.device, like.dtype)
+        latent = vae_encode(self._vae, images).to(like.device, like.dtype)
         inside = self.model.process_latent_in(latent.unsqueeze(2) if frames else latent)
         return inside.squeeze(2) if frames else inside
-
-
-def check_vae(vae: Any, cell: int, channels: int) -> None:
-    """Raise ValueError when a VAE is not of latents with that many image pixels a cell and channels."""
-    if getattr(vae, "first_stage_model", vae) is None:
-        raise ValueError("rgb_vae holds no weights (the checkpoint brought none); connect a VAE Loader")
-    for ratio in host.vae_cells(vae):
-        if ratio != cell:
-            raise ValueError(
-                f"rgb_vae has {ratio:g} image pixels per latent cell, the views of this rig have {cell}; "
-                "connect the VAE of this model"
-            )
-    found = getattr(vae, "latent_channels", channels)
-    if found != channels:
-        raise ValueError(
-            f"rgb_vae has latents of {found} channels, this model of {channels}; connect the VAE of this model"
-        )

@@ -1,12 +1,18 @@
-"""Small VAEs: the host's own with random weights, and exact ones in closed form."""
+"""Small VAEs (the host's own with random weights, exact ones in closed form) and what RGB tests run them with."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from hosting import Plane, Scene, Windows, analytic, gaussian
+from syncpack.nodes.rgb_domain import RgbDomain, RgbSync
+from syncpack.sync_core.synchronizer import SyncPlan
 from torch import Tensor
+
+SPACE, RIG, VIEWS = Plane(128, 64), Windows(64, 64, 32, 64), 3
 
 NETWORK = dict(
     ddconfig=dict(
@@ -75,3 +81,26 @@ class BlockVae:
     def encode(self, pixels: Tensor) -> Tensor:
         pooled = F.avg_pool2d(pixels.movedim(-1, 1), 8)
         return pooled.movedim(1, 0)[None] if self.latent_dim == 3 else pooled
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def rgb_sync(vae: Any, rig: Windows = RIG, model: Any = None, at_once: int = 0) -> RgbSync:
+    """The RGB domain of a run on SPACE; ``at_once``: views per call."""
+    base = (model or gaussian()).model
+    return RgbSync(RgbDomain(vae), Scene(SPACE, rig), SyncPlan(), base, lambda: at_once)
+
+
+def bounded(channels: int = 4) -> Any:
+    """A MODEL whose views disagree, and whose estimates are pictures in [-1, 1]."""
+
+    def clean(x: Tensor, sigma: Tensor) -> Tensor:
+        columns = torch.linspace(1.0, 0.2, x.shape[-1])
+        return torch.tanh(x / (1.0 + sigma**2).sqrt() + columns)
+
+    model = analytic(clean)
+    model.model.latent_format = copy.copy(model.model.latent_format)
+    model.model.latent_format.latent_channels = channels
+    return model

@@ -6,42 +6,28 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from host_vaes import BlockVae, PatchVae, tiny_vae
+from host_vaes import RIG, SPACE, VIEWS, BlockVae, PatchVae, bounded, noise, rgb_sync, tiny_vae
 from hosting import (
-    PLAN,
-    OwnNoise,
     Plane,
     Scene,
-    SyncTweediesPatch,
-    SyncTweediesSamplerWrap,
     Windows,
-    advanced,
-    analytic,
-    comfy,
     disagreement,
     gaussian,
     host,
-    interrupted_error,
-    one_line,
-    opinionated,
-    plain_sample,
     relative_error,
     run_advanced,
     run_node,
     run_patched,
 )
-from syncpack.nodes.errors import SyncError
 from syncpack.nodes.exemplar_model import PixelVAE, exemplar_model
 from syncpack.nodes.rgb_domain import MapMean, RgbDomain, RgbSync, is_rgb_step, map_synchronizer
-from syncpack.nodes.sampling_nodes import settings_from
-from syncpack.renderers.window_mean import WindowMean
+from syncpack.nodes.vae_calls import mean_encoding_vae
 from syncpack.sync_core.priors.exemplar import ExemplarConfig
 from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import SyncPlan
 
 pytestmark = pytest.mark.host
 
-SPACE, RIG, VIEWS = Plane(128, 64), Windows(64, 64, 32, 64), 3
 APART = Windows(64, 64, 64, 64)
 # Weights that are the same for all pixels of a cell: only then can both domains be one.
 FLAT = Windows(64, 64, 32, 64, "flat")
@@ -50,28 +36,6 @@ FLAT = Windows(64, 64, 32, 64, "flat")
 @pytest.fixture(scope="module")
 def vae() -> Any:
     return tiny_vae()
-
-
-def noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def rgb_sync(vae: Any, rig: Windows = RIG, model: Any = None, at_once: int = 0) -> RgbSync:
-    base = (model or gaussian()).model
-    return RgbSync(RgbDomain(vae), Scene(SPACE, rig), SyncPlan(), base, lambda: at_once)
-
-
-def bounded(channels: int = 4) -> Any:
-    """A MODEL whose views disagree, and whose estimates are pictures in [-1, 1]."""
-
-    def clean(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        columns = torch.linspace(1.0, 0.2, x.shape[-1])
-        return torch.tanh(x / (1.0 + sigma**2).sqrt() + columns)
-
-    model = analytic(clean)
-    model.model.latent_format = copy.copy(model.model.latent_format)
-    model.model.latent_format.latent_channels = channels
-    return model
 
 
 # An exact VAE changes nothing
@@ -180,7 +144,7 @@ def test_views_that_agree_as_pictures_come_back(vae):
 
         def __init__(self) -> None:
             self.picture = Scene(SPACE, RIG).views(1).project(torch.rand(1, 3, 64, 128)).movedim(1, -1)
-            self.encode = vae.encode if host.HAS_WRAPPERS else host.mean_encoding_vae(vae).encode
+            self.encode = vae.encode if host.HAS_WRAPPERS else mean_encoding_vae(vae).encode
 
         def decode(self, samples: torch.Tensor) -> torch.Tensor:
             return self.picture
@@ -197,7 +161,7 @@ def test_it_is_the_formula(vae):
     model = gaussian()
     model.model.latent_format = copy.copy(model.model.latent_format)
     model.model.latent_format.scale_factor = scale
-    mean = host.mean_encoding_vae(vae)
+    mean = mean_encoding_vae(vae)
     with torch.inference_mode():
         actual = rgb_sync(vae, model=model)(views)
         decoded = vae.decode(views / scale)
@@ -273,12 +237,12 @@ def test_encoding_takes_the_mean():
     picture = torch.rand(1, 64, 64, 3)
     with torch.inference_mode():
         assert not torch.equal(sampling.encode(picture), sampling.encode(picture))
-        mean = host.mean_encoding_vae(sampling)
+        mean = mean_encoding_vae(sampling)
         first = mean.encode(picture)
         assert torch.equal(first, mean.encode(picture))
         sampling.first_stage_model.regularization.sample = False
         assert torch.equal(first, sampling.encode(picture))
-        assert host.mean_encoding_vae(sampling) is sampling
+        assert mean_encoding_vae(sampling) is sampling
 
 
 # Agreement
@@ -293,20 +257,6 @@ def test_the_result_is_consistent():
         assert disagreement(SPACE, RIG, pictures) < 1e-5, options
     alone = run_advanced(bounded(192), SPACE, RIG, latent, process="0 no synchronisation")
     assert disagreement(SPACE, RIG, PatchVae().decode(alone).movedim(-1, 1)) > 1e-2
-
-
-def test_the_real_vae_brings_pictures_together(vae):
-    """What the encoder hears of the disagreement, in pictures: less after than before."""
-    views = noise(VIEWS, 4, 8, 8)
-    network = host.mean_encoding_vae(vae)
-    with torch.inference_mode():
-        # The residual-corrected change is exactly the change of the encoded pictures.
-        corrected = rgb_sync(vae)(views)
-        decoded = vae.decode(views)
-        synced = WindowMean(Scene(SPACE, RIG).placement(8).scaled(8), RIG.taper)
-        synced.add(0, decoded)
-        target = network.encode(synced.views(0, VIEWS))
-        assert torch.allclose(corrected - views, target - network.encode(decoded), atol=1e-5)
 
 
 # Steps
@@ -349,163 +299,3 @@ def test_steps_between_average_latents():
     expected = run_node(bounded(), SPACE, FLAT, steps=5)[0]["samples"]
     actual = run_node(bounded(), SPACE, FLAT, steps=5, rgb_vae=BlockVae(), rgb_every=2)[0]["samples"]
     assert relative_error(actual, expected) < 1e-5
-
-
-# Memory
-
-
-def test_calls_follow_the_vaes_own_estimate(vae):
-    free = host.free_memory(torch.device("cpu"))
-    hungry = copy.copy(vae)
-    hungry.memory_used_decode = lambda shape, dtype: free / 2.5
-    assert host.vae_views(hungry, (VIEWS, 4, 8, 8), 8) == 2
-    hungry.memory_used_encode = lambda shape, dtype: 10 * free
-    assert host.vae_views(hungry, (VIEWS, 4, 8, 8), 8) == 1
-    assert host.vae_views(vae, (VIEWS, 4, 8, 8), 8) > VIEWS
-
-
-def test_user_s_limit_holds_for_the_vae_too():
-    exact = PatchVae()
-    latent = {"samples": torch.zeros(VIEWS, 192, 8, 8)}
-    run_advanced(bounded(192), SPACE, RIG, latent, rgb_vae=exact, views_per_batch=2)
-    assert set(exact.decoded) == {2, 1} and set(exact.encoded) == {2, 1}
-
-
-def test_the_models_are_loaded_again(vae):
-    """Another model of the host may be pushed out while the VAE works; it is in its place for the next step."""
-    model = gaussian()
-    comfy.model_management.load_models_gpu([model])
-
-    class Pushing(type(vae)):
-        def decode(self, samples: torch.Tensor) -> torch.Tensor:
-            comfy.model_management.unload_all_models()
-            assert model not in host.loaded_models()
-            return super().decode(samples)
-
-    pushing = copy.copy(vae)
-    pushing.__class__ = Pushing
-    with torch.inference_mode():
-        rgb_sync(pushing, model=model)(noise(VIEWS, 4, 8, 8))
-    assert model in host.loaded_models()
-
-
-def test_maps_too_large_for_the_memory():
-    side = 2**17
-    scene = Scene(Plane(2 * side, side), Windows(side, side, side // 2, side))
-    with pytest.raises(ValueError, match=r"3 views of 131072 x .* needs about 1\d{4}\.\d GiB .* disconnect rgb_vae"):
-        map_synchronizer(scene, SyncPlan(), side // 8)
-
-
-# Errors and interrupts
-
-
-def refused(node: str, call: Any, *parts: str) -> None:
-    with pytest.raises(SyncError) as caught:
-        call()
-    one_line(caught.value, node, *parts)
-
-
-@pytest.mark.parametrize(
-    "process, reason", [(1, "noise is no picture"), (3, "noise"), (5, "canonical latent"), (0, "")]
-)
-def test_processes_that_average_something_else(process, reason):
-    model = gaussian()
-    parts = (f"process {process}", reason, "use process 2")
-    refused("SyncTweediesSampler", lambda: run_node(model, SPACE, RIG, process=process, rgb_vae=BlockVae()), *parts)
-    assert not model.model.calls
-
-
-def test_every_door_refuses():
-    plan = {**PLAN, "process": "1 average noise"}
-    wrap = lambda: SyncTweediesSamplerWrap().wrap(None, SPACE, RIG, **plan, rgb_vae=BlockVae())  # noqa: E731
-    refused("SyncTweediesSamplerWrap", wrap, "process 1", "use process 2")
-    patch = lambda: SyncTweediesPatch().patch(gaussian(), SPACE, RIG, **plan, rgb_vae=BlockVae())  # noqa: E731
-    refused("SyncTweediesPatch", patch, "process 1", "use process 2")
-    refused(
-        "SyncTweediesSampler",
-        lambda: run_node(gaussian(), SPACE, RIG, rgb_vae=BlockVae(), rgb_every=0),
-        "rgb_every 0",
-        "use 1",
-    )
-
-
-@pytest.mark.skipif(host.HAS_WRAPPERS, reason="this host tells a MODEL its step")
-def test_a_patch_that_does_not_know_its_step():
-    patch = lambda: SyncTweediesPatch().patch(gaussian(), SPACE, RIG, **PLAN, rgb_vae=BlockVae(), rgb_every=2)  # noqa: E731
-    refused("SyncTweediesPatch", patch, "rgb_every 2", "use rgb_every 1")
-
-
-class OtherCell(BlockVae):
-    downscale_ratio = upscale_ratio = 16
-
-
-class Silent:
-    """A VAE of another pack that says nothing of itself and decodes to another size."""
-
-    def decode(self, samples: torch.Tensor) -> torch.Tensor:
-        return samples.movedim(1, -1)
-
-
-class Broken(BlockVae):
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        return super().encode(pixels) * float("nan")
-
-
-@pytest.mark.parametrize(
-    "wrong, parts",
-    [
-        (OtherCell(), ("16 image pixels per latent cell", "have 8", "connect the VAE of this model")),
-        (PatchVae(), ("192 channels", "of 4", "connect the VAE of this model")),
-        (Silent(), ("8 x 8 cells to 8 x 8 pixels instead of 64 x 64", "connect the VAE")),
-        (Broken(), ("NaN", "--fp32-vae")),
-    ],
-)
-@pytest.mark.parametrize("door", ["sampler", "patch"])
-def test_vaes_that_do_not_fit(wrong, parts, door):
-    if door == "sampler":
-        refused("SyncTweediesSampler", lambda: run_node(bounded(), SPACE, RIG, rgb_vae=wrong), *parts)
-    else:
-        latent = torch.zeros(VIEWS, 4, 8, 8)
-        refused("SyncTweediesPatch", lambda: run_patched(bounded(), SPACE, RIG, latent, rgb_vae=wrong), *parts)
-
-
-def test_a_vae_without_weights():
-    empty = comfy.sd.VAE(sd={})
-    parts = ("holds no weights", "connect")
-    refused("SyncTweediesSampler", lambda: run_node(bounded(), SPACE, RIG, rgb_vae=empty), *parts)
-
-
-@pytest.mark.parametrize("fails_at", [1, 5])
-def test_an_interrupt_leaves_everything_as_it_was(fails_at):
-    """Cancelled in the middle of the VAE's work: the next run is the one that would have been."""
-    interrupted, model = interrupted_error(), bounded()
-    sampler = comfy.samplers.sampler_object("euler")
-    function, options = sampler.sampler_function, copy.deepcopy(model.model_options)
-    latent = {"samples": torch.zeros(VIEWS, 4, 8, 8)}
-
-    class Cancelling(BlockVae):
-        calls = 0
-
-        def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-            Cancelling.calls += 1
-            if Cancelling.calls == fails_at:
-                comfy.model_management.interrupt_current_processing()
-            return super().encode(pixels)
-
-    vae = Cancelling()
-    (wrapped,) = SyncTweediesSamplerWrap().wrap(sampler, SPACE, RIG, **PLAN, rgb_vae=vae, views_per_batch=1)
-    with pytest.raises(interrupted):
-        advanced(model, OwnNoise(5), wrapped, latent)
-    assert Cancelling.calls == fails_at, "the next call of the VAE was not made"
-    assert sampler.sampler_function is function and model.model_options == options
-    actual = advanced(model, OwnNoise(5), wrapped, latent)
-    (fresh,) = SyncTweediesSamplerWrap().wrap(sampler, SPACE, RIG, **PLAN, rgb_vae=BlockVae(), views_per_batch=1)
-    assert torch.equal(actual, advanced(bounded(), OwnNoise(5), fresh, latent))
-    assert torch.equal(plain_sample(model, torch.zeros(1, 4, 8, 8)), plain_sample(bounded(), torch.zeros(1, 4, 8, 8)))
-
-
-def test_settings_are_not_copied_with_the_model(vae):
-    settings = settings_from(SPACE, RIG, rgb_vae=vae, **PLAN)
-    assert copy.deepcopy(settings).rgb.vae is vae
-    (patched,) = SyncTweediesPatch().patch(opinionated(), SPACE, RIG, **PLAN, rgb_vae=vae)
-    assert patched.clone() is not patched
