@@ -222,6 +222,16 @@ def noise_sampler(
     return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
 
 
+def loaded_models() -> list[Any]:
+    """The models that the run in progress keeps on the device."""
+    return comfy.model_management.loaded_models(only_currently_used=True)
+
+
+def load_models(models: Sequence[Any], memory_required: float) -> None:
+    """Load models again that something else pushed out, leaving that many bytes for their activations."""
+    comfy.model_management.load_models_gpu(models, memory_required=int(memory_required))
+
+
 def add_wrapper(model: Any, kind: str, wrapper: Callable[..., Any]) -> None:
     """Register one of the host's wrappers on a (cloned) model, replacing ours if it is there already."""
     assert patcher_extension is not None

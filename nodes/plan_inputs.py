@@ -108,7 +108,8 @@ PLAN_OPTIONS: dict[str, Any] = {
         "BOOLEAN",
         {
             "default": True,
-            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing.",
+            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing; with rgb_vae, "
+            "one more decode and two more encodes per view.",
             "advanced": True,
         },
     ),
@@ -143,6 +144,25 @@ PLAN_OPTIONS: dict[str, Any] = {
             "tooltip": "Gives back contrast that averaging takes where views disagree (independent noise, views with "
             "prompts of their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. "
             "Process 2 only.",
+            "advanced": True,
+        },
+    ),
+    "rgb_vae": (
+        "VAE",
+        {
+            "tooltip": "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, "
+            "for views that are turned or warped. Costs one decode and two encodes per view and such step. Process 2 "
+            "only.",
+        },
+    ),
+    "rgb_every": (
+        "INT",
+        {
+            "default": 1,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the "
+            "others average latents. To leave steps alone instead, use sync_every.",
             "advanced": True,
         },
     ),

@@ -12,6 +12,7 @@ from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
+from .rgb_domain import RgbDomain
 from .run_state import SyncSettings
 from .shared_noise import starting_noise
 from .view_batches import views_at_once
@@ -32,8 +33,11 @@ _SEED = (
 )
 
 
-def settings_from(space: Any, rig: Any, views_per_batch: int = 0, **plan: Any) -> SyncSettings:
-    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch)
+def settings_from(
+    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
+) -> SyncSettings:
+    rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
+    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch, rgb=rgb)
 
 
 class SyncTweediesSampler:

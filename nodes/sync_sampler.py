@@ -10,18 +10,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..sync_core.schedule import Trajectory
-from ..sync_core.synchronizer import Synchronizer, SyncPlan, blend
+from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, blend
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
+from .rgb_domain import RgbSync
 from .run_state import Packing, Run, SyncSettings
 from .shared_noise import share_inpaint_noise, starting_state, step_noise
 from .stochastic import sample_stochastic
@@ -60,7 +62,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             return clean
 
         w, z = self._packing.split(x)
-        w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z)
+        average = partial(run.average, sigma=level)
+        w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z, average)
         return self._packing.join(w, z)
 
     @contextmanager
@@ -87,7 +90,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             return
         # (hosts of 2024 guide chunk by chunk; a guider that guides twice means its last estimate)
         plain = run.flat(torch.cat([args["uncond_denoised"] for args in seen])[-rows:])
-        synced = run.framed(blend(plain, run.sync.sync(plain)[0], strength))
+        synced = run.framed(blend(plain, run.average(plain, NO_STATE, level)[0], strength))
         for function in own:
             function({**seen[-1], "uncond_denoised": synced})
 
@@ -137,6 +140,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         seed = extra_args.get("seed")
         live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
+        if settings.rgb is not None:
+            base = model.inner_model.inner_model
+            run.rgb = RgbSync(settings.rgb, settings.scene, settings.plan, base, lambda: batches.views_per_batch)
         model, extra_args["model_options"] = _prepare(model, model_options, function, batches)
         share_inpaint_noise(model, run, extra_args)
 
@@ -167,7 +173,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):
-            result = run.framed(run.sync.sync(run.flat(result), run.state, finished=True)[0])
+            result = run.framed(run.average(run.flat(result), run.state, finished=True)[0])
         return result
 
     synchronised.__name__ = function.__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -83,6 +84,9 @@ class SyncState:
 
 NO_STATE = SyncState()
 
+Average = Callable[[Tensor, SyncState], tuple[Tensor, SyncState]]
+"""Views [B*N, C, h, w] -> consistent views, with the state before and after: what `Synchronizer.sync` is."""
+
 
 @dataclass(frozen=True)
 class Synchronizer:
@@ -122,10 +126,12 @@ class Synchronizer:
         state: SyncState,
         w: Tensor | None = None,
         z: Tensor | None = None,
+        average: Average | None = None,
     ) -> tuple[Tensor | None, Tensor | None, SyncState]:
         """The clean estimates (of w, of z) a sampler should use at ``sigma``, and the state after it.
 
         denoise: view batch -> clean estimate at this sigma. w, z: the sampler's state, whichever the process has.
+        average: makes clean estimates consistent in another domain than `sync` does; only process 2 can use it.
         """
         rule = self.plan.rule
         strength = self.plan.schedule.at(trajectory, sigma)
@@ -135,7 +141,7 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = self.sync(plain, state)
+            synced, state = (average or self.sync)(plain, state)
             return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
