@@ -6,6 +6,7 @@ Import only when diffusers is installed, and after `hosting`.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,20 @@ def made_models(tmp_path_factory):
     scheduler("DDPMScheduler", beta_schedule="squaredcos_cap_v2").save_pretrained(
         root / "deep/if2/image_noising_scheduler"
     )
+    with models_folder(root):
+        yield root, made
+
+
+@contextmanager
+def models_folder(root):
+    """The host's models/diffusers is ``root`` too, for a while."""
     folder_paths = host._folder_paths()
     folder_paths.add_model_folder_path("diffusers", str(root))
-    yield root, made
-    entry = folder_paths.folder_names_and_paths["diffusers"]
-    getattr(entry, "paths", entry[0]).remove(str(root))
+    try:
+        yield
+    finally:
+        entry = folder_paths.folder_names_and_paths["diffusers"]
+        getattr(entry, "paths", entry[0]).remove(str(root))
 
 
 def _euler():
