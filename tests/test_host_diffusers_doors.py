@@ -169,6 +169,30 @@ def test_a_controlnet_of_the_host_reaches_the_skip_connections(models):
     assert relative_error(got, estimate(made["eps"], x, 500, alpha, prompt(1)[0][0], "epsilon", 4)) > 1e-2
 
 
+def test_part_of_the_weights_off_the_device(models):
+    """The host's way to fit a small card: layers beyond a limit are brought in when they are called, LoRAs included."""
+    key = "diffusion_model.down_blocks.1.attentions.0.to_q.weight"
+    x, tokens = noise(1, 3, 16, 16), prompt(1, 24)[0][0]
+    model = load("if1")[0].clone()
+    model.add_patches({key: ("diff", (noise(64, 64, seed=8) * 0.1,))})
+    results = []
+    for limit in (10**9, 200_000):
+        with torch.inference_mode():
+            if hasattr(model, "patch_model_lowvram"):  # 2024
+                model.patch_model_lowvram(torch.device("cpu"), lowvram_model_memory=limit)
+            else:
+                model.patch_model(torch.device("cpu"), lowvram_model_memory=limit)
+            layers = [m for m in model.model.modules() if hasattr(m, "comfy_cast_weights")]
+            results.append(model.model.apply_model(x, torch.tensor([1.0]), c_crossattn=tokens))
+            outside = sum(m.comfy_cast_weights for m in layers)
+            assert outside == 0 if limit == 10**9 else 0 < outside < len(layers)
+            model.unpatch_model(torch.device("cpu"))
+    assert relative_error(results[1], results[0]) < 1e-5
+    with torch.inference_mode():
+        plain = model.model.apply_model(x, torch.tensor([1.0]), c_crossattn=tokens)
+    assert relative_error(plain, results[0]) > 1e-3
+
+
 def test_half_weights_computed_in_float32(models):
     """The host's layers in place of torch's: same result, weights stored in half."""
     _, made = models
