@@ -11,6 +11,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from . import host
@@ -114,14 +115,19 @@ def _of_index(index: Path) -> list[Path]:
     return [index.parent / n for n in names]
 
 
-def read_weights(folder: Path, stem: str, half: bool) -> dict[str, Tensor]:
-    """All tensors of one part of a model, on the CPU. Raises ValueError (one line)."""
-    from safetensors.torch import load_file
+def read_weights(folder: Path, stem: str, half: bool, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+    """All tensors of one part of a model, on the CPU and of type ``dtype`` (None: as stored).
+
+    Converted one by one, so that both copies never lie in memory. Raises ValueError (one line).
+    """
+    from safetensors import safe_open
 
     tensors: dict[str, Tensor] = {}
     for file in weight_files(folder, stem, half)[0]:
         try:
-            tensors.update(load_file(file))
+            with safe_open(file, framework="pt", device="cpu") as opened:
+                for key in opened.keys():  # noqa: SIM118 (it is no mapping)
+                    tensors[key] = opened.get_tensor(key).to(dtype)
         except Exception as error:  # the library's own error class is not a ValueError
             raise ValueError(f"{_short(file)} is damaged ({first_line(error)}); copy it again") from error
     return tensors

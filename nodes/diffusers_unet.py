@@ -146,10 +146,8 @@ def _load_network(network_class: Any, folder: Path, facts: Facts) -> tuple[Any, 
         raise ValueError(f"unet/config.json does not describe a U-Net ({first_line(error)})") from error
     network.latent_channels = facts.channels
     dtype, cast = host.network_dtypes(sum(p.numel() for p in network.parameters()))
-    weights = read_weights(folder / "unet", UNET, dtype in (torch.float16, torch.bfloat16))
+    weights = read_weights(folder / "unet", UNET, dtype in (torch.float16, torch.bfloat16), dtype)
     _check_weights(network, weights)
-    for key in list(weights):  # one by one, so that both copies never lie in memory
-        weights[key] = weights[key].to(dtype)
     network.load_state_dict(weights, assign=True)
     host.use_cast_layers(network, cast is not None)
     return network.eval().requires_grad_(False), cast

@@ -256,8 +256,12 @@ def model_folders(kind: str) -> list[str]:
 
 
 def network_dtypes(parameters: int) -> tuple[torch.dtype, torch.dtype | None]:
-    """(type of the weights, type to compute in or None for the same) that the host chooses for a network."""
+    """(type of the weights, type to compute in or None for the same) that the host chooses for a network.
+
+    Half precision where it would choose 8 bits, which only its own networks can be stored in.
+    """
     weights = comfy.model_management.unet_dtype(model_params=parameters)
+    weights = torch.float16 if weights.itemsize < 2 else weights
     return weights, comfy.model_management.unet_manual_cast(weights, load_device())
 
 

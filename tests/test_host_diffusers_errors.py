@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from hosting import one_line
+from syncpack.nodes.diffusers_folders import UNET, weight_files
 from syncpack.nodes.errors import SyncError
 
 pytest.importorskip("diffusers", reason="diffusers is not installed (extra 'diffusers')")
@@ -101,6 +102,17 @@ def test_several_files_with_an_index(models, broken):
     assert all(torch.equal(loaded[k], v) for k, v in made["eps"].state_dict().items())
     next((broken / "unet").glob("*00002-of-*.safetensors")).unlink()
     refused("broken", "00002-of", "missing")
+
+
+def test_the_variant_in_half_precision(broken):
+    """Read when the host computes in half, and when nothing else is there."""
+    whole = broken / "unet/diffusion_pytorch_model.safetensors"
+    half = broken / "unet/diffusion_pytorch_model.fp16.safetensors"
+    shutil.copy(whole, half)
+    assert weight_files(broken / "unet", UNET, True) == ([half], "fp16")
+    assert weight_files(broken / "unet", UNET, False) == ([whole], "")
+    whole.unlink()
+    assert weight_files(broken / "unet", UNET, False) == ([half], "fp16")
 
 
 @pytest.mark.parametrize(
