@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..renderers.plane_scene import PlaneGeometry
 from ..renderers.scene import Scene
 from ..renderers.window_mean import WindowMean
 from ..sync_core.schedule import Schedule, Trajectory
@@ -178,9 +179,10 @@ class RgbSync:
 
     def _mean(self, total: int, cell: int) -> ViewMean:
         # Windows see a cell once: for them both methods are one weighted mean, and no map is needed.
-        if self.scene.rig.kind == "windows" and self.plan.aggregation in ("mean", "least_squares"):
-            placement = self.scene.placement(cell).scaled(cell)
-            return WindowMean(placement, self.scene.rig.taper, total // placement.count)
+        geometry = self.scene.geometry
+        if isinstance(geometry, PlaneGeometry) and self.plan.aggregation in ("mean", "least_squares"):
+            placement = geometry.placement(cell).scaled(cell)
+            return WindowMean(placement, geometry.rig.taper, total // placement.count)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
         return MapMean(self._maps)
