@@ -133,7 +133,7 @@ def _prepare(
     model: Any, model_options: dict[str, Any], settings: SyncSettings, run: Run, function: Callable[..., Any]
 ) -> tuple[Any, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views and for CFG++."""
-    batches = ViewBatches(settings.views_per_batch)
+    batches = ViewBatches(settings.views_per_batch, views=run.views.count)
     model = copy.copy(model)
     if host.HAS_WRAPPERS:
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)

@@ -15,6 +15,12 @@ import torch
 from torch import Tensor
 
 from . import host
+from .errors import SyncError
+
+# transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
+# consecutive views of a canonical picture must stay in one call (0: all of them).
+VIEWS = "sync_views"
+GROUP = "synctweedies_group"
 
 Conds = Sequence[list[dict[str, Any]] | None]
 
@@ -88,24 +94,48 @@ class ViewBatches:
 
     views_per_batch: int = 0
     controls: ControlCopies = field(default_factory=ControlCopies)
+    views: int = 0
+    """Views of a canonical picture (0: the whole batch is one); only groups need it."""
 
-    def size(self, model: Any, x: Tensor) -> int:
-        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs."""
+    def size(self, model: Any, x: Tensor, group: int = 1) -> int:
+        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
+
+        Raises SyncError when the number that was asked for does not hold a group."""
         total = x.shape[0]
         if self.views_per_batch == 0:
-            self.views_per_batch = _fitting(model, x)
+            self.views_per_batch = max(group, _fitting(model, x))
+        if self.views_per_batch < group:
+            raise SyncError(
+                f"CrossViewAttention: views_per_batch {self.views_per_batch} does not hold a group of {group} views; "
+                f"set views_per_batch to {group} or 0, or the node's group to {self.views_per_batch}"
+            )
         return min(self.views_per_batch, total)
 
-    def run(self, total: int, size: int, call: Callable[[list[int]], list[Tensor] | Tensor]) -> list[Tensor]:
+    def group(self, options: dict[str, Any], total: int) -> int:
+        """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
+        group = options.get("transformer_options", {}).get(GROUP)
+        picture = self.views or total
+        return 1 if group is None else min(group or picture, picture)
+
+    def _chunk(self, start: int, size: int, total: int, group: int) -> list[int]:
+        """The rows of the next model call: whole groups of one canonical picture, or any rows where groups are 1."""
+        if group == 1:
+            return list(range(start, min(start + size, total)))
+        picture = self.views or total
+        return list(range(start, min(start + size // group * group, start - start % picture + picture, total)))
+
+    def run(
+        self, total: int, size: int, call: Callable[[list[int]], list[Tensor] | Tensor], group: int = 1
+    ) -> list[Tensor]:
         """Call for chunks of view indices 0..total-1 and join the results (each a tensor or a list of tensors)."""
         parts: list[list[Tensor]] = []
         start = 0
         while start < total:
             host.check_interrupt()
-            index = list(range(start, min(start + size, total)))
+            index = list(range(total)) if size >= total else self._chunk(start, size, total, group)
             result = self._attempt(call, index)
             if result is None:
-                size = self.views_per_batch = max(1, len(index) // 2)
+                size = self.views_per_batch = _fewer(len(index), group)
                 host.empty_cache()
                 continue
             parts.append(result)
@@ -133,7 +163,8 @@ class ViewBatches:
         self, executor: Any, model: Any, conds: Conds, x: Tensor, timestep: Tensor, options: Any
     ) -> Any:
         """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views."""
-        size = self.size(model, x)
+        group = self.group(options, x.shape[0])
+        size = self.size(model, x, group)
         if size >= x.shape[0] and host.out_of_memory_error() is None:
             return executor(model, conds, x, timestep, options)
 
@@ -144,14 +175,16 @@ class ViewBatches:
                 model, self.slice(conds, index), x[index], timestep[index], for_views(options, index, x.shape[0])
             )
 
-        return self.run(x.shape[0], size, call)
+        return self.run(x.shape[0], size, call, group)
 
     def slice(self, conds: Conds, index: list[int]) -> list[list[dict[str, Any]] | None]:
         return [None if c is None else [slice_cond(entry, index, self.controls) for entry in c] for c in conds]
 
     def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
         """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
-        size = self.size(guider.inner_model, x)
+        model_options = options.get("model_options", {})
+        group = self.group(model_options, x.shape[0])
+        size = self.size(guider.inner_model, x, group)
 
         def call(index: list[int]) -> Tensor:
             if len(index) == x.shape[0]:
@@ -159,15 +192,27 @@ class ViewBatches:
             part = _copy_of(guider)
             names = list(guider.conds)
             part.conds = dict(zip(names, self.slice([guider.conds[n] for n in names], index), strict=True))
-            return part(x[index], timestep[index], **options)
+            chunk_options = for_views(model_options, index, x.shape[0])
+            return part(x[index], timestep[index], **{**options, "model_options": chunk_options})
 
-        return self.run(x.shape[0], size, call)[0]
+        return self.run(x.shape[0], size, call, group)[0]
+
+
+def _fewer(views: int, group: int) -> int:
+    """How many views to try after so many did not fit: half of them, but a group stays together."""
+    if group > 1 and views <= group:
+        fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
+        raise MemoryError(
+            f"CrossViewAttention's group of {group} views does not fit in the memory, and half of it, {views // 2}, is "
+            f"less than a group; {fix}, or use smaller views"
+        )
+    return max(group, views // 2)
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
     """model_options that tell patches which views they see (``ad_params`` is what packs that slice themselves read)."""
     transformer = dict(options.get("transformer_options", {}))
-    transformer["sync_views"] = index
+    transformer[VIEWS] = index
     transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
     return {**options, "transformer_options": transformer}
 
