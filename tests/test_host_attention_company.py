@@ -79,28 +79,28 @@ def test_a_layer_replaced_later_has_that_owner(unet):
     assert relative_error(estimates(patched, x)[0], estimates(attend(unet), x)[0]) > 1e-4
 
 
+def guided(model, name):
+    """The host's own node for guidance by a second evaluation with a replaced self-attention layer."""
+    module = {"PerturbedAttentionGuidance": "nodes_pag", "SelfAttentionGuidance": "nodes_sag"}[name]
+    node = getattr(host_module(f"comfy_extras.{module}", f"comfy_extras.nodes.{module}"), name)
+    settings = (3.0,) if name == "PerturbedAttentionGuidance" else (0.5, 2.0)
+    made = node.execute(model, *settings) if hasattr(node, "execute") else node().patch(model, *settings)
+    return made[0]
+
+
+@pytest.mark.parametrize("name", ["PerturbedAttentionGuidance", "SelfAttentionGuidance"])
 @pytest.mark.parametrize("first", [False, True])
-def test_perturbed_attention_guidance(unet, first):
-    """The host's own node replaces a layer for a second evaluation; it works before and after, and sees the views."""
-    node = host_module("comfy_extras.nodes_pag", "comfy_extras.nodes.nodes_pag").PerturbedAttentionGuidance
-
-    def guided(model):
-        made = node.execute(model, 3.0) if hasattr(node, "execute") else node().patch(model, 3.0)
-        return made[0]
-
-    got = run(attend(guided(unet)) if first else guided(attend(unet)))
+def test_guidance_that_replaces_a_layer(unet, name, first):
+    """It works before and after, and the views are seen."""
+    got = run(attend(guided(unet, name)) if first else guided(attend(unet), name))
     assert torch.isfinite(got).all()
-    assert relative_error(got, run(guided(unet))) > 1e-3
+    assert relative_error(got, run(guided(unet, name))) > 1e-3
     assert relative_error(got, run(attend(unet))) > 1e-3
-    if first:
-        assert torch.equal(got, run(guided(attend(unet))))
 
 
 def test_perturbed_attention_guidance_in_chunks(unet):
-    node = host_module("comfy_extras.nodes_pag", "comfy_extras.nodes.nodes_pag").PerturbedAttentionGuidance
-    model = attend(unet, group=2)
-    guided = (node.execute(model, 3.0) if hasattr(node, "execute") else node().patch(model, 3.0))[0]
-    assert relative_error(run(guided, views_per_batch=4), run(guided, views_per_batch=64)) <= 1e-5
+    model = guided(attend(unet, group=2), "PerturbedAttentionGuidance")
+    assert relative_error(run(model, views_per_batch=4), run(model, views_per_batch=64)) <= 1e-5
 
 
 @pytest.mark.skipif(
