@@ -15,9 +15,15 @@ import torch
 from torch import Tensor
 
 from . import host
+from .errors import SyncError
 from .paired_areas import pair_areas
 from .run_state import SyncSettings
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, signature
+
+# transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
+# consecutive views of a canonical picture must stay in one call (0: all of them).
+VIEWS = "sync_views"
+GROUP = "synctweedies_group"
 
 
 def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
@@ -103,26 +109,47 @@ class ViewBatches:
         default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
 
-    def size(self, model: Any, x: Tensor) -> int:
-        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs."""
+    def size(self, model: Any, x: Tensor, unit: int = 1) -> int:
+        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
+
+        Raises SyncError when the number that was asked for does not hold a group."""
         total = x.shape[0]
         if self.views_per_batch == 0:
-            self.views_per_batch = fitting_views(model, list(x.shape), host.free_memory(x.device))
+            self.views_per_batch = max(unit, fitting_views(model, list(x.shape), host.free_memory(x.device)))
+        if self.views_per_batch < unit:
+            raise SyncError(
+                f"CrossViewAttention: views_per_batch {self.views_per_batch} does not hold a group of {unit} views; "
+                f"set views_per_batch to {unit} or 0, or the node's group to {self.views_per_batch}"
+            )
         return min(self.views_per_batch, total)
 
-    def run(self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]]) -> list[Tensor]:
+    def unit(self, options: dict[str, Any]) -> int:
+        """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
+        group = options.get("transformer_options", {}).get(GROUP)
+        return 1 if group is None else min(group or self.views, self.views)
+
+    def _next(self, rows: list[int], start: int, size: int, unit: int) -> list[int]:
+        """The rows of the next model call: whole units of one canonical picture, or any rows where units are 1."""
+        if unit == 1 or size >= len(rows):
+            return rows[start : start + size]
+        picture_end = start + self.views - rows[start] % self.views
+        return rows[start : min(start + size // unit * unit, picture_end)]
+
+    def run(
+        self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]], unit: int = 1
+    ) -> list[Tensor]:
         """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
-        once; the results, in the order of the rows."""
+        once; the results, in the order of the rows. ``unit``: rows that stay together."""
         parts: list[list[Tensor]] = []
         done = 0
         for group in groups:
             start = 0
             while start < len(group):
                 host.check_interrupt()
-                index = group[start : start + size]
+                index = self._next(group, start, size, unit)
                 result = self._attempt(call, index)
                 if result is None:
-                    size = self.views_per_batch = max(1, len(index) // 2)
+                    size = self.views_per_batch = _fewer(len(index), unit)
                     host.empty_cache()
                     continue
                 parts.append(result)
@@ -165,10 +192,15 @@ class ViewBatches:
                 options if whole else for_views(options, index, x.shape[0]),
             )
 
-        return self.in_chunks(model, conds, x, call)
+        return self.in_chunks(model, conds, x, options, call)
 
     def in_chunks(
-        self, model: Any, conds: Conds, x: Tensor, call: Callable[[Conds, list[int]], list[Tensor]]
+        self,
+        model: Any,
+        conds: Conds,
+        x: Tensor,
+        options: dict[str, Any],
+        call: Callable[[Conds, list[int]], list[Tensor]],
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
@@ -184,7 +216,13 @@ class ViewBatches:
         def chunk(index: list[int]) -> list[Tensor]:
             return call(conds if len(index) == total else self.slice(conds, index), index)
 
-        results = self.run(groups, self.size(model, x), chunk)
+        unit = self.unit(options)
+        if unit > 1 and len(groups) > 1:
+            raise SyncError(
+                f"CrossViewAttention: its group of {unit} views needs one call, but prompts for some views differ "
+                "in more than their text (strength, mask, hints, timesteps); make them alike, or leave the node out"
+            )
+        results = self.run(groups, self.size(model, x, unit), chunk, unit)
         order = [row for group in groups for row in group]
         if order == list(range(total)):
             return results
@@ -218,22 +256,34 @@ class ViewBatches:
     def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
         """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
         names = list(guider.conds)
+        model_options = options.get("model_options", {})
 
         def call(part: Conds, index: list[int]) -> list[Tensor]:
             if all(a is guider.conds[n] for n, a in zip(names, part, strict=True)):
                 return [guider(x, timestep, **options)]
             sliced = _copy_of(guider)
             sliced.conds = dict(zip(names, part, strict=True))
-            told = {**options, "model_options": for_views(options.get("model_options", {}), index, x.shape[0])}
+            told = {**options, "model_options": for_views(model_options, index, x.shape[0])}
             return [sliced(x[index], timestep[index], **told)]
 
-        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, call)[0]
+        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, model_options, call)[0]
+
+
+def _fewer(views: int, unit: int) -> int:
+    """How many views to try after so many did not fit: half of them, but a group stays together."""
+    if unit > 1 and views <= unit:
+        fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
+        raise MemoryError(
+            f"CrossViewAttention's group of {unit} views does not fit in the memory, and half of it, {views // 2}, is "
+            f"less than a group; {fix}, or use smaller views"
+        )
+    return max(unit, views // 2)
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
     """model_options that tell patches which views they see (``ad_params`` is what packs that slice themselves read)."""
     transformer = dict(options.get("transformer_options", {}))
-    transformer["sync_views"] = index
+    transformer[VIEWS] = index
     transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
     return {**options, "transformer_options": transformer}
 
