@@ -1,6 +1,7 @@
 """What saved workflows and users rely on: ids, inputs, outputs, texts. Node ids and inputs are for ever.
 
-The snapshot tests/data/node_contract.json is rewritten by running this file with SYNC_WRITE_CONTRACT=1; read the diff.
+The snapshot tests/data/node_contract.json and the tables of the help pages are rewritten by running this file with
+SYNC_WRITE_CONTRACT=1 (it still fails once); read the diff.
 """
 
 import ast
@@ -12,14 +13,23 @@ import re
 from pathlib import Path
 
 import pytest
+from help_tables import tables, with_tables
 from hosting import host
 from syncpack.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from syncpack.nodes.diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, list_folders
 
 pytestmark = pytest.mark.host
 
 ROOT = Path(__file__).resolve().parent.parent
 SNAPSHOT = Path(__file__).resolve().parent / "data" / "node_contract.json"
 NODES = sorted(NODE_CLASS_MAPPINGS.items())
+# Choices that differ from machine to machine.
+HOSTS_LISTS = (
+    host.SAMPLER_NAMES,
+    host.SCHEDULER_NAMES,
+    list_folders("unet") or [NO_FOLDER],
+    list_folders("text_encoder") or [NO_TEXT_FOLDER],
+)
 # Nodes of hosts newer than those tested here.
 NEWER = {"UnwrapMesh", "RenderMesh", "SaveGLB", "PreviewGaussianSplat", "SplitImageToTileList", "ImageMergeTileList"}
 
@@ -118,14 +128,13 @@ def test_ids_are_not_the_hosts():
 
 def contract():
     """Ids, inputs (group, type, default; choices of our own lists) and outputs of every node."""
-    hosts_lists = (host.SAMPLER_NAMES, host.SCHEDULER_NAMES)
     result = {}
     for node_id, node in NODES:
         inputs = {}
         for group, name, (kind, options) in inputs_of(node):
             entry = {"group": group, "type": "COMBO" if isinstance(kind, list) else kind}
             if isinstance(kind, list):
-                entry["choices"] = "the host's" if kind in hosts_lists else kind
+                entry["choices"] = "the host's" if kind in HOSTS_LISTS else kind
             if "default" in options:
                 entry["default"] = options["default"]
             inputs[name] = entry
@@ -150,12 +159,15 @@ def test_the_contract_is_kept():
 
 
 @each_node
-def test_there_is_a_help_page(node_id, node):
+def test_the_help_page_is_in_step(node_id, node):
+    """Its tables are what the node says; rewritten as the snapshot is."""
     page = ROOT / "web" / "docs" / f"{node_id}.md"
-    assert page.is_file(), f"write web/docs/{node_id}.md"
+    assert page.is_file(), f"write web/docs/{node_id}.md, with a section '## Inputs'"
     text = page.read_text(encoding="utf-8")
-    for _, name, _ in inputs_of(node):
-        assert name in text, f"web/docs/{node_id}.md does not explain {name}"
+    current = with_tables(text, tables(node, HOSTS_LISTS))
+    if os.environ.get("SYNC_WRITE_CONTRACT"):
+        page.write_text(current, encoding="utf-8")
+    assert text == current, "see the head of this file"
 
 
 @each_node
