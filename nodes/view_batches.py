@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import host
+from .control_hints import check_hints
 from .run_state import SyncSettings
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, signature
 
@@ -164,6 +165,7 @@ class ViewBatches:
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
+        check_hints(conds, self.views, total)
         conds = [self._ready(entries, total) for entries in conds]
         rows = list(range(total))
         groups = [rows]
