@@ -192,6 +192,30 @@ def _mostly_noise(unet: Weights, share: float = 0.97, texture: float = 0.35) -> 
         unet["out.2.weight"][i // 2, i, 1, 1] = sign * share * (carried / group) ** 0.5
 
 
+def _mostly_colour(vae: Weights, texture: float = 0.25) -> None:
+    """Make the decoder show the latent as soft colours, as a trained one roughly does, under a fine texture.
+
+    Its first eight channels carry the positive and the negative part of the latent past all layers.
+    """
+    carried, blur = 2 * LATENT, torch.tensor([0.25, 0.5, 0.25])
+    vae["taesd_decoder.1.weight"][:carried], vae["taesd_decoder.1.bias"][:carried] = 0, 0
+    for name in vae:
+        if name.startswith("taesd_decoder") and ".conv.4." in name:
+            vae[name][:carried] = 0
+    for up in (7, 12, 17):
+        vae[f"taesd_decoder.{up}.weight"][:carried] = 0
+    last, colours = vae["taesd_decoder.19.weight"], torch.tensor([[3, 2, 2], [2, 3, 2], [-2, 2, 3], [-2, -3, -5]]) / 16
+    last *= texture
+    last[:, :carried] = 0
+    for i in range(carried):
+        sign = 1 - 2 * (i % 2)
+        vae["taesd_decoder.1.weight"][i, i // 2, 1, 1] = sign
+        for up in (7, 12, 17):
+            vae[f"taesd_decoder.{up}.weight"][i, i] = blur[:, None] * blur
+        last[:, i, 1, 1] = sign * colours[i // 2]
+    vae["taesd_decoder.19.bias"][:] = 0.5
+
+
 def checkpoint(seed: int = 0) -> Weights:
     """UNet, VAE and text encoder in one file.
 
@@ -203,9 +227,9 @@ def checkpoint(seed: int = 0) -> Weights:
     _mostly_noise(unet)
     made = {f"model.diffusion_model.{k}": v for k, v in unet.items()}
     vae = _draw(_tiny_vae(), seed + 1, {".conv.4": 0.5, ".conv.": 1.4, "taesd_decoder.19": 0.3})
-    vae["taesd_decoder.19.bias"] = torch.full((3,), 0.5).half()
+    _mostly_colour(vae)
     made.update({f"first_stage_model.{k}": v for k, v in vae.items()})
-    made["first_stage_model.vae_scale"] = torch.tensor(1.0)
+    made["first_stage_model.vae_scale"] = torch.tensor(0.18215)  # a latent of size 1
     made["first_stage_model.vae_shift"] = torch.tensor(0.0)
     clip = "cond_stage_model.transformer.text_model"
     layer = _draw(_clip_layer("layer"), seed + 2)
@@ -304,5 +328,7 @@ def write(folder: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
+    if unknown := set(sys.argv[2:]) - set(FILES):
+        sys.exit(f"no small model is called {', '.join(sorted(unknown))}; there is {', '.join(FILES)}")
     for wanted in sys.argv[2:]:
         write(Path(sys.argv[1]), wanted)
