@@ -170,26 +170,54 @@ def _draw(shapes: Shapes, seed: int, gains: dict[str, float] | None = None) -> W
 _UNET_GAINS = {"attn2.to_out": 3.0, "time_embed.2": 0.5, "to_q": 2.0, "out_layers.3": 0.7}
 
 
-def _mostly_noise(unet: Weights, share: float = 0.97, texture: float = 0.35) -> None:
+def _mostly_noise(unet: Weights, texture: float = 0.3) -> None:
     """Make the UNet see most of its input as noise, as a trained one does, so that pictures keep a natural size.
 
     Its first eight channels carry the input and its negative past all layers to the end, where
-    silu(a) - silu(-a) = a returns the input divided by its size; the other channels add their ``texture``.
+    silu(a) - silu(-a) = a returns the input; the other channels add their ``texture``. The next group carries what a
+    ControlNet says of light and dark (see _show_hint) to the estimate in the same way. In both groups a pair of
+    constants is the yardstick by which the last norm measures.
     """
-    group = _GROUP
-    carried = 2 * LATENT
+    carried, both, yardstick = 2 * LATENT, 2 * _GROUP, 3.0
     first, skip, last = "input_blocks.0.0", "output_blocks.2.0.skip_connection", "output_blocks.2.0.out_layers.3"
-    for name, rows in ((first, carried), (skip, group), (last, group)):
-        unet[f"{name}.weight"][:rows] = 0
-        unet[f"{name}.bias"][:rows] = 0
-    unet["out.0.weight"][:group], unet["out.0.bias"][:group] = 1, 0
-    unet["out.2.weight"] *= texture
-    unet["out.2.weight"][:, :group] = 0
+    for name in (first, skip, last):
+        unet[f"{name}.weight"][:both] = 0
+        unet[f"{name}.bias"][:both] = 0
+    unet["out.0.weight"][:both], unet["out.0.bias"][:both] = 1, 0
+    out = unet["out.2.weight"]
+    out *= texture
+    out[:, :both] = 0
+    for i in range(both):
+        unet[f"{skip}.weight"][i, CHANNELS + i] = 1
     for i in range(carried):
         sign = 1 - 2 * (i % 2)
         unet[f"{first}.weight"][i, i // 2, 1, 1] = sign
-        unet[f"{skip}.weight"][i, CHANNELS + i] = 1
-        unet["out.2.weight"][i // 2, i, 1, 1] = sign * share * (carried / group) ** 0.5
+        out[i // 2, i, 1, 1] = sign * ((carried + 2 * yardstick**2) / _GROUP) ** 0.5
+    for i, constant in ((carried, yardstick), (_GROUP + 2, 1.0)):
+        unet[f"{first}.bias"][i], unet[f"{first}.bias"][i + 1] = constant, -constant
+    light = torch.tensor([1.0, 1.0, 0.3, -1.0])
+    out[:, _GROUP, 1, 1], out[:, _GROUP + 1, 1, 1] = -light, light
+
+
+def _show_hint(control: Weights, light: float, middle: float) -> None:
+    """Let a ControlNet brighten what is brighter than ``middle`` in its hint (light < 0: darken it).
+
+    The brightness runs through the hint's layers as a pair a, -a, since silu(a) - silu(-a) = a.
+    """
+    for layer in range(0, 15, 2):
+        weight, bias = control[f"input_hint_block.{layer}.weight"], control[f"input_hint_block.{layer}.bias"]
+        row = _GROUP if layer == 14 else 0
+        weight[row : row + 2], bias[row : row + 2] = 0, 0
+        for i, sign in ((0, 1.0), (1, -1.0)):
+            if layer == 0:
+                weight[i, :, 1, 1], bias[i] = sign / 3, -sign * middle
+            else:
+                weight[row + i, 0], weight[row + i, 1] = sign / 9, -sign / 9
+    for name in ("input_blocks.0.0", "zero_convs.0.0"):
+        control[f"{name}.weight"][: 2 * _GROUP] = 0
+        control[f"{name}.bias"][: 2 * _GROUP] = 0
+    for i in (_GROUP, _GROUP + 1):
+        control["zero_convs.0.0.weight"][i, i] = light
 
 
 def _mostly_colour(vae: Weights, texture: float = 0.25) -> None:
@@ -266,7 +294,7 @@ def lora(seed: int = 10, rank: int = 4) -> Weights:
     return made
 
 
-def controlnet(seed: int = 20) -> Weights:
+def controlnet(seed: int = 20, light: float = 4.0, middle: float = 0.6) -> Weights:
     """A ControlNet in the original naming, whose hint speaks up (a new one ends in zeros and says nothing)."""
     gains = {**_UNET_GAINS, "input_hint_block": 1.6}
 
@@ -275,14 +303,9 @@ def controlnet(seed: int = 20) -> Weights:
         yield from _hint_block()
         yield from _controls()
 
-    return _beside_the_noise(_draw(shapes(), seed, gains))
-
-
-def _beside_the_noise(control: Weights) -> Weights:
-    """Keep a control out of the channels that carry the noise (see _mostly_noise)."""
-    for kind in ("weight", "bias"):
-        control[f"zero_convs.0.0.{kind}"][:_GROUP] = 0
-    return control
+    made = _draw(shapes(), seed, gains)
+    _show_hint(made, light, middle)
+    return made
 
 
 def control_lora(seed: int = 30, rank: int = 4) -> Weights:
@@ -293,7 +316,9 @@ def control_lora(seed: int = 30, rank: int = 4) -> Weights:
             down, up = (rank, *shape[1:]), (shape[0], rank, *[1] * (len(shape) - 2))
             pair = _draw(iter([("down", down), ("up", up)]), seed + 2 + i, {"": 0.7})
             made |= {f"{name.removesuffix('.weight')}.{k}": v for k, v in pair.items()}
-    return _beside_the_noise(made) | {"lora_controlnet": torch.tensor([])}
+    for kind in ("weight", "bias"):  # beside the channels that carry the noise
+        made[f"zero_convs.0.0.{kind}"][: 2 * _GROUP] = 0
+    return made | {"lora_controlnet": torch.tensor([])}
 
 
 def t2i_adapter(seed: int = 40) -> Weights:
@@ -305,7 +330,7 @@ FILES: dict[str, tuple[str, Callable[[], Weights]]] = {
     "synctweedies_tiny.ckpt": ("checkpoints", checkpoint),
     "synctweedies_tiny_lora.safetensors": ("loras", lora),
     "synctweedies_tiny_depth.safetensors": ("controlnet", controlnet),
-    "synctweedies_tiny_edges.safetensors": ("controlnet", lambda: controlnet(21)),
+    "synctweedies_tiny_edges.safetensors": ("controlnet", lambda: controlnet(21, -1.5, 0.0)),
     "synctweedies_tiny_control_lora.safetensors": ("controlnet", control_lora),
     "synctweedies_tiny_t2i.safetensors": ("controlnet", t2i_adapter),
 }
