@@ -35,7 +35,8 @@ def provide(python: str, root: Path, names: Sequence[str]) -> Path | None:
         return None
     script, folder = root / "assets" / "make_small_models.py", root / ".run" / "small-models"
     made = {path.name: path.stat().st_mtime for below in _FOLDERS for path in (folder / below).glob("*")}
-    missing = [name for name in names if made.get(name, 0.0) < script.stat().st_mtime]
+    changed = max(path.stat().st_mtime for path in script.parent.glob("*small_model*.py"))
+    missing = [name for name in names if made.get(name, 0.0) < changed]
     if missing:
         say(f"writing small models with random weights: {', '.join(missing)}")
         command = [python, str(script), str(folder), *missing]

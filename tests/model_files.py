@@ -6,7 +6,8 @@ The files are those of `assets/make_small_models.py`, written once per test run.
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -28,11 +29,8 @@ CONTROL_LORA, T2I = "synctweedies_tiny_control_lora.safetensors", "synctweedies_
 @functools.cache
 def maker() -> ModuleType:
     """The script that makes the files."""
-    spec = importlib.util.spec_from_file_location("make_small_models", _SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.append(str(_SCRIPT.parent))
+    return importlib.import_module(_SCRIPT.stem)
 
 
 @functools.cache

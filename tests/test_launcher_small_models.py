@@ -1,7 +1,8 @@
 """The small model files that workflows name: found, written once, and shown to the host."""
 
-import importlib.util
+import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,11 +16,8 @@ LORA = "synctweedies_tiny_lora.safetensors"
 
 
 def maker():
-    spec = importlib.util.spec_from_file_location("maker", ROOT / "assets" / "make_small_models.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.append(str(ROOT / "assets"))
+    return importlib.import_module("make_small_models")
 
 
 def test_names_are_found_in_workflows_and_settings():
@@ -38,8 +36,8 @@ def test_every_file_that_a_shipped_workflow_names_can_be_made():
 def test_files_are_written_once_and_the_same_each_time(tmp_path):
     root = tmp_path / "pack"
     (root / "assets").mkdir(parents=True)
-    script = root / "assets" / "make_small_models.py"
-    script.write_bytes((ROOT / "assets" / script.name).read_bytes())
+    for source in (ROOT / "assets").glob("*small_model*.py"):
+        script = shutil.copy(source, root / "assets" / source.name)
     assert small_models.provide(sys.executable, root, []) is None
     folder = small_models.provide(sys.executable, root, [LORA])
     assert folder is not None
