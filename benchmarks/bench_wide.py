@@ -21,7 +21,6 @@ def run() -> dict[str, float | str | list[float]]:
     from syncpack.nodes.sampling_nodes import SyncTweediesSampler
     from syncpack.renderers.plane import Plane, Windows
     from syncpack.renderers.scene import Scene
-    from syncpack.sync_core.quality import seam_ratio
 
     image, name = SyncTweediesExemplarPicture().load("stone_wall")
     began = time.perf_counter()
@@ -30,7 +29,6 @@ def run() -> dict[str, float | str | list[float]]:
     words = clip.encode_from_tokens_scheduled(clip.tokenize(name))
     plan = {key: spec[1]["default"] for key, spec in PLAN_INPUTS.items()}
     space, rig = Plane(512, 128), Windows(128, 128, 64, 64)
-    rows, columns = Scene(space, rig).borders(1)
     seconds: list[float] = []
     ratios: list[float] = []
     with torch.inference_mode():
@@ -40,7 +38,7 @@ def run() -> dict[str, float | str | list[float]]:
                 model, space, rig, words, words, seed, 20, 1.0, "euler", "karras", 1.0, **plan
             )
             seconds.append(time.perf_counter() - began)
-            ratios.append(seam_ratio(whole["samples"][0], columns, rows))
+            ratios.append(Scene(space, rig).geometry.seam_ratio(whole["samples"][0], 1))
     return {"model built, seconds": built, "sampled, seconds": seconds, "seam ratio": ratios}
 
 

@@ -1,8 +1,28 @@
 """Everything that ComfyUI sees. Node ids, inputs and outputs never change meaning; new inputs go to the end."""
 
-from . import control_nodes, exemplar_nodes, plane_nodes, sampling_nodes, space_nodes, view_image_nodes
+from . import (
+    attention_nodes,
+    control_nodes,
+    diffusers_nodes,
+    exemplar_nodes,
+    plane_nodes,
+    prompt_nodes,
+    sampling_nodes,
+    space_nodes,
+    view_image_nodes,
+)
 
-_TOPICS = (space_nodes, sampling_nodes, plane_nodes, exemplar_nodes, control_nodes, view_image_nodes)
+_TOPICS = (
+    space_nodes,
+    sampling_nodes,
+    plane_nodes,
+    exemplar_nodes,
+    prompt_nodes,
+    control_nodes,
+    view_image_nodes,
+    attention_nodes,
+    diffusers_nodes,
+)
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
 NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for topic in _TOPICS for node_id, name in topic.NAMES.items()}

@@ -44,15 +44,20 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
     result["samples"] = projected.unsqueeze(2) if frames else projected
     if latent.get("noise_mask") is not None:
-        result["noise_mask"] = mask_views(views, latent["noise_mask"], samples.shape[0])
+        mask = mask_views(views, latent["noise_mask"], samples.shape[0])
+        # (the host takes a batch of flat masks for the frames of one video where latents have frames)
+        result["noise_mask"] = mask.unsqueeze(2) if frames else mask
     return result
 
 
 def mask_views(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
-    """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w]."""
+    """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w].
+
+    Scaled as the host scales masks, so that one view that is the whole picture is masked as in a plain run.
+    """
     grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
     if tuple(grid.shape[-2:]) != views.canonical:
-        grid = F.interpolate(grid, size=views.canonical, mode="bilinear", antialias=True)
+        grid = F.interpolate(grid, size=views.canonical, mode="bilinear")
     if batch % grid.shape[0]:
         raise ValueError(f"{grid.shape[0]} masks for {batch} canonical pictures; use one mask, or one for each picture")
     return views.project(grid.repeat(batch // grid.shape[0], 1, 1, 1).to(views.weights.device))

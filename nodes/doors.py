@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import NO_STATE, Synchronizer
 from . import host
-from .errors import SyncError, named
-from .run_state import SyncSettings
+from .errors import SyncError, check_finite, named
+from .rgb_domain import RgbSync
+from .run_state import Run, SyncSettings
 from .shared_noise import starting_noise
-from .sync_sampler import ACTIVE, check_finite, decorate
+from .sync_sampler import ACTIVE, decorate
 from .tagged_conds import has_tags
 from .view_batches import views_at_once
 
@@ -56,10 +58,16 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
     if host.HAS_WRAPPERS:
         host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
         return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
-    if settings.plan.process != 2 or not settings.plan.schedule.is_constant:
+    plan = settings.plan
+    if plan.process != 2 or plan.stochastic is not None or not plan.schedule.is_constant:
         raise SyncError(
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    if settings.rgb is not None and settings.rgb.every > 1:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
+            "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
     patched.set_model_sampler_post_cfg_function(_post_cfg(settings, node))
     return patched
@@ -99,7 +107,7 @@ def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
 def _post_cfg(settings: SyncSettings, node: str) -> Any:
     """The 2024 fallback: the guided estimate of every call, synchronised."""
     # The maps are built at the first call, not at each: a device and a latent size have one synchroniser.
-    made: dict[tuple[torch.device, int], Synchronizer] = {}
+    made: dict[tuple[torch.device, int], Run] = {}
 
     def synchronise(args: dict[str, Any]) -> Tensor:
         denoised = args["denoised"]
@@ -115,7 +123,9 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
             check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
             key = (denoised.device, denoised.shape[-1])
             if key not in made:
-                made[key] = Synchronizer(settings.plan, views.to(denoised.device))
-            return made[key].sync(denoised, NO_STATE)[0]
+                made[key] = Run(Synchronizer(settings.plan, views.to(denoised.device)), Trajectory(()), False)
+                if settings.rgb is not None:
+                    made[key].rgb = RgbSync(settings.rgb, settings.scene, settings.plan, args["model"])
+            return made[key].average(denoised, NO_STATE)[0]
 
     return synchronise

@@ -6,16 +6,21 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import comfy.conds
 import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
+import comfy.model_sampling
+import comfy.ops
 import comfy.sample
 import comfy.samplers
 import comfy.supported_models_base
 import comfy.utils
 import torch
 from comfy.k_diffusion import sampling as k_diffusion
+from comfy.ldm.modules import attention as attention_layers
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
 try:
@@ -33,6 +38,10 @@ ModelType = comfy.model_base.ModelType
 ModelPatcher = comfy.model_patcher.ModelPatcher
 ModelConfig = comfy.supported_models_base.BASE
 LatentFormat = comfy.latent_formats.LatentFormat
+LatentSD15 = comfy.latent_formats.SD15
+LatentSDXL = comfy.latent_formats.SDXL
+CONDRegular = comfy.conds.CONDRegular
+CONDNoiseShape = comfy.conds.CONDNoiseShape
 ProgressBar = comfy.utils.ProgressBar
 
 SAMPLER_NAMES: list[str] = list(comfy.samplers.KSampler.SAMPLERS)
@@ -183,6 +192,11 @@ def sample(
     return samples.to(intermediate_device())
 
 
+def model_sampling(wrapper: Any) -> Any:
+    """How the model behind a sampler's model wrapper relates noise levels, time and clean pictures."""
+    return wrapper.inner_model.inner_model.model_sampling
+
+
 def max_denoise(guider: Any, sigmas: Tensor) -> bool:
     """Whether the host scales the starting noise as for a full run."""
     return bool(comfy.samplers.Sampler().max_denoise(guider, sigmas))
@@ -193,8 +207,10 @@ def sampler_name(function: Callable[..., Any]) -> str:
     return function.__name__.removeprefix("sample_").removesuffix("_function").replace("unipc", "uni_pc")
 
 
-def takes_noise_sampler(function: Callable[..., Any]) -> bool:
-    """Whether a k-diffusion sampler lets its step noise be chosen."""
+def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | None = None) -> bool:
+    """Whether a k-diffusion sampler lets its step noise be chosen. ``options``: what it will be called with."""
+    if sampler_name(function) == "dpm_adaptive":  # a closure that passes options on; it draws noise with eta only
+        return bool((options or {}).get("eta"))
     return "noise_sampler" in inspect.signature(function).parameters
 
 
@@ -213,6 +229,16 @@ def noise_sampler(
         )
     default: Callable[..., Any] = k_diffusion.default_noise_sampler
     return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
+
+
+def loaded_models() -> list[Any]:
+    """The models that the run in progress keeps on the device."""
+    return comfy.model_management.loaded_models(only_currently_used=True)
+
+
+def load_models(models: Sequence[Any], memory_required: float) -> None:
+    """Load models again that something else pushed out, leaving that many bytes for their activations."""
+    comfy.model_management.load_models_gpu(models, memory_required=int(memory_required))
 
 
 def add_wrapper(model: Any, kind: str, wrapper: Callable[..., Any]) -> None:
@@ -234,6 +260,92 @@ def with_wrapper(model_options: dict[str, Any], kind: str, wrapper: Callable[...
     transformer["wrappers"] = wrappers
     options["transformer_options"] = transformer
     return options
+
+
+def text_encoder(clip: Any) -> Callable[[str], list[list[Any]]]:
+    """Text -> CONDITIONING, as CLIPTextEncode does it. Raises ValueError when there is no CLIP."""
+    if clip is None:
+        raise ValueError("clip is None: the checkpoint holds no text encoder; load one with CLIPLoader")
+
+    def encode(text: str) -> list[list[Any]]:
+        tokens = clip.tokenize(text)
+        if hasattr(clip, "encode_from_tokens_scheduled"):
+            return clip.encode_from_tokens_scheduled(tokens)
+        encoded, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
+        return [[encoded, {"pooled_output": pooled}]]
+
+    return encode
+
+
+def has_wrapper(model_options: dict[str, Any], kind: str) -> bool:
+    """Whether model_options carry wrappers of that kind; False where the host has none, or not this kind."""
+    wrapper_type = getattr(getattr(patcher_extension, "WrappersMP", None), kind, None)
+    wrappers = model_options.get("transformer_options", {}).get("wrappers", {})
+    return wrapper_type is not None and any(wrappers.get(wrapper_type, {}).values())
+
+
+def percent_to_sigma(model: Any, percent: float) -> float:
+    """The noise level at a fraction of a run (0 = noise), as the host's own nodes count it."""
+    return float(model.get_model_object("model_sampling").percent_to_sigma(percent))
+
+
+def self_attention_blocks(model: Any) -> list[tuple[str, int]]:
+    """The (part, number) of a U-Net's blocks that have self-attention; each may hold several layers.
+
+    Raises ValueError for other networks and for video U-Nets, whose rows are not views.
+    """
+    network: Any = model.get_model_object("diffusion_model")
+    network = getattr(network, "_orig_mod", network)
+    fix = "use a model of the SD1, SD2 or SDXL family, or leave the node out"
+    if not isinstance(network, UNetModel):
+        raise ValueError(
+            f"the model's network is a {type(network).__name__}, without the U-Net's self-attention layers; {fix}"
+        )
+    parts = [("input", i, part) for i, part in enumerate(network.input_blocks)]
+    parts += [("middle", 0, part) for part in (network.middle_block,) if part is not None]
+    parts += [("output", i, part) for i, part in enumerate(network.output_blocks)]
+    found: list[tuple[str, int]] = []
+    for name, number, part in parts:
+        layers = [layer for layer in part.children() if isinstance(layer, attention_layers.SpatialTransformer)]
+        if any(isinstance(layer, attention_layers.SpatialVideoTransformer) for layer in layers):
+            raise ValueError(f"the model is a video U-Net, which has frames in place of views; {fix}")
+        if any(not block.disable_self_attn for layer in layers for block in layer.transformer_blocks):
+            found.append((name, number))
+    if not found:
+        raise ValueError(f"the model's U-Net has no self-attention layer; {fix}")
+    return found
+
+
+def self_attention(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+    """What the host does in a layer that nobody replaced. ``options``: what it hands to patches."""
+    return _attention(attention_layers.optimized_attention, q, k, v, options)
+
+
+def attention_to_many(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+    """The same to float error, for keys of several views: what the host uses by default on a CPU takes three times as
+    long as torch's own."""
+    on_cpu = q.device.type == "cpu"
+    function = attention_layers.attention_pytorch if on_cpu else attention_layers.optimized_attention
+    return _attention(function, q, k, v, options)
+
+
+def _attention(function: Any, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+    more = {"transformer_options": options} if "optimized_attention_override" in options else {}
+    return function(q, k, v, options["n_heads"], attn_precision=options["attn_precision"], **more)
+
+
+def replace_self_attention(
+    model: Any, blocks: Sequence[tuple[str, int]], replace: Callable[[Callable[..., Tensor] | None], Any]
+) -> None:
+    """Replace the self-attention of some blocks of a (cloned) model; ``replace`` gets what owned a layer before.
+
+    The key of a single layer (part, number, index) wins over that of its block (part, number), so both are replaced
+    where another patch has the former, and no new key of a single layer is made: it would hide later patches.
+    """
+    present = model.model_options.get("transformer_options", {}).get("patches_replace", {}).get("attn1", {})
+    single = [key for key in present if len(key) == 3 and key[:2] in blocks]
+    for key in [*blocks, *single]:
+        model.set_model_attn1_replace(replace(present.get(key)), *key)
 
 
 def previewer(model: Any) -> Any | None:
@@ -264,3 +376,82 @@ def _folder_paths() -> Any:
     except ImportError:
         from comfy.cmd import folder_paths
     return folder_paths
+
+
+class X0Sampling(comfy.model_sampling.ModelSamplingDiscrete, comfy.model_sampling.EPS):
+    """Discrete noise levels of a network whose output is the clean estimate itself."""
+
+    def calculate_denoised(self, sigma: Tensor, model_output: Tensor, model_input: Tensor) -> Tensor:
+        return model_output
+
+
+def model_folders(kind: str) -> list[str]:
+    """The folders where users keep models of a kind ('diffusers', 'checkpoints', ...)."""
+    return [str(p) for p in _folder_paths().get_folder_paths(kind)]
+
+
+def network_dtypes(parameters: int) -> tuple[torch.dtype, torch.dtype | None]:
+    """(type of the weights, type to compute in or None for the same) that the host chooses for a network.
+
+    Half precision where it would choose 8 bits, which only its own networks can be stored in.
+    """
+    weights = comfy.model_management.unet_dtype(model_params=parameters)
+    weights = torch.float16 if weights.itemsize < 2 else weights
+    return weights, comfy.model_management.unet_manual_cast(weights, load_device())
+
+
+def use_cast_layers(module: torch.nn.Module, cast: bool) -> None:
+    """Turn torch's own layers inside ``module`` into the host's, in place and with the same weights.
+
+    The host can then keep part of the weights off the device and, with ``cast``, compute in another type than they
+    are stored in. Layers of other classes stay as they are.
+    """
+    ops = comfy.ops.manual_cast if cast else comfy.ops.disable_weight_init
+    known: dict[type, Any] = {}
+    for name in ("Linear", "Conv2d", "GroupNorm", "LayerNorm"):
+        for source in (torch.nn, comfy.ops.manual_cast, comfy.ops.disable_weight_init):
+            known[getattr(source, name)] = getattr(ops, name)
+    for layer in module.modules():
+        layer.__class__ = known.get(type(layer), type(layer))
+
+
+def run_network(
+    call: Callable[..., Tensor], network: Any, options: dict[str, Any], *inputs: Any, **conds: Any
+) -> Tensor:
+    """Call a network through the wrappers that the host lets users put around it, where it has them."""
+    if patcher_extension is None:
+        return call(*inputs, **conds)
+    wrappers = patcher_extension.get_all_wrappers(patcher_extension.WrappersMP.DIFFUSION_MODEL, options)
+    return patcher_extension.WrapperExecutor.new_class_executor(call, network, wrappers).execute(*inputs, **conds)
+
+
+def vae(state: dict[str, Tensor], config: dict[str, Any] | None) -> Any:
+    """The host's VAE from a state dict; ``config`` (its AutoencoderKL's arguments) where the size is not the usual."""
+    from comfy import sd
+
+    return sd.VAE(sd=state, config=None if config is None else {"params": config})
+
+
+def clip(tokenizer: Callable[..., Any], encoder: Callable[..., Any]) -> Any:
+    """The host's CLIP around a tokenizer and a text encoder that follow its protocol (both given as factories)."""
+    from comfy import sd
+
+    target: Any = comfy.supported_models_base.ClipTarget(tokenizer, encoder)
+    return sd.CLIP(target)
+
+
+def weighted_parts(text: str) -> list[tuple[str, float]]:
+    """A prompt cut where the host's '(words:1.2)' notation changes the weight."""
+    from comfy import sd1_clip
+
+    parts: Any = sd1_clip.token_weights(sd1_clip.escape_important(text), 1.0)
+    return [(sd1_clip.unescape_important(part), weight) for part, weight in parts]
+
+
+def text_device() -> torch.device:
+    return comfy.model_management.text_encoder_device()
+
+
+def text_dtype(device: torch.device) -> torch.dtype:
+    """Float32 on a CPU, which is slow in half precision; else what the host chooses."""
+    return torch.float32 if device.type == "cpu" else comfy.model_management.text_encoder_dtype(device)

@@ -8,11 +8,17 @@ from ..sync_core.aggregate import METHODS
 from ..sync_core.noise import NOISE_MODES
 from ..sync_core.processes import PROCESSES
 from ..sync_core.schedule import Schedule
+from ..sync_core.stochastic import Stochastic
 from ..sync_core.synchronizer import STEP_NOISES, SyncPlan
 
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
-PROCESS_LABELS = [PROCESSES[n].label for n in _ORDER] + [p.label for p in PROCESSES if p.number not in _ORDER]
+STOCHASTIC_LABEL = "StochSync (fresh noise, for prompts alone)"
+PROCESS_LABELS = [
+    *(PROCESSES[n].label for n in _ORDER),
+    *(p.label for p in PROCESSES if p.number not in _ORDER),
+    STOCHASTIC_LABEL,
+]
 
 PLAN_INPUTS: dict[str, Any] = {
     "process": (
@@ -21,7 +27,9 @@ PLAN_INPUTS: dict[str, Any] = {
             "default": PROCESS_LABELS[0],
             "tooltip": "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. "
             "2 is the paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need "
-            "euler or ddim. For flow models, cases that average noise average the velocity.",
+            "euler or ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise "
+            "at every step and replaces instead of averaging: whole pictures without depth or other guidance, at the "
+            "cost of inner_steps times as many model calls, on a part of the views at a time.",
         },
     ),
     "aggregation": (
@@ -100,7 +108,8 @@ PLAN_OPTIONS: dict[str, Any] = {
         "BOOLEAN",
         {
             "default": True,
-            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing.",
+            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing; with rgb_vae, "
+            "one more decode and two more encodes per view.",
             "advanced": True,
         },
     ),
@@ -112,6 +121,48 @@ PLAN_OPTIONS: dict[str, Any] = {
             "max": 4096,
             "tooltip": "Views that go through the model at once. 0 = as many as the free memory holds. Fewer need less "
             "memory; the picture is the same.",
+            "advanced": True,
+        },
+    ),
+    "inner_steps": (
+        "INT",
+        {
+            "default": Stochastic.inner_steps,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "StochSync only: steps of the sampler for each clean estimate. 20 as published.",
+            "advanced": True,
+        },
+    ),
+    "variance_correction": (
+        "FLOAT",
+        {
+            "default": 0.0,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.05,
+            "tooltip": "Gives back contrast that averaging takes where views disagree (independent noise, views with "
+            "prompts of their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. "
+            "Process 2 only.",
+            "advanced": True,
+        },
+    ),
+    "rgb_vae": (
+        "VAE",
+        {
+            "tooltip": "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, "
+            "for views that are turned or warped. Costs one decode and two encodes per view and such step. Process 2 "
+            "only.",
+        },
+    ),
+    "rgb_every": (
+        "INT",
+        {
+            "default": 1,
+            "min": 1,
+            "max": 1000,
+            "tooltip": "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the "
+            "others average latents. To leave steps alone instead, use sync_every.",
             "advanced": True,
         },
     ),
@@ -128,13 +179,18 @@ def plan_from(
     sync_strength: float = 1.0,
     step_noise: str = "canonical",
     final_sync: bool = True,
+    inner_steps: int = Stochastic.inner_steps,
+    variance_correction: float = 0.0,
 ) -> SyncPlan:
     """The plan that the widgets describe. Raises ValueError on values that make none."""
+    stochastic = process == STOCHASTIC_LABEL
     return SyncPlan(
-        process=int(process.split()[0]),
+        process=2 if stochastic else int(process.split()[0]),
         schedule=Schedule(sync_start, sync_end, sync_every, sync_strength),
         aggregation=aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
         noise=noise,  # pyright: ignore[reportArgumentType]
         step_noise=step_noise,  # pyright: ignore[reportArgumentType]
         final_sync=final_sync,
+        stochastic=Stochastic(inner_steps) if stochastic else None,
+        variance_correction=variance_correction,
     )

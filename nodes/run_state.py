@@ -12,6 +12,7 @@ from ..renderers.scene import Scene
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan, SyncState
 from ..sync_core.views import ViewSet
+from .rgb_domain import RgbDomain, RgbSync
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class SyncSettings:
     views_per_batch: int = 0
     batch_index: tuple[int, ...] | None = None
     """Which pictures of a larger batch these are: each keeps its own noise, as in the host's nodes."""
+    rgb: RgbDomain | None = None
+    """Where averaging is done on pictures; None: on latents."""
+
+    def __post_init__(self) -> None:
+        if self.rgb is not None:
+            self.rgb.check(self.plan)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -37,6 +44,18 @@ class Run:
     trajectory: Trajectory
     frames: bool
     state: SyncState = field(default_factory=SyncState)
+    rgb: RgbSync | None = None
+
+    def average(
+        self, clean: Tensor, state: SyncState, sigma: float | None = None, finished: bool = False
+    ) -> tuple[Tensor, SyncState]:
+        """Make clean estimates consistent, in the domain of the step at ``sigma`` (None: of no particular step).
+
+        finished: they are results, no longer estimates.
+        """
+        if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
+            return self.sync.sync(clean, state, finished)
+        return self.rgb(clean, self.frames), state
 
     @property
     def views(self) -> ViewSet:

@@ -8,9 +8,11 @@ from typing import Any
 from ..renderers.scene import Scene
 from . import host
 from .canonical_latents import empty_canonical, to_canonical, to_views
+from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
 from .plan_inputs import PLAN_INPUTS, PLAN_OPTIONS, plan_from
+from .rgb_domain import RgbDomain
 from .run_state import SyncSettings
 from .shared_noise import starting_noise
 from .view_batches import views_at_once
@@ -31,8 +33,11 @@ _SEED = (
 )
 
 
-def settings_from(space: Any, rig: Any, views_per_batch: int = 0, **plan: Any) -> SyncSettings:
-    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch)
+def settings_from(
+    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
+) -> SyncSettings:
+    rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
+    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch, rgb=rgb)
 
 
 class SyncTweediesSampler:
@@ -143,6 +148,7 @@ class SyncTweediesSampler:
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
             sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
+            positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in (positive, negative))
             result = host.sample(
                 sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
             )

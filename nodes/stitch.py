@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from ..renderers.scene import Scene
-from ..renderers.stitch import stitch_windows
-from ..sync_core.quality import cross_view_psnr, seam_ratio
+from ..sync_core.quality import cross_view_psnr
 from . import host
 from .canonical_latents import to_canonical
 
@@ -37,17 +36,12 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
     """
-    height, width = scene.space.height, scene.space.width
-    placement = scene.placement(cell).scaled(cell)
-    if total == 0 or total % placement.count:
-        raise ValueError(f"{total} images do not match a rig of {placement.count} views; connect all of its views")
+    count = len(scene.view_places())
+    if total == 0 or total % count:
+        raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
     stream = iter(images)
-    joined = [
-        stitch_windows(placement, scene.rig.taper, itertools.islice(stream, placement.count))
-        for _ in range(total // placement.count)
-    ]
-    pictures = torch.stack([picture[:height, :width] for picture, _ in joined])
-    return pictures, torch.stack([(weight[:height, :width] > 0).float() for _, weight in joined])
+    joined = [scene.geometry.stitch(cell, itertools.islice(stream, count)) for _ in range(total // count)]
+    return torch.stack([picture for picture, _ in joined]), torch.stack([(w > 0).float() for _, w in joined])
 
 
 @dataclass(frozen=True)
@@ -66,10 +60,7 @@ def report(scene: Scene, samples: Tensor) -> Report:
     given = samples.squeeze(2) if samples.ndim == 5 else samples
     consistent = views.project(flat)
     cell = scene.rig.width // views.width
-    rows, columns = scene.borders(cell)
-    seams = [
-        seam_ratio(picture, columns, rows, wrap_x=scene.space.wrap_x, wrap_y=scene.space.wrap_y) for picture in flat
-    ]
+    seams = [scene.geometry.seam_ratio(picture, cell) for picture in flat]
     seam = sum(seams) / len(seams)
     peak = float(given.amax() - given.amin())
     agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf

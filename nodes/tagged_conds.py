@@ -45,7 +45,10 @@ def check_tags(entries: Sequence[Entry], views: int) -> None:
     bare = [v for v in range(views) if not any(applies(entry, v) for entry in entries)]
     if bare:
         listed = ", ".join(map(str, bare[:8])) + (" ..." if len(bare) > 8 else "")
-        raise ValueError(f"no prompt is meant for view {listed}; add a line for the views that are left (*: text)")
+        raise ValueError(
+            f"no prompt is meant for view {listed}; add a line for the views that are left (*: text), "
+            "or connect a prompt to CanonicalPrompt's other"
+        )
 
 
 def applies(entry: Entry, view: int) -> bool:

@@ -16,8 +16,15 @@ from torch import Tensor
 
 from . import host
 from .control_hints import check_hints
+from .errors import SyncError
+from .paired_areas import pair_areas
 from .run_state import SyncSettings
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, signature
+
+# transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
+# consecutive views of a canonical picture must stay in one call (0: all of them).
+VIEWS = "sync_views"
+GROUP = "synctweedies_group"
 
 
 def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
@@ -29,6 +36,11 @@ def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
 def slice_cond(cond: dict[str, Any], index: Sequence[int], controls: ControlCopies) -> dict[str, Any]:
     """A conditioning entry for some of the views; the entry itself is left untouched."""
     part = dict(cond)
+    if "num_video_frames" in cond.get("model_conds", {}):
+        raise ValueError(
+            "this model sees its batch as the frames of one video and cannot take some of the views alone; "
+            "set views_per_batch to the number of all views"
+        )
     conditioning = {}
     for name, value in cond.get("model_conds", {}).items():
         inner = value.cond
@@ -91,31 +103,54 @@ class ViewBatches:
     views: int
     views_per_batch: int = 0
     progress: Callable[[int, int], None] | None = None
+    rows: tuple[int, ...] | None = None
+    """Rows of the batch that are evaluated; the estimate of the others is left 0. None: all of them."""
     controls: ControlCopies = field(default_factory=ControlCopies)
-    merged: dict[tuple[int, ...], tuple[list[Entry], list[Entry]]] = field(
-        default_factory=dict[tuple[int, ...], "tuple[list[Entry], list[Entry]]"]
+    merged: dict[tuple[int, ...], tuple[Conds, Conds]] = field(
+        default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
 
-    def size(self, model: Any, x: Tensor) -> int:
-        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs."""
+    def size(self, model: Any, x: Tensor, unit: int = 1) -> int:
+        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
+
+        Raises SyncError when the number that was asked for does not hold a group."""
         total = x.shape[0]
         if self.views_per_batch == 0:
-            self.views_per_batch = fitting_views(model, list(x.shape), host.free_memory(x.device))
+            self.views_per_batch = max(unit, fitting_views(model, list(x.shape), host.free_memory(x.device)))
+        if self.views_per_batch < unit:
+            raise SyncError(
+                f"CrossViewAttention: views_per_batch {self.views_per_batch} does not hold a group of {unit} views; "
+                f"set views_per_batch to {unit} or 0, or the node's group to {self.views_per_batch}"
+            )
         return min(self.views_per_batch, total)
 
-    def run(self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]]) -> list[Tensor]:
+    def unit(self, options: dict[str, Any]) -> int:
+        """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
+        group = options.get("transformer_options", {}).get(GROUP)
+        return 1 if group is None else min(group or self.views, self.views)
+
+    def _next(self, rows: list[int], start: int, size: int, unit: int) -> list[int]:
+        """The rows of the next model call: whole units of one canonical picture, or any rows where units are 1."""
+        if unit == 1 or size >= len(rows):
+            return rows[start : start + size]
+        picture_end = start + self.views - rows[start] % self.views
+        return rows[start : min(start + size // unit * unit, picture_end)]
+
+    def run(
+        self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]], unit: int = 1
+    ) -> list[Tensor]:
         """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
-        once; the results, in the order of the rows."""
+        once; the results, in the order of the rows. ``unit``: rows that stay together."""
         parts: list[list[Tensor]] = []
         done = 0
         for group in groups:
             start = 0
             while start < len(group):
                 host.check_interrupt()
-                index = group[start : start + size]
+                index = self._next(group, start, size, unit)
                 result = self._attempt(call, index)
                 if result is None:
-                    size = self.views_per_batch = max(1, len(index) // 2)
+                    size = self.views_per_batch = _fewer(len(index), unit)
                     host.empty_cache()
                     continue
                 parts.append(result)
@@ -158,16 +193,21 @@ class ViewBatches:
                 options if whole else for_views(options, index, x.shape[0]),
             )
 
-        return self.in_chunks(model, conds, x, call)
+        return self.in_chunks(model, conds, x, options, call)
 
     def in_chunks(
-        self, model: Any, conds: Conds, x: Tensor, call: Callable[[Conds, list[int]], list[Tensor]]
+        self,
+        model: Any,
+        conds: Conds,
+        x: Tensor,
+        options: dict[str, Any],
+        call: Callable[[Conds, list[int]], list[Tensor]],
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
         check_hints(conds, self.views, total)
-        conds = [self._ready(entries, total) for entries in conds]
-        rows = list(range(total))
+        conds = self._ready(conds, total)
+        rows = list(range(total)) if self.rows is None else list(self.rows)
         groups = [rows]
         if any(has_tags(entries) for entries in conds):
             found: dict[Any, list[int]] = {}
@@ -178,22 +218,34 @@ class ViewBatches:
         def chunk(index: list[int]) -> list[Tensor]:
             return call(conds if len(index) == total else self.slice(conds, index), index)
 
-        results = self.run(groups, self.size(model, x), chunk)
-        if len(groups) == 1:
+        unit = self.unit(options)
+        if unit > 1 and len(groups) > 1:
+            raise SyncError(
+                f"CrossViewAttention: its group of {unit} views needs one call, but prompts for some views differ "
+                "in more than their text (strength, mask, hints, timesteps); make them alike, or leave the node out"
+            )
+        results = self.run(groups, self.size(model, x, unit), chunk, unit)
+        order = [row for group in groups for row in group]
+        if order == list(range(total)):
             return results
-        order = torch.tensor([row for group in groups for row in group], device=x.device).argsort()
-        return [r[order] for r in results]
+        at = torch.tensor(order, device=x.device)
+        return [r.new_zeros(total, *r.shape[1:]).index_copy_(0, at, r) for r in results]
 
-    def _ready(self, entries: list[Entry] | None, rows: int) -> list[Entry] | None:
-        """The entries with per-view prompts merged, made once per run."""
-        if not has_tags(entries):
-            return entries
-        assert entries is not None
-        key = (rows, *map(id, entries))
+    def _ready(self, conds: Conds, rows: int) -> Conds:
+        """The conditionings with areas paired per view and per-view prompts merged, made once per run."""
+        if not any(has_tags(entries) for entries in conds):
+            return conds
+        key = (rows, *(id(e) for entries in conds for e in (None, *(entries or ()))))
         if key not in self.merged:
-            check_tags(entries, self.views)
+            for entries in conds:
+                if has_tags(entries):
+                    check_tags(entries or (), self.views)
+            made = [
+                merge_prompts(entries, rows, self.views) if has_tags(entries) and entries is not None else entries
+                for entries in pair_areas(conds, self.views)
+            ]
             # The originals stay referenced, so that their ids cannot be taken by others meanwhile.
-            self.merged[key] = (list(entries), merge_prompts(entries, rows, self.views))
+            self.merged[key] = ([None if e is None else list(e) for e in conds], made)
         return self.merged[key][1]
 
     def slice(self, conds: Conds, index: list[int]) -> list[list[Entry] | None]:
@@ -206,21 +258,34 @@ class ViewBatches:
     def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
         """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
         names = list(guider.conds)
+        model_options = options.get("model_options", {})
 
         def call(part: Conds, index: list[int]) -> list[Tensor]:
             if all(a is guider.conds[n] for n, a in zip(names, part, strict=True)):
                 return [guider(x, timestep, **options)]
             sliced = _copy_of(guider)
             sliced.conds = dict(zip(names, part, strict=True))
-            return [sliced(x[index], timestep[index], **options)]
+            told = {**options, "model_options": for_views(model_options, index, x.shape[0])}
+            return [sliced(x[index], timestep[index], **told)]
 
-        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, call)[0]
+        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, model_options, call)[0]
+
+
+def _fewer(views: int, unit: int) -> int:
+    """How many views to try after so many did not fit: half of them, but a group stays together."""
+    if unit > 1 and views <= unit:
+        fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
+        raise MemoryError(
+            f"CrossViewAttention's group of {unit} views does not fit in the memory, and half of it, {views // 2}, is "
+            f"less than a group; {fix}, or use smaller views"
+        )
+    return max(unit, views // 2)
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
     """model_options that tell patches which views they see (``ad_params`` is what packs that slice themselves read)."""
     transformer = dict(options.get("transformer_options", {}))
-    transformer["sync_views"] = index
+    transformer[VIEWS] = index
     transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
     return {**options, "transformer_options": transformer}
 

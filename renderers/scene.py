@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
-from .plane import Placement, Plane, Windows, place, window_views
+from .panorama import Lookout, Panorama
+from .panorama_scene import PanoramaGeometry
+from .places import ViewPlace
+from .plane import Placement, Plane, Windows
+from .plane_scene import PlaneGeometry
 
-CanonicalSpace = Plane
-ViewRig = Windows
+CanonicalSpace = Plane | Panorama
+ViewRig = Windows | Lookout
+
+
+class Geometry(Protocol):
+    """What a pair of space and rig knows. cell: image pixels per canonical cell."""
+
+    def views(self, cell: int, finer: int) -> ViewSet:
+        """The views on cells of ``cell`` pixels, each divided into ``finer`` x ``finer``."""
+        ...
+
+    def places(self) -> tuple[ViewPlace, ...]:
+        """Where each view is, in rig order."""
+        ...
+
+    def look(self, picture: Tensor) -> Tensor:
+        """A canonical picture [B, C, H, W] of the space's size in pixels -> what the views see [B*N, C, h, w]."""
+        ...
+
+    def stitch(self, cell: int, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+        """The N view images [h, w, C] of one picture -> (picture [H, W, C], weight [H, W], 0 where nobody looks).
+        Raises ValueError when number or size do not match the rig."""
+        ...
+
+    def seam_ratio(self, picture: Tensor, cell: int) -> float:
+        """Seam ratio of a canonical signal [C, rows, columns] on cells of ``cell`` pixels (quality.py)."""
+        ...
+
+
+def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
+    """Raises ValueError when a rig of this kind cannot look at a space of that kind."""
+    if isinstance(space, Plane) and isinstance(rig, Windows):
+        return PlaneGeometry(space, rig)
+    if isinstance(space, Panorama) and isinstance(rig, Lookout):
+        return PanoramaGeometry(space, rig)
+    fitting = {"plane": "windows", "panorama": "ring, sphere, fibonacci or custom cameras"}[space.kind]
+    raise ValueError(f"a rig of {rig.kind} cannot look at a {space.kind}; set ViewRig's kind to {fitting}")
 
 
 @dataclass(frozen=True)
@@ -26,15 +68,16 @@ class Scene:
     _built: dict[tuple[int, int], ViewSet] = field(default_factory=dict, compare=False, repr=False)
     _means: dict[tuple[int, str], Aggregator] = field(default_factory=dict, compare=False, repr=False)
 
+    geometry: Geometry = field(init=False, compare=False, repr=False)
+
     def __post_init__(self) -> None:
-        if (self.space.kind, self.rig.kind) != ("plane", "windows"):
-            raise ValueError(f"a rig of {self.rig.kind} cannot look at a {self.space.kind}")
+        object.__setattr__(self, "geometry", geometry_of(self.space, self.rig))
 
     def views(self, cell: int, finer: int = 1) -> ViewSet:
         """The views on cells of ``cell`` image pixels, each divided into ``finer`` x ``finer`` (cell, finer = 8, 8 are
         the pixels of a latent model: same windows, image resolution)."""
         if (cell, finer) not in self._built:
-            self._built[cell, finer] = window_views(self.placement(cell).scaled(finer), self.rig.taper)
+            self._built[cell, finer] = self.geometry.views(cell, finer)
         return self._built[cell, finer]
 
     def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Aggregator:
@@ -49,12 +92,18 @@ class Scene:
         return self._means[key]
 
     def placement(self, cell: int) -> Placement:
-        """Where the windows lie on cells of ``cell`` image pixels."""
-        return place(self.space, self.rig, cell)
+        """Where the windows of a plane lie on cells of ``cell`` image pixels. Raises ValueError for another kind."""
+        if not isinstance(self.geometry, PlaneGeometry):
+            raise ValueError(f"a rig of {self.rig.kind} has no windows")
+        return self.geometry.placement(cell)
 
-    def borders(self, cell: int, finer: int = 1) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """(rows, columns) of the canonical grid where a view begins or ends: where seams would be."""
-        return self.placement(cell).scaled(finer).borders((self.space.wrap_y, self.space.wrap_x))
+    def view_places(self) -> tuple[ViewPlace, ...]:
+        """Where each view is, in rig order."""
+        return self.geometry.places()
+
+    def look(self, picture: Tensor) -> Tensor:
+        """A canonical picture [B, C, H, W] of the space's size in pixels -> what the views see [B*N, C, h, w]."""
+        return self.geometry.look(picture)
 
     def views_of_batch(self, shape: tuple[int, ...]) -> ViewSet:
         """The views that a latent batch of ``shape`` [B*N, C, (1,) h, w] holds.
@@ -87,7 +136,9 @@ class Scene:
         _refuse_video(shape)
         height, width = shape[-2:]
         for cell in (self.space.width // width, self.space.width // width + 1):
-            rows, columns = self.space.grid(cell) if cell else (0, 0)
+            if cell == 0 or (isinstance(self.space, Panorama) and self.space.height % cell):
+                continue
+            rows, columns = self.space.grid(cell)
             if 0 <= rows - height <= 1 and 0 <= columns - width <= 1:
                 return cell
         raise ValueError(

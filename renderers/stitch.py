@@ -1,4 +1,7 @@
-"""Join window images into one picture, one window at a time: memory is that of the picture, not of all windows."""
+"""Join window images into one picture and cut a picture into windows, without a map of all pixels of all windows.
+
+Joining goes one window at a time: memory is that of the picture.
+"""
 
 from __future__ import annotations
 
@@ -41,3 +44,15 @@ def stitch_windows(placement: Placement, taper: Taper, images: Iterable[Tensor])
     if total is None or count < len(corners):
         raise ValueError(f"{count} images for {len(corners)} windows; connect all views of this rig")
     return total / weight[..., None], weight
+
+
+def cut_windows(placement: Placement, picture: Tensor) -> Tensor:
+    """A picture [B, C, H, W] on the placement's grid -> its windows [B*N, C, h, w], in reading order, B after B."""
+    rows, columns = placement.grid
+    windows: list[Tensor] = []
+    for top in placement.rows:
+        y = (top + torch.arange(placement.height, device=picture.device)) % rows
+        for left in placement.columns:
+            x = (left + torch.arange(placement.width, device=picture.device)) % columns
+            windows.append(picture[:, :, y[:, None], x])
+    return torch.stack(windows, 1).flatten(0, 1)

@@ -26,28 +26,27 @@ def mean_map(views: ViewSet) -> LinearMap:
     """The weighted hit-mean as one map from view pixels [N*P] to cells [K].
 
     Coefficient of pixel p of view i at cell k: (f_pk / h_ik) w_p, divided by its sum over all i, p;
-    h_ik = sum_p |f_pk| is the view's hit count. Rows sum to 1 for maps without negative entries, and a cell seen by
-    exactly one pixel gets a coefficient of exactly 1, so that an identity view changes no bit.
+    h_ik = sum_p |f_pk| is the view's hit count (with ``gather``, what the cell reads in the view counts as f_pk too).
+    Rows sum to 1 for maps without negative entries, and a cell seen by exactly one pixel gets a coefficient of exactly
+    1, so that an identity view changes no bit.
     A cell that only zero-weight pixels see counts as unseen.
     """
     device = views.weights.device
     views = views.to("cpu")  # float64 below: not every device has it
     forward = views.forward
-    weight = forward.weights.double()
-    cell = forward.indices.long()
-    view_and_cell = views.view_of_entry * views.cells + cell
+    cell, pixel, weight = views.contributions()
+    weight = weight.double()
+    view_and_cell = pixel // (views.height * views.width) * views.cells + cell
     distinct, group, _ = unique_groups(view_and_cell)
     hits = torch.zeros(distinct.numel(), dtype=torch.float64)
     hits.index_add_(0, group, weight.abs())
     share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
-    share = share * views.weights.double()[forward.row_of_entry]
+    share = share * views.weights.double()[pixel]
     total = torch.zeros(views.cells, dtype=torch.float64)
     total.index_add_(0, cell, share.abs())
     keep = share != 0
     coefficients = (share[keep] / total[cell[keep]]).to(forward.weights.dtype)
-    return LinearMap.from_entries(views.cells, forward.rows, cell[keep], forward.row_of_entry[keep], coefficients).to(
-        device
-    )
+    return LinearMap.from_entries(views.cells, forward.rows, cell[keep], pixel[keep], coefficients).to(device)
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,6 @@ class Aggregator:
     def seen(self) -> Tensor:
         """bool [K]: cells that some pixel of non-zero weight sees; the others are holes."""
         return self.mean.row_counts() > 0
-
-    @cached_property
-    def noise_gain(self) -> Tensor:
-        """float [K]: variance of the mean of unit-variance, independent view pixels (methods.md T6)."""
-        squared = self.mean.with_weights(self.mean.weights**2)
-        ones = torch.ones(self.mean.cols, 1, dtype=squared.weights.dtype, device=squared.weights.device)
-        return squared.apply(ones)[:, 0]
 
     def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
         """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""

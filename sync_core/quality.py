@@ -70,6 +70,37 @@ def seam_ratio(
     return found / expected
 
 
+def seam_ratio_of_edges(image: Tensor, left: Tensor, above: Tensor) -> float:
+    """``seam_ratio`` for borders of any shape: bool [H, W] masks of the steps (from left, from above) that cross one.
+
+    ``image`` [C, H, W] wraps horizontally. Every row is compared with its own other steps, since the rows of a map of
+    the sphere are stretched differently; rows without a border, or with nothing else, do not count.
+
+    Returns and raises as ``seam_ratio``.
+    """
+    if image.ndim != 3 or left.shape != image.shape[1:] or above.shape != image.shape[1:]:
+        raise ValueError(f"seam_ratio_of_edges needs masks {tuple(image.shape[1:])} for {tuple(image.shape)}")
+    pixels = _wide(image)
+    found = expected = 0.0
+    measured = False
+    for axis, edges in ((2, left), (1, above)):
+        energy = (pixels - pixels.roll(1, dims=axis)).square().mean(0)
+        valid = torch.ones_like(edges)
+        if axis == 1:
+            valid[0] = False
+        on, off = edges & valid, ~edges & valid
+        rows = on.any(1) & off.any(1)
+        usual = (energy * off).sum(1) / off.sum(1).clamp_min(1)
+        found += float((energy * on).sum(1)[rows].sum())
+        expected += float((usual * on.sum(1))[rows].sum())
+        measured |= bool(rows.any())
+    if not measured:
+        return math.nan
+    if expected == 0.0:
+        return 1.0 if found == 0.0 else math.inf
+    return found / expected
+
+
 def _inner_borders(places: Sequence[int], size: int, wrap: bool) -> list[int]:
     """Border positions as sorted indices into the steps of a line of ``size`` pixels, the picture's edge removed."""
     for place in places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,6 +15,8 @@ from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
+from .stochastic import Stochastic
+from .variance import VarianceCorrection
 from .views import ViewSet
 
 StepNoise = Literal["canonical", "independent"]
@@ -26,7 +29,9 @@ class SyncPlan:
 
     process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
-    aggregate-and-project, so that the views agree exactly (methods.md K15).
+    aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
+    of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
+    far contrast that averaging takes is given back (process 2 only, see variance.py).
     """
 
     process: int = 2
@@ -35,9 +40,16 @@ class SyncPlan:
     noise: NoiseMode = "polar"
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
+    stochastic: Stochastic | None = None
+    variance_correction: float = 0.0
 
     def __post_init__(self) -> None:
         rule = process(self.process)
+        if self.stochastic is not None and (rule.number != 2 or not self.schedule.is_constant):
+            raise ValueError(
+                "StochSync replaces what its views see at every step; leave sync_start 0, sync_end 1, sync_every 1 and "
+                "sync_strength 1"
+            )
         for name, value, known in (
             ("aggregation", self.aggregation, METHODS),
             ("noise", self.noise, NOISE_MODES),
@@ -49,6 +61,13 @@ class SyncPlan:
             raise ValueError(
                 f"process {self.process} keeps a canonical state, so it synchronises every step in full; leave "
                 "sync_start 0, sync_end 1, sync_every 1, sync_strength 1, or use process 2"
+            )
+        if not 0 <= self.variance_correction <= 1:
+            raise ValueError(f"variance_correction {self.variance_correction:g}: use a value from 0 (off) to 1")
+        if self.variance_correction and self.process != 2:
+            raise ValueError(
+                f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
+                f"{self.process} does not make; use 0, or process 2"
             )
 
     @property
@@ -65,6 +84,9 @@ class SyncState:
 
 NO_STATE = SyncState()
 
+Average = Callable[[Tensor, SyncState], tuple[Tensor, SyncState]]
+"""Views [B*N, C, h, w] -> consistent views, with the state before and after: what `Synchronizer.sync` is."""
+
 
 @dataclass(frozen=True)
 class Synchronizer:
@@ -80,11 +102,18 @@ class Synchronizer:
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE) -> tuple[Tensor, SyncState]:
-        """F: views [B*N, C, h, w] -> consistent views, and the canonical signal they show."""
+    @cached_property
+    def correction(self) -> VarianceCorrection:
+        return VarianceCorrection(self.maps.aggregator, self.plan.variance_correction)
+
+    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+        """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
+
+        finished: the views are results, no longer estimates at some noise level (variance.py).
+        """
         owner = self.maps.aggregator.views
         cells = self.maps.aggregator(views, state.canonical)
-        consistent = owner.project(cells)
+        consistent = owner.project(self.correction(views, cells, finished))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)
@@ -97,10 +126,12 @@ class Synchronizer:
         state: SyncState,
         w: Tensor | None = None,
         z: Tensor | None = None,
+        average: Average | None = None,
     ) -> tuple[Tensor | None, Tensor | None, SyncState]:
         """The clean estimates (of w, of z) a sampler should use at ``sigma``, and the state after it.
 
         denoise: view batch -> clean estimate at this sigma. w, z: the sampler's state, whichever the process has.
+        average: makes clean estimates consistent in another domain than `sync` does; only process 2 can use it.
         """
         rule = self.plan.rule
         strength = self.plan.schedule.at(trajectory, sigma)
@@ -110,16 +141,17 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = self.sync(plain, state)
-            return _blend(plain, synced, strength), None, state
+            synced, state = (average or self.sync)(plain, state)
+            return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
         result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
         if strength == 1 or result.w is None or w is None:
             return result.w, result.z, state
-        return _blend(denoise(w), result.w, strength), result.z, state
+        return blend(denoise(w), result.w, strength), result.z, state
 
 
-def _blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+def blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+    """D + g (D' - D); g = 1 is D' itself, to the last bit."""
     return synced if strength == 1 else plain + strength * (synced - plain)

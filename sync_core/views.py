@@ -24,7 +24,9 @@ class ViewSet:
 
     forward: rows are view pixels (view, row, column), columns are canonical cells; ``canonical``: shape of the
     canonical signal, e.g. (H, W); ``height``, ``width``: of one view; ``weights``: float [N*h*w], how much each view
-    pixel counts when views are averaged (0 excludes it).
+    pixel counts when views are averaged (0 excludes it). ``gather``: for views whose cells may be finer than their
+    pixels, a map [K, N*h*w] of what each cell reads in the views, one interpolation for every view that sees it;
+    averaging uses it beside the transpose of ``forward``, which would leave such cells unseen.
     """
 
     forward: LinearMap
@@ -32,6 +34,7 @@ class ViewSet:
     height: int
     width: int
     weights: Tensor
+    gather: LinearMap | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -42,6 +45,8 @@ class ViewSet:
             raise ValueError(f"canonical shape {self.canonical} does not hold {self.forward.cols} cells")
         if self.forward.rows % (self.height * self.width):
             raise ValueError(f"{self.forward.rows} pixels are not a whole number of {self.width} x {self.height} views")
+        if self.gather is not None and (self.gather.rows, self.gather.cols) != (self.cells, self.forward.rows):
+            raise ValueError(f"a map of {self.gather.rows} x {self.gather.cols} does not take views to cells")
         if self.weights.shape != (self.forward.rows,):
             raise ValueError(f"{self.weights.numel()} weights for {self.forward.rows} view pixels")
 
@@ -80,17 +85,30 @@ class ViewSet:
         """int64 [nnz]: the view each entry of ``forward`` belongs to."""
         return self.forward.row_of_entry // (self.height * self.width)
 
+    def contributions(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What averaging sums over: (cell int64, view pixel int64, float weight), [n] each; a pair may occur twice."""
+        cell, pixel, weight = self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights
+        if self.gather is None:
+            return cell, pixel, weight
+        return (
+            torch.cat([cell, self.gather.row_of_entry]),
+            torch.cat([pixel, self.gather.indices.long()]),
+            torch.cat([weight, self.gather.weights]),
+        )
+
     @cached_property
     def views_per_cell(self) -> Tensor:
         """int64 [K]: how many distinct views see each cell."""
-        key = self.view_of_entry * self.cells + self.forward.indices.long()
+        cell, pixel, _ = self.contributions()
+        key = pixel // (self.height * self.width) * self.cells + cell
         return torch.bincount(unique_groups(key)[0] % self.cells, minlength=self.cells)
 
     def to(self, device: torch.device | str) -> ViewSet:
         """The same views on another device."""
         if torch.device(device) == self.weights.device:
             return self
-        return replace(self, forward=self.forward.to(device), weights=self.weights.to(device))
+        gather = None if self.gather is None else self.gather.to(device)
+        return replace(self, forward=self.forward.to(device), weights=self.weights.to(device), gather=gather)
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import comfy.cldm.cldm
@@ -11,6 +12,8 @@ import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
+import comfy.sd
+import comfy.sd1_clip
 import comfy.supported_models
 import comfy.supported_models_base
 import torch
@@ -66,6 +69,33 @@ def tiny_controlnet(seed: int) -> Any:
     network = comfy.cldm.cldm.ControlNet(hint_channels=3, **settings)
     randomise(network, seed)
     return comfy.controlnet.ControlNet(network, load_device=comfy.model_management.get_torch_device())
+
+
+def tiny_clip() -> Any:
+    """A CLIP with the host's own text model and tokenizer, one layer of the width that `tiny_unet` reads, random."""
+    text_model = dict(
+        hidden_act="quick_gelu",
+        hidden_size=CONTEXT,
+        intermediate_size=2 * CONTEXT,
+        max_position_embeddings=77,
+        num_attention_heads=2,
+        num_hidden_layers=1,
+        vocab_size=49408,
+        eos_token_id=49407,
+    )
+    target = SimpleNamespace(
+        clip=comfy.sd1_clip.SD1ClipModel,
+        tokenizer=comfy.sd1_clip.SD1Tokenizer,
+        params={"textmodel_json_config": text_model, "clip_model": comfy.sd1_clip.SDClipModel},
+    )
+    with torch.no_grad():
+        clip = comfy.sd.CLIP(target)
+    randomise(clip.cond_stage_model)
+    # As distinct as a trained text model's: words differ, and the last norm decides how strong tokens are.
+    text = clip.cond_stage_model.clip_l.transformer.text_model
+    text.embeddings.token_embedding.weight.data.mul_(10.0)
+    text.final_layer_norm.weight.data.fill_(3.0)
+    return clip
 
 
 class PlainLatent(comfy.latent_formats.LatentFormat):

@@ -44,10 +44,13 @@ import comfy.utils  # noqa: E402
 from host_models import (  # noqa: E402
     NEGATIVE,
     POSITIVE,
+    AnalyticModel,
     analytic,
     gaussian,
     opinionated,
+    patcher,
     prompt,
+    tiny_clip,
     tiny_controlnet,
     tiny_unet,
 )
@@ -66,18 +69,21 @@ from syncpack.sync_core.aggregate import Aggregator  # noqa: E402
 __all__ = [
     "NEGATIVE",
     "POSITIVE",
+    "AnalyticModel",
     "Plane",
     "Windows",
     "analytic",
     "gaussian",
     "opinionated",
+    "patcher",
     "prompt",
+    "tiny_clip",
     "tiny_controlnet",
     "tiny_unet",
 ]
 
 PLAN: dict[str, Any] = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
-LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS}
+LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
 
 
 def host_module(official: str, packaged: str) -> ModuleType:

@@ -72,12 +72,6 @@ def test_a_constant_comes_back_and_holes_are_zero(views: ViewSet) -> None:
     close(Aggregator(views)(views.project(z)).flatten(), 3.5 * (views.hits > 0).to(F64))
 
 
-@law
-@given(view_sets)
-def test_noise_gain_is_the_variance_left_of_white_views(views: ViewSet) -> None:
-    close(Aggregator(views).noise_gain, mean_matrix(views).square().sum(1))
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, F64, torch.float16])
 @pytest.mark.parametrize("weight", [1.0, 0.3])
 def test_one_identity_view_changes_no_bit(dtype: torch.dtype, weight: float) -> None:

@@ -16,6 +16,7 @@ from syncpack.sync_core.noise import view_noise
 from syncpack.sync_core.parameterization import Level
 from syncpack.sync_core.priors.gaussian import GaussianPrior
 from syncpack.sync_core.priors.mixture import GaussianMixturePrior
+from syncpack.sync_core.variance import VarianceCorrection
 from torch import Tensor
 from twins import F64, draw, make_views
 
@@ -75,7 +76,7 @@ def test_k10_independent_noise_loses_variance_to_the_effective_number_of_views(w
     count = share.numel()
     aggregator = Aggregator(same_views(count, 1, share))
     squares = float((share / share.sum()).square().sum())
-    assert float(aggregator.noise_gain) == pytest.approx(squares, rel=1e-12)
+    assert float(VarianceCorrection(aggregator).gain) == pytest.approx(squares, rel=1e-12)
     basis = torch.eye(count, dtype=F64).reshape(count * count, 1, 1, 1) / SD[0].alpha * SD[-1].alpha
     for case in (1, 2, 3):
         end = aggregator(run(case, aggregator, gaussian(STD), ve(SD), basis))

@@ -16,6 +16,7 @@ from syncpack.sync_core.quality import (
     noise_audit,
     noise_floor,
     seam_ratio,
+    seam_ratio_of_edges,
     variance_ratio,
 )
 
@@ -248,3 +249,37 @@ def test_figures_take_half_precision_images() -> None:
     assert noise_floor(image) == noise_floor(exact)
     assert seam_ratio(image, (100, 200)) == seam_ratio(exact, (100, 200))
     assert variance_ratio(image, 0.01) == variance_ratio(exact, 0.01)
+
+
+# Borders of any shape
+
+
+def test_borders_of_any_shape_agree_with_straight_ones():
+    image = noise(3, 40, 60)
+    image[:, :, 20:] += 1.0
+    left, above = torch.zeros(40, 60, dtype=torch.bool), torch.zeros(40, 60, dtype=torch.bool)
+    left[:, 20] = True
+    straight = seam_ratio(image, [20], wrap_x=True)
+    left[:, 0] = False
+    assert seam_ratio_of_edges(image, left, above) == pytest.approx(straight, rel=0.2)
+    assert seam_ratio_of_edges(noise(3, 40, 60), left, above) == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_jump_along_a_slanted_border_is_found():
+    y, x = torch.meshgrid(torch.arange(50), torch.arange(100), indexing="ij")
+    inside = (x - y > 10) & (x + y < 90)
+    left, above = inside != inside.roll(1, 1), torch.zeros_like(inside)
+    above[1:] = inside[1:] != inside[:-1]
+    image = 0.1 * noise(3, 50, 100)
+    assert seam_ratio_of_edges(image, left, above) == pytest.approx(1.0, abs=0.2)
+    assert seam_ratio_of_edges(image + 0.5 * inside, left, above) > 5
+
+
+def test_no_border_is_nothing_measured():
+    none = torch.zeros(8, 16, dtype=torch.bool)
+    assert math.isnan(seam_ratio_of_edges(noise(1, 8, 16), none, none))
+    some = none.clone()
+    some[:, 4] = True
+    assert seam_ratio_of_edges(torch.ones(1, 8, 16), some, none) == 1.0
+    with pytest.raises(ValueError, match="masks"):
+        seam_ratio_of_edges(torch.ones(1, 8, 15), some, none)

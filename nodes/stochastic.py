@@ -1,0 +1,123 @@
+"""The stochastic mode around a sampler of the host: see ``sync_core/stochastic.py`` for what it does and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..sync_core.aggregate import Aggregator
+from ..sync_core.disjoint import disjoint_sets
+from ..sync_core.stochastic import Stochastic, inner_levels
+from ..sync_core.views import ViewSet
+from . import host
+from .errors import check_finite
+from .run_state import Run
+from .view_batches import ViewBatches
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Views that are evaluated together: bool [N], and the mean of what they alone show."""
+
+    members: tuple[int, ...]
+    mean: Aggregator
+    ramp: Tensor
+    """float [N, 1, h, w] in 0..1: 1 in the middle of a view, falling towards its border."""
+
+
+def turns(views: ViewSet) -> tuple[Turn, ...]:
+    """The sets of views of a rig that take turns."""
+    weights = views.weights.reshape(views.count, -1)
+    ramp = (weights / weights.amax(1, keepdim=True).clamp_min(1e-12)).reshape(views.count, 1, views.height, views.width)
+    made: list[Turn] = []
+    for members in disjoint_sets(views):
+        chosen = torch.zeros(views.count, 1, device=weights.device)
+        chosen[list(members)] = 1.0
+        made.append(Turn(members, Aggregator(replace(views, weights=(weights * chosen).reshape(-1))), ramp))
+    return tuple(made)
+
+
+class _SoftBorder(host.KSamplerX0Inpaint):
+    """Stands in for the model during the last steps: a view keeps ``content`` at its border until the end is near."""
+
+    def __init__(self, inner: Any, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._inner, self._content, self._ramp, self._levels = inner, content, ramp, levels
+
+    def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        clean = self._inner(x, sigma, *args, **kwargs)
+        level = float(sigma.reshape(-1)[0])
+        passed = sum(1 for value in self._levels[:-1] if value > level + 1e-9)
+        return torch.where(self._ramp >= 1 - passed / max(len(self._levels) - 2, 1), clean, self._content)
+
+
+def sample_stochastic(
+    function: Callable[..., Tensor],
+    model: Any,
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict[str, Any],
+    callback: Callable[[dict[str, Any]], None],
+    walk: Stochastic,
+    run: Run,
+    batches: ViewBatches,
+    options: dict[str, Any],
+) -> Tensor:
+    """As many walk steps as ``sigmas`` has; every one runs ``function`` from its noise level to 0 on one set of views.
+
+    x: the view batch in the host's shape; only its shape is read, and ``model.latent_image`` when the run starts from a
+    picture. Returns the consistent clean views.
+    """
+    views, steps = run.views, len(sigmas) - 1
+    sampling = host.model_sampling(model)
+    seed = int(extra_args.get("seed") or 0)
+    generator = torch.Generator().manual_seed(seed)
+    given = getattr(model, "latent_image", None)
+    began = given is not None and bool(given.count_nonzero())
+    batch = x.shape[0] // views.count
+    z = x.new_zeros(batch, x.shape[1], *views.canonical)
+    if given is not None and began:
+        z = Aggregator(views)(run.flat(given).to(x))
+    sets, levels = turns(views), [float(s) for s in sigmas]
+    top = float(sampling.percent_to_sigma(0.0))
+    for step in range(steps):
+        host.check_interrupt()
+        level = min(float(sampling.percent_to_sigma(walk.fraction(step, steps))), levels[0])
+        blank = walk.is_blank(step, steps) and not began
+        if blank:
+            level = min(top, levels[0])
+        turn = sets[step % len(sets)]
+        content = views.project(z)
+        noise = torch.randn(content.shape, generator=generator).to(x)
+        shown = torch.zeros_like(content) if blank else content
+        sigma = torch.full((content.shape[0],), level, device=x.device, dtype=x.dtype)
+        start = sampling.noise_scaling(sigma.reshape(-1, 1, 1, 1), noise, shown)
+        inner = inner_levels(levels, level, walk.inner_steps)
+        denoiser = model
+        if walk.is_soft(step, steps):
+            ramp = run.framed(turn.ramp.repeat(batch, 1, 1, 1))
+            denoiser = _SoftBorder(model, run.framed(content), ramp, inner)
+        batches.rows = tuple(b * views.count + i for b in range(batch) for i in turn.members)
+        try:
+            clean = function(
+                denoiser,
+                run.framed(start),
+                torch.tensor(inner, device=x.device, dtype=sigmas.dtype),
+                # Samplers with noise of their own must not draw the same at every step.
+                extra_args={**extra_args, "seed": seed + step},
+                callback=None,
+                disable=True,
+                **options,
+            )
+        finally:
+            batches.rows = None
+        check_finite(clean, level)
+        seen = turn.mean.seen.reshape(views.canonical)
+        z = torch.where(seen, turn.mean(run.flat(clean)), z)
+        shown = run.framed(views.project(z))
+        callback({"i": step, "x": shown, "denoised": shown, "sigma": level, "sigma_hat": level})
+    return run.framed(views.project(z))

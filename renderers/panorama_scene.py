@@ -1,0 +1,55 @@
+"""A panorama and the cameras in its middle, as a scene asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..sync_core.quality import seam_ratio_of_edges
+from ..sync_core.views import ViewSet
+from .equirect import look_at
+from .panorama import Lookout, Panorama, panorama_views
+from .panorama_stitch import stitch_looks, view_edges
+from .places import ViewPlace, look_places
+
+
+@dataclass(frozen=True)
+class PanoramaGeometry:
+    """See ``scene.Geometry``."""
+
+    space: Panorama
+    rig: Lookout
+
+    def views(self, cell: int, finer: int) -> ViewSet:
+        rows, columns = self.space.grid(cell)
+        for name, size in (("width", self.rig.width), ("height", self.rig.height)):
+            if size % cell:
+                near = max(1, math.floor(size / cell + 0.5)) * cell
+                raise ValueError(
+                    f"view {name} {size} is not a multiple of this model's cell of {cell} pixels; use {near}"
+                )
+        height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
+        return panorama_views(self.rig, height, width, (rows * finer, columns * finer))
+
+    def places(self) -> tuple[ViewPlace, ...]:
+        return look_places(self.rig.looks)
+
+    def look(self, picture: Tensor) -> Tensor:
+        pictures = picture.movedim(1, -1)
+        seen = [look_at(pictures, look, self.rig.height, self.rig.width, self.rig.sampling) for look in self.rig.looks]
+        return torch.stack(seen, 1).flatten(0, 1).movedim(-1, 1)
+
+    def stitch(self, cell: int, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+        joined = stitch_looks(self.rig.looks, images, self.space.height, self.space.width)
+        return joined.picture, joined.weight
+
+    def seam_ratio(self, picture: Tensor, cell: int) -> float:
+        rows, columns = picture.shape[1:]
+        left, above = view_edges(self.rig.looks, self.rig.height, self.rig.width, rows, columns)
+        # The map's own seam counts as a border too: it must not show either.
+        left[:, 0] = True
+        return seam_ratio_of_edges(picture, left, above)

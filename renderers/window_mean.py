@@ -1,0 +1,82 @@
+"""The weighted mean of windows, one window at a time: in as images, out as what each window sees of the mean."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .plane import Placement, Taper, taper_weights
+
+
+class WindowMean:
+    """Running mean of ``batch`` canvases, each seen by the placement's windows.
+
+    Window i of canvas b has index ``b * placement.count + i``. The same weighted mean as aggregating over the windows
+    as a ViewSet, but memory is that of the canvases, not of a map over all windows' pixels. Where one window sees a
+    pixel alone, its value comes back bit for bit.
+    """
+
+    def __init__(self, placement: Placement, taper: Taper, batch: int = 1) -> None:
+        self._placement = placement
+        self._batch = batch
+        self._corners = [(top, left) for top in placement.rows for left in placement.columns]
+        self._mask = taper_weights(placement.height, taper)[:, None] * taper_weights(placement.width, taper)
+        self._weight = torch.zeros(placement.grid)
+        self._mean: Tensor | None = None
+        for corner in self._corners:
+            for canvas, window in self._pieces(corner):
+                self._weight[canvas] += self._mask[window]
+
+    def add(self, first: int, images: Tensor) -> None:
+        """Add windows ``first``, ``first + 1``, ... [n, h, w, C]. Each window is to be added once.
+
+        Raises ValueError when an image is not of the windows' size.
+        """
+        size = (self._placement.height, self._placement.width)
+        if tuple(images.shape[1:3]) != size:
+            raise ValueError(
+                f"windows of {images.shape[2]} x {images.shape[1]} pixels do not fit a rig of {size[1]} x {size[0]}"
+            )
+        if self._mean is None:
+            self._mean = images.new_zeros(self._batch, *self._placement.grid, images.shape[3])
+            self._weight, self._mask = self._weight.to(images), self._mask.to(images)
+        for offset, image in enumerate(images):
+            canvas_index, corner = self._place(first + offset)
+            for canvas, window in self._pieces(corner):
+                share = self._mask[window] / self._weight[canvas]
+                self._mean[canvas_index][canvas] += image[window] * share[..., None]
+
+    def views(self, first: int, last: int) -> Tensor:
+        """What windows ``first`` to ``last - 1`` see of the mean of all windows added: [n, h, w, C]."""
+        assert self._mean is not None, "no window was added"
+        placement = self._placement
+        seen = self._mean.new_empty(last - first, placement.height, placement.width, self._mean.shape[3])
+        for offset, image in enumerate(seen):
+            canvas_index, corner = self._place(first + offset)
+            for canvas, window in self._pieces(corner):
+                image[window] = self._mean[canvas_index][canvas]
+        return seen
+
+    def _place(self, index: int) -> tuple[int, tuple[int, int]]:
+        return index // len(self._corners), self._corners[index % len(self._corners)]
+
+    def _pieces(self, corner: tuple[int, int]) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+        """(part of the canvas, part of the window) pairs: one, or more where the window runs over a wrapping edge."""
+        (rows, columns), placement = self._placement.grid, self._placement
+        return [
+            ((canvas_y, canvas_x), (window_y, window_x))
+            for canvas_y, window_y in _runs(corner[0], placement.height, rows)
+            for canvas_x, window_x in _runs(corner[1], placement.width, columns)
+        ]
+
+
+def _runs(start: int, size: int, length: int) -> list[tuple[slice, slice]]:
+    """An interval on a ring of ``length`` as plain slices: (of the ring, of the interval)."""
+    runs: list[tuple[slice, slice]] = []
+    done = 0
+    while done < size:
+        at = (start + done) % length
+        step = min(size - done, length - at)
+        runs.append((slice(at, at + step), slice(done, done + step)))
+        done += step
+    return runs
