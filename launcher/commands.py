@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import client, environments, hosts, overrides, server, workflow_format
+from . import client, environments, hosts, overrides, server, small_models, workflow_format
 from .errors import UsageError, WorkflowError
 from .progress import Progress
 from .venv import ensure_venv, say, script, supported_python
@@ -45,7 +45,8 @@ def demo(root: Path, names: Sequence[str], kind: str | None, output: Path, setti
     files: list[Path] = []
     failed = 0
     began = time.monotonic()
-    with server.running(host, root, output, cpu=not hosts.has_gpu(host.python)) as running:
+    small = small_models.provide(host.python, root, small_models.named_in(workflows, settings))
+    with server.running(host, root, output, cpu=not hosts.has_gpu(host.python), more_models=small) as running:
         say(f"{host.kind} host up in {time.monotonic() - began:.0f} s")
         info = client.object_info(running)
         _warn_if_not_loaded(running)
@@ -100,12 +101,15 @@ def serve(root: Path, kind: str | None, output: Path, port: int | None) -> int:
     base = root / ".run" / f"serve-{host.kind}"  # kept: the browser's saved workflows and settings live there
     saved = base / "user" / "default" / "workflows" / "SyncTweedies"
     saved.mkdir(parents=True, exist_ok=True)
-    for workflow in (root / "workflows").glob("*.json"):
+    shipped = sorted((root / "workflows").glob("*.json"))
+    for workflow in shipped:
         shutil.copyfile(workflow, saved / workflow.name)
+    small = small_models.provide(host.python, root, small_models.named_in(map(workflow_format.load, shipped)))
     if port is not None and not server.is_free(port):
         raise UsageError(f"port {port} is in use: choose another with --port")
     port = port or (8188 if server.is_free(8188) else server.free_port())
-    with server.running(host, root, output, base=base, port=port, cpu=not hosts.has_gpu(host.python)) as running:
+    cpu = not hosts.has_gpu(host.python)
+    with server.running(host, root, output, base=base, port=port, cpu=cpu, more_models=small) as running:
         say(f"{host.kind} host: open {running.url} (Ctrl-C stops it)")
         say(f"models: {host.models(root)}\noutput: {running.output}")
         say(f"workflows: {saved}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from . import hosts, workspace
+from . import hosts, small_models, workspace
 from .errors import HostError
 
 ADDRESS = "127.0.0.1"
@@ -115,12 +115,19 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    host: hosts.Host, root: Path, output: Path, *, base: Path | None = None, port: int | None = None, cpu: bool = True
+    host: hosts.Host,
+    root: Path,
+    output: Path,
+    *,
+    base: Path | None = None,
+    port: int | None = None,
+    cpu: bool = True,
+    more_models: Path | None = None,
 ) -> Iterator[Server]:
     """A host serving this pack, for the length of a ``with`` block.
 
-    ``base`` None: a fresh folder in the system's temporary directory, deleted at the end. Raises HostError with the
-    host's last line when it does not come up.
+    ``base`` None: a fresh folder in the system's temporary directory, deleted at the end. ``more_models``: a folder of
+    models beside the user's own. Raises HostError with the host's last line when it does not come up.
     """
     temporary = base is None
     base = Path(tempfile.mkdtemp(prefix="synctweedies-")) if base is None else base
@@ -131,6 +138,8 @@ def running(
         port = port or free_port()
         log = base / "host.log"
         command = [*host.command(base, port, cpu), "--output-directory", str(output.absolute())]
+        if more_models is not None:
+            command += ["--extra-model-paths-config", str(small_models.paths_config(more_models, base))]
         with log.open("wb") as sink:
             process = _start(command, base, sink)
         server = Server(process, port, base, output.absolute(), log)

@@ -2,12 +2,14 @@
 
 from . import (
     attention_nodes,
+    control_nodes,
     diffusers_nodes,
     exemplar_nodes,
     plane_nodes,
     prompt_nodes,
     sampling_nodes,
     space_nodes,
+    view_image_nodes,
 )
 
 _TOPICS = (
@@ -16,6 +18,8 @@ _TOPICS = (
     plane_nodes,
     exemplar_nodes,
     prompt_nodes,
+    control_nodes,
+    view_image_nodes,
     attention_nodes,
     diffusers_nodes,
 )

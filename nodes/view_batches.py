@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import host
+from .control_hints import check_hints
 from .errors import SyncError
 from .paired_areas import pair_areas
 from .run_state import SyncSettings
@@ -204,6 +205,7 @@ class ViewBatches:
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
+        check_hints(conds, self.views, total)
         conds = self._ready(conds, total)
         rows = list(range(total)) if self.rows is None else list(self.rows)
         groups = [rows]

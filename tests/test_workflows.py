@@ -11,13 +11,22 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("wide_image", "wide_image_advanced", "wide_image_ksampler")
+NAMES = (
+    "wide_image",
+    "wide_image_advanced",
+    "wide_image_ksampler",
+    "wide_image_checkpoint",
+    "controlnet_lora_views",
+)
 SMALL = (
     "CanonicalSpace.width=160",
     "CanonicalSpace.height=64",
     "ViewRig.width=64",
     "ViewRig.height=64",
     "ViewRig.pixels=32",
+    "ImageScale.width=160",
+    "ImageScale.height=64",
+    "CheckpointLoaderSimple.ckpt_name=synctweedies_tiny.ckpt",
     "SyncTweediesSampler.steps=6",
     "BasicScheduler.steps=6",
     "KSampler.steps=6",
