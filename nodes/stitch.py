@@ -36,7 +36,8 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
     """
-    count = len(scene.view_places())
+    # Windows may be larger than a canvas of an odd size, but not than its cells.
+    count = scene.placement(cell).count if scene.rig.kind == "windows" else len(scene.view_places())
     if total == 0 or total % count:
         raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
     stream = iter(images)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..renderers.scene import Scene
+from ..renderers.stitch import cut_windows
 
 # How much a picture's sides may differ in proportion from the space's: rounding, not another picture.
 _SLACK = 0.01
@@ -36,18 +37,11 @@ def _cut(scene: Scene, pictures: Tensor, cell: int) -> Tensor:
     """[B, C, H, W] -> [B*N, C, h, w]. A window copies its pixels; other views look them up by their map."""
     whole = _fit(scene, pictures.float())
     if scene.rig.kind != "windows":
-        return scene.views(1).to(whole.device).project(whole)
+        return scene.look(whole)
     placement = scene.placement(cell).scaled(cell)
     rows, columns = placement.grid
     # The last cell may stick out of the canvas; the picture goes on there as at its edge.
-    whole = F.pad(whole, (0, columns - whole.shape[-1], 0, rows - whole.shape[-2]), mode="replicate")
-    parts: list[Tensor] = []
-    for top in placement.rows:
-        for left in placement.columns:
-            y = (top + torch.arange(placement.height)) % rows
-            x = (left + torch.arange(placement.width)) % columns
-            parts.append(whole[:, :, y[:, None], x])
-    return torch.stack(parts, 1).flatten(0, 1)
+    return cut_windows(placement, F.pad(whole, (0, columns - whole.shape[-1], 0, rows - whole.shape[-2]), "replicate"))
 
 
 def _fit(scene: Scene, pictures: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from hosting import Plane, Windows, one_line
 from syncpack.nodes.errors import SyncError
 from syncpack.nodes.plane_nodes import StitchViews
 from syncpack.nodes.view_image_nodes import SyncTweediesViewImages
+from syncpack.renderers.panorama import Look, Lookout, Panorama
 from syncpack.renderers.scene import Scene
 
 pytestmark = pytest.mark.host
@@ -65,6 +66,16 @@ def test_a_mask_alone_is_shown_in_grey():
     images, masks = cut(Plane(64, 32), Windows(32, 32, 32, 32), mask=mask)
     assert torch.equal(images, masks[..., None].expand(-1, -1, -1, 3))
     assert torch.equal(masks[1], mask[0, :, 32:])
+
+
+def test_cameras_see_what_is_in_their_direction():
+    """A picture of the four quarters of the horizon: each camera's centre has the number of its quarter."""
+    space = Panorama(128, 64)
+    rig = Lookout(tuple(Look.degrees(azimuth, 0, 60) for azimuth in (-135, -45, 45, 135)), 24, 16)
+    mask = torch.arange(4.0).repeat_interleave(32).expand(1, 64, 128) / 3
+    images, masks = cut(space, rig, mask=mask)
+    assert images.shape == (4, 16, 24, 3) and masks.shape == (4, 16, 24)
+    assert torch.allclose(masks[:, 8, 12], torch.arange(4.0) / 3, atol=1e-5)
 
 
 @pytest.mark.parametrize("inputs, parts", [
