@@ -48,7 +48,7 @@ class ExemplarConfig:
     periodic: bool = False
     max_patches: int = 65536
     sigma_floor: float = 0.02
-    rest: float = 0.05
+    rest: float = 0.025
     views_per_chunk: int = 16
     search: SearchConfig = field(default_factory=SearchConfig)
 

@@ -1,4 +1,4 @@
-"""Patch banks of the exemplar prior: every patch of the exemplars at one level, in a PCA basis, in groups of alike ones.
+"""Patch banks of the exemplar prior: every patch of the exemplars at one level, in a PCA basis, in groups.
 
 A *level* is a scale s (pixels are averaged over s x s boxes) and a patch of k x k such averages. The bank of a level
 holds for each class the patches at all origins (every ``stride`` pixels), rotated into the principal axes of all of
