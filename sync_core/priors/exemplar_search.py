@@ -106,13 +106,19 @@ class _Search:
         # A score may exceed its bound (``reach`` is finite): this group is in the list all the same.
         top = torch.maximum(top, best)
         bound.view(len(full), -1).scatter_(1, likely[:, None], top[:, None])
-        hit = _true_places(torch.ge(bound, (best - self.margin)[:, None, None], out=self.over[: len(full)]))
+        over = torch.ge(bound, (best - self.margin)[:, None, None], out=self.over[: len(full)])
+        # Eight flags are looked at as one number, since few are set.
+        eight = over.view(-1).view(torch.int64).nonzero().squeeze(1)
+        row = eight // (len(self.groups) // 8)
+        broad = torch.bincount(row, minlength=len(full)) > 0.9 * len(self.groups) / 8
+        eight = eight[~broad[row]]
+        at, place = over.view(-1, 8).index_select(0, eight).nonzero().unbind(1)
+        hit = eight[at] * 8 + place
         row = hit // len(self.groups)
         group = hit - row * len(self.groups)
         height = bound.view(-1)[hit]
         score = full.new_full((len(row), self.bank.MEMBERS), -torch.inf)
         left = torch.ones_like(row, dtype=torch.bool)
-        broad = torch.zeros_like(every, dtype=torch.bool)
         for share in self.config.rounds:
             now = left & (height >= torch.lerp(best - self.margin, top, share)[row])
             broad |= torch.bincount(row[now], minlength=len(full)) > self.config.broad * len(self.groups)
@@ -165,7 +171,7 @@ class _Search:
     def _in_full(self, full: Tensor, shift: Tensor | None) -> Tensor:
         """Posterior mean over the whole bank: [R,1+D]."""
         coef = self.bank.coef
-        step = max(1, 8 * self.config.elements // len(coef))
+        step = max(1, 16 * self.config.elements // len(coef))
         parts: list[Tensor] = []
         for i in range(0, len(full), step):
             score = full[i : i + step] @ coef.T
@@ -173,10 +179,3 @@ class _Search:
                 score += shift[i : i + step].repeat_interleave(self.bank.TILE, 1)
             parts.append(torch.softmax(score.div_(self.temperature), 1) @ coef)
         return torch.cat(parts)
-
-
-def _true_places(flags: Tensor) -> Tensor:
-    """Indices of what is true in ``flags`` as flat memory; its size is a multiple of eight. Looks at eight at once."""
-    eight = flags.view(-1).view(torch.int64).nonzero().squeeze(1)
-    at, place = flags.view(-1, 8).index_select(0, eight).nonzero().unbind(1)
-    return eight[at] * 8 + place
