@@ -23,12 +23,17 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
 
-def run_module(path: Path) -> dict[str, Any]:
-    """The figures of one benchmark, run in this process; the pack is importable as ``syncpack`` as in the tests."""
+def name_pack() -> None:
+    """Make the pack importable as ``syncpack``, as in the tests."""
     if "syncpack" not in sys.modules:
         alias = types.ModuleType("syncpack")
         alias.__path__ = [str(ROOT)]
         sys.modules["syncpack"] = alias
+
+
+def run_module(path: Path) -> dict[str, Any]:
+    """The figures of one benchmark, run in this process."""
+    name_pack()
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {path}")

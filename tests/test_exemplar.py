@@ -33,9 +33,7 @@ def picture(size=64, seed=0, channels=3):
 def make(n_classes=1, periodic=True):
     sizes = [64, 72][:n_classes]
     images = [picture(size, seed) for seed, size in enumerate(sizes)]
-    # Nothing is exact here: with so small a bank the search would otherwise never be used.
-    config = ExemplarConfig(periodic=periodic, cluster_size=24, search=SearchConfig(exact_pairs=0))
-    prior = ExemplarPrior.from_images(images, config)
+    prior = ExemplarPrior.from_images(images, ExemplarConfig(periodic=periodic))
     return prior, DenseTwin(prior, images), images
 
 
@@ -76,11 +74,60 @@ def test_agrees_with_the_dense_twin_along_a_synthesis():
         assert rms(prior.denoise(x, sigma), twin.denoise(x, sigma)) <= RMS, sigma
 
 
-def test_exact_and_searched_agree():
+@pytest.mark.parametrize("sigma", [0.1, 0.4, 1.5, 8.0])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_searched_and_in_full_agree(sigma, share):
+    """Every query computed in full, and none, however much of the bank it needs."""
+    _, twin, images = make(2, False)
+    config = ExemplarConfig(search=SearchConfig(broad=share))
+    other = ExemplarPrior.from_images(images, config)
+    x = noisy(images[0][None, :, :40, :40], sigma)
+    chosen = torch.tensor([[0.2, 0.8]]).log()
+    dense = twin.denoise(x, sigma, chosen)
+    assert rms(other.denoise(x, sigma, chosen), dense) <= (1e-4 if share == 0 else RMS)
+
+
+@pytest.mark.parametrize("wrap", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.5, 8.0])
+def test_agrees_with_the_dense_twin_on_views_that_wrap(sigma, wrap):
+    prior, twin, images = make(2, False)
+    x = noisy(torch.stack([image[:, 4:48, 8:60] for image in images]), sigma)
+    chosen = torch.tensor([[0.0, -torch.inf], [0.1, 0.9]])
+    chosen[1].log_()
+    assert rms(prior.denoise(x, sigma, chosen, wrap), twin.denoise(x, sigma, chosen, wrap)) <= RMS
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5])
+def test_agrees_with_the_dense_twin_on_odd_sizes(sigma):
+    """Neither the view nor the number of queries or patches fills anything exactly (full resolution levels)."""
+    images = [picture(64, 7)[:, :51, :58], picture(64, 8)[:, :47, :]]
+    prior = ExemplarPrior.from_images(images)
+    x = noisy(images[0][None, :, :37, 3:44], sigma)
+    assert rms(prior.denoise(x, sigma), DenseTwin(prior, images).denoise(x, sigma)) <= RMS
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.3, 5.0])
+def test_a_flat_exemplar(sigma):
+    """All patches alike: nothing can be left out."""
+    image = torch.full((3, 48, 48), 0.25)
+    x = noisy(image[None, :, :32, :32], sigma)
+    out = ExemplarPrior.from_images([image]).denoise(x, sigma)
+    torch.testing.assert_close(out, torch.full_like(out, 0.25), atol=1e-5, rtol=0)
+
+
+def test_a_patch_is_bounded_by_what_the_screen_says():
+    """Without noise no score is above its bound: Cauchy and Schwarz hold."""
     prior, _, images = make()
-    full = ExemplarPrior.from_images(images, ExemplarConfig(periodic=True, search=SearchConfig(exact_pairs=1 << 40)))
-    x = noisy(images[0][None, :, :40, :40], 0.4)
-    assert rms(prior.denoise(x, 0.4), full.denoise(x, 0.4)) <= RMS
+    bank = prior.banks[-1]
+    query = (torch.nn.functional.unfold(images[0][None, :, :20, :20], bank.level.patch)[0].T - bank.mean) @ bank.basis
+    rest = query[:, bank.axes :].norm(dim=1, keepdim=True)
+    lead = torch.cat([query[:, : bank.axes], torch.ones_like(rest), rest], 1)
+    bound = torch.matmul(bank.screen, lead.T).reshape(-1, bank.MEMBERS, bank.GROUPS, len(query)).amax(1)
+    score = bank.coef[:, :1] + bank.coef[:, 1:] @ query.T
+    highest = score.reshape(-1, bank.GROUPS, bank.MEMBERS, len(query)).amax(2)
+    assert bool((bound >= highest - 1e-3 * highest.abs().clamp(min=1)).all())
+    filled = bank.coef[:, 0] > -1e29
+    assert int(filled.sum()) == sum(bank.counts) and len(bank.coef) % bank.TILE == 0
 
 
 def test_every_level_is_used():
@@ -123,10 +170,8 @@ def test_chunks_do_not_change_the_result():
     _, _, images = make()
     x = noisy(images[0][None, :, :40, :40].repeat(3, 1, 1, 1), 0.4)
     results = []
-    for elements, views in ((1 << 23, 16), (1 << 15, 1)):
-        config = ExemplarConfig(
-            periodic=True, views_per_chunk=views, search=SearchConfig(exact_pairs=0, elements=elements)
-        )
+    for rows, elements, views in ((512, 1 << 18, 16), (48, 1 << 12, 1)):
+        config = ExemplarConfig(periodic=True, views_per_chunk=views, search=SearchConfig(rows=rows, elements=elements))
         results.append(ExemplarPrior.from_images(images, config).denoise(x, 0.4))
     torch.testing.assert_close(results[0], results[1], atol=2e-4, rtol=0)
 
@@ -222,7 +267,7 @@ def test_grey_and_one_channel():
 def test_moves_and_saves_with_everything():
     prior, _, _ = make()
     names = {name for name, _ in prior.named_buffers()}
-    assert any(name.endswith("class_0.coef") for name in names)
+    assert {f"banks.0.{name}" for name in ("coef", "screen", "owner", "basis", "mean", "window")} <= names
     assert not list(prior.parameters())
     assert not prior.denoise(torch.zeros(1, 3, 16, 16), 1.0).requires_grad
 
@@ -230,7 +275,7 @@ def test_moves_and_saves_with_everything():
 def test_thinned_bank():
     config = ExemplarConfig(max_patches=500)
     prior = ExemplarPrior.from_images([picture(64)], config)
-    assert max(bank.classes[0].patches for bank in prior.banks) == 500
+    assert max(bank.counts[0] for bank in prior.banks) == 500
     assert math.isfinite(float(prior.denoise(torch.zeros(1, 3, 32, 32), 0.3).sum()))
 
 
@@ -277,6 +322,7 @@ def test_bad_calls(arguments, words):
         ({"levels": (Level(0.0, 1, 4),)}, "odd"),
         ({"sharpness": 0.0}, "above 0"),
         ({"max_patches": 0}, "at least 1"),
+        ({"rest": 1.0}, "below 1"),
     ],
 )
 def test_bad_config(options, words):

@@ -38,8 +38,8 @@ class ExemplarConfig:
 
     ``levels``: coarse to fine, the last with ``sigma_min`` 0. ``sharpness``: see the module. ``window``: standard
     deviation of the merging window in patch sides. ``periodic``: the exemplars tile. ``max_patches``: per class and
-    level; more are thinned. ``sigma_floor``: least noise used. ``cluster_size``: mean patches per cluster.
-    ``search``: how exact.
+    level; more are thinned. ``sigma_floor``: least noise used. ``rest``: share of the patches' variance that the first
+    look of the search leaves out. ``search``: how exact.
     """
 
     levels: tuple[Level, ...] = DEFAULT_LEVELS
@@ -48,7 +48,7 @@ class ExemplarConfig:
     periodic: bool = False
     max_patches: int = 65536
     sigma_floor: float = 0.02
-    cluster_size: int = 48
+    rest: float = 0.025
     views_per_chunk: int = 16
     search: SearchConfig = field(default_factory=SearchConfig)
 
@@ -62,8 +62,10 @@ class ExemplarConfig:
             raise ValueError("ExemplarConfig.levels: patch must be odd and at least 3, scale at least 1")
         if not self.sharpness > 0 or not self.window > 0 or not self.sigma_floor > 0:
             raise ValueError("ExemplarConfig: sharpness, window and sigma_floor must be above 0")
-        if min(self.max_patches, self.cluster_size, self.views_per_chunk) < 1:
-            raise ValueError("ExemplarConfig: max_patches, cluster_size and views_per_chunk must be at least 1")
+        if min(self.max_patches, self.views_per_chunk) < 1:
+            raise ValueError("ExemplarConfig: max_patches and views_per_chunk must be at least 1")
+        if not 0 <= self.rest < 1:
+            raise ValueError("ExemplarConfig: rest must be at least 0 and below 1")
 
 
 class ExemplarPrior(torch.nn.Module):
@@ -103,7 +105,7 @@ class ExemplarPrior(torch.nn.Module):
                 f"({config.levels[-1].span} px); give a larger picture"
             )
         banks = [
-            LevelBank(pictures, level, config.periodic, config.window, config.max_patches, config.cluster_size)
+            LevelBank(pictures, level, config.periodic, config.window, config.max_patches, config.rest)
             for level in levels
         ]
         deviations = [float(image.flatten(1).var(1, unbiased=False).mean()) ** 0.5 for image in pictures]
@@ -154,7 +156,6 @@ class ExemplarPrior(torch.nn.Module):
         height, width = x.shape[-2:]
         bank = self._levels()[self.level_index(sigma, height, width)]
         s, k = bank.level.scale, bank.level.patch
-        temperature = (self.config.sharpness * max(sigma, self.config.sigma_floor) / s) ** 2
         if s > 1:
             rows, cols = low_size(height, s), low_size(width, s)
             x = area_matrix(height, rows, x.device) @ x @ area_matrix(width, cols, x.device).T
@@ -162,36 +163,22 @@ class ExemplarPrior(torch.nn.Module):
         x = wrap_pad(x, k, wrap)
         grid = (x.shape[-2] - k + 1, x.shape[-1] - k + 1)
         place = patch_places(grid, bank.level.step, wrap, x.device)
-        patches = F.unfold(x, k)[:, :, place]
-        query = torch.matmul(bank.basis.T, patches).transpose(1, 2) - bank.mean @ bank.basis
+        patches = F.unfold(x, k)[:, :, place].transpose(1, 2)
+        share = torch.tensor(bank.counts, device=x.device).log()
         noise = max(sigma, self.config.sigma_floor) / s
-        search = self.config.search
-        most = max(bank_class.patches for bank_class in bank.classes)
         ask = Query(
-            coef=query.reshape(-1, query.shape[2]),
-            log_prior=log_prior.repeat_interleave(patches.shape[2], 0),
-            temperature=temperature,
-            axes=bank.axes_for(noise, temperature, search.slack),
-            exact=patches.shape[2] * most <= search.exact_pairs,
-            hit=search.hit if s == 1 else search.coarse_hit,
+            coef=(patches.reshape(-1, patches.shape[2]) - bank.mean) @ bank.basis,
+            # Every class has weight 1 before its prior, however many patches it holds.
+            log_weight=(log_prior - share).repeat_interleave(len(place), 0),
+            temperature=(self.config.sharpness * noise) ** 2,
+            noise=noise,
         )
-        mean = self._patch_means(ask, open_border(grid, wrap, x.device)[place].repeat(len(x)), bank)
+        mean = posterior_mean(ask, bank, self.config.search) @ bank.basis.T + bank.mean
         merged = merge_patches(mean, bank, grid, place, wrap)[..., : low[0], : low[1]]
         if s > 1:
             up = cubic_matrix(low[0], height, wrap[0], x.device)
             merged = up @ merged @ cubic_matrix(low[1], width, wrap[1], x.device).T
         return merged
-
-    def _patch_means(self, query: Query, border: Tensor, bank: LevelBank) -> Tensor:
-        """Posterior-mean patches [Q,D]; what is not merged (outside the core, off the ``border [Q]``) stays 0."""
-        search = self.config.search
-        out = torch.zeros_like(query.coef)
-        inner, outer = torch.nonzero(~border).squeeze(1), torch.nonzero(border).squeeze(1)
-        if len(inner):
-            out[inner[:, None], bank.core] = posterior_mean(query[inner], bank.classes, True, search)
-        if len(outer):
-            out[outer] = posterior_mean(query[outer], bank.classes, False, search)
-        return out
 
     def _levels(self) -> list[LevelBank]:
         return [bank for bank in self.banks if isinstance(bank, LevelBank)]

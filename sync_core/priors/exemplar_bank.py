@@ -1,9 +1,9 @@
-"""Patch banks of the exemplar prior: every patch of the exemplars at one level, in a PCA basis, sorted into clusters.
+"""Patch banks of the exemplar prior: every patch of the exemplars at one level, in a PCA basis, in groups.
 
 A *level* is a scale s (pixels are averaged over s x s boxes) and a patch of k x k such averages. The bank of a level
 holds for each class the patches at all origins (every ``stride`` pixels), rotated into the principal axes of all of
-them together. The rotation is complete, so distances are exact; it only puts the telling numbers first. Per class the
-patches are grouped by k-means so that the search can leave out whole groups (see ``exemplar_search``).
+them together. The rotation is complete, so distances are exact; it only puts the telling numbers first, which is what
+the search looks at first (see ``exemplar_search``).
 """
 
 from collections.abc import Sequence
@@ -58,131 +58,82 @@ def principal_axes(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean.float(), vectors.flip(1).float().contiguous()
 
 
-def kmeans(points: Tensor, clusters: int, rounds: int, seed: int) -> Tensor:
-    """Cluster number of each row of ``points [J,d]`` (Lloyd, started from distinct rows drawn with ``seed``)."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(points), generator=generator)
-    # The centres need no more than a sample; only the last assignment sees every row.
-    sample = points[order[: 64 * clusters]]
-    centres = points[order[:clusters]].clone()
-    for _ in range(rounds):
-        label = _nearest(sample, centres)
-        count = torch.bincount(label, minlength=clusters).clamp(min=1)[:, None]
-        total = torch.zeros_like(centres).index_add_(0, label, sample)
-        moved = total / count
-        empty = torch.bincount(label, minlength=clusters) == 0
-        centres = torch.where(empty[:, None], centres, moved)
-    return _nearest(points, centres)
+def alike_order(coef: Tensor, group: int) -> Tensor:
+    """Order of the rows [J] in which every ``group`` neighbours are alike: halved again and again at the middle of the
+    leading axis along which they differ most."""
+    lead = coef[:, :24]
 
+    def halves(rows: Tensor) -> list[Tensor]:
+        if len(rows) <= group:
+            return [rows]
+        axis = int(lead[rows].var(0, unbiased=False).argmax())
+        rows = rows[torch.argsort(lead[rows, axis], stable=True)]
+        cut = -(-len(rows) // (2 * group)) * group
+        return halves(rows[:cut]) + halves(rows[cut:])
 
-def pieces(rows: Tensor, sizes: int | list[int]) -> tuple[Tensor, ...]:
-    """``rows`` cut along its first axis (typed: the stub of ``split`` is not)."""
-    return cast(tuple[Tensor, ...], rows.split(sizes))  # pyright: ignore[reportUnknownMemberType]
-
-
-def _nearest(points: Tensor, centres: Tensor) -> Tensor:
-    half = (centres * centres).sum(1) / 2
-    return torch.cat([torch.addmm(-half, rows, centres.T).argmax(1) for rows in pieces(points, 16384)])
-
-
-class ClassBank(torch.nn.Module):
-    """The J patches of one class at one level, sorted by cluster. Coefficients are in the level's principal axes.
-
-    Buffers: ``coef [J,1+D]`` (first -|coef|^2 / 2: a score is one product with [1, query]), ``value [J,1+D]`` (ones,
-    then the patches themselves), ``core_value`` (the same, only the patch's middle), ``centre [M,D]``, ``spread [M,D]``
-    (variance along each axis), ``radius [M]`` (largest squared distance), ``half_centre [M]`` (mean |coef|^2 / 2).
-    ``sizes``: patches per cluster.
-    """
-
-    coef: Tensor
-    value: Tensor
-    core_value: Tensor
-    centre: Tensor
-    spread: Tensor
-    half_centre: Tensor
-    radius: Tensor
-
-    def __init__(
-        self, patches: Tensor, mean: Tensor, basis: Tensor, core: Tensor, cluster_size: int, seed: int
-    ) -> None:
-        super().__init__()
-        coef = (patches - mean) @ basis
-        clusters = max(1, round(len(coef) / cluster_size))
-        label = kmeans(coef[:, :48].contiguous(), clusters, rounds=8, seed=seed)
-        order = torch.argsort(label, stable=True)
-        counts = torch.bincount(label, minlength=clusters)
-        counts = counts[counts > 0]
-        self.sizes: list[int] = [int(n) for n in counts]
-        coef = coef[order].contiguous()
-        rank = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        centre = torch.zeros(len(counts), coef.shape[1]).index_add_(0, rank, coef) / counts[:, None]
-        offset = coef - centre[rank]
-        spread = torch.zeros_like(centre).index_add_(0, rank, offset * offset) / counts[:, None]
-        half_norm = (coef * coef).sum(1) / 2
-        # Mean of |coef|^2/2 over the cluster: what the cluster's average score subtracts.
-        half_centre = torch.zeros(len(counts)).index_add_(0, rank, half_norm) / counts
-        value = torch.cat([torch.ones(len(coef), 1), patches[order]], 1)
-        radius = torch.zeros(len(counts)).scatter_reduce_(0, rank, (offset * offset).sum(1), "amax")
-        for name, tensor in (
-            ("coef", torch.cat([-half_norm[:, None], coef], 1)),
-            ("value", value),
-            ("core_value", value[:, torch.cat([torch.zeros(1, dtype=torch.long), core + 1])].contiguous()),
-            ("centre", centre),
-            ("spread", spread),
-            ("half_centre", half_centre),
-            ("radius", radius),
-        ):
-            self.register_buffer(name, tensor, persistent=True)
-
-    @property
-    def patches(self) -> int:
-        """J."""
-        return self.coef.shape[0]
+    return torch.cat(halves(torch.arange(len(coef))))
 
 
 class LevelBank(torch.nn.Module):
-    """Bank of one level: shared mean and principal axes, one ``ClassBank`` per exemplar.
+    """Bank of one level: shared mean and principal axes, and the patches of all classes one after the other.
 
     Buffers: ``mean [D]``, ``basis [D,D]``, ``window [k*k]`` (how much each patch pixel counts when patches overlap),
-    ``core [Vc]`` (columns of the patch's middle, all channels).
+    ``core_cell [m*m]`` (cells of the patch's middle), ``coef [J,1+D]`` (first -|y|^2 / 2: a score is one product with
+    [1, query]; every class is filled up to whole tiles with patches that never score), ``screen [tiles,TILE,axes+2]``
+    (the leading ``axes`` of y, -|y|^2 / 2 and the length of the rest of y; row ``m * GROUPS + g`` of a tile is member m
+    of its group g, and that is row ``g * MEMBERS + m`` of the tile in ``coef``), ``owner [tiles]`` (class).
+    ``counts``: patches of each class. ``longest_rest``: greatest length of the rest of a patch.
     """
+
+    MEMBERS = 8
+    GROUPS = 64
+    TILE = 512
 
     mean: Tensor
     basis: Tensor
     window: Tensor
-    core: Tensor
     core_cell: Tensor
+    coef: Tensor
+    screen: Tensor
+    owner: Tensor
 
     def __init__(
-        self, images: Sequence[Tensor], level: Level, periodic: bool, window: float, max_patches: int, cluster_size: int
+        self, images: Sequence[Tensor], level: Level, periodic: bool, window: float, max_patches: int, rest: float
     ) -> None:
         super().__init__()
         self.level = level
         patches = [thin(exemplar_patches(image, level, periodic), max_patches) for image in images]
+        self.counts = [len(rows) for rows in patches]
         mean, basis = principal_axes(torch.cat(patches))
-        self.register_buffer("mean", mean)
-        self.register_buffer("basis", basis)
         weight, core = merge_window(level.patch, window)
-        self.register_buffer("window", weight)
-        channels = images[0].shape[0]
-        columns = torch.arange(channels)[:, None] * level.patch**2 + core
-        self.register_buffer("core", columns.reshape(-1))
-        self.register_buffer("core_cell", core)
-        # Variance that is lost when only the first d axes are used, for d = 0 .. D.
-        energy = ((torch.cat(patches) - mean) @ basis).square().mean(0).double()
-        lost = energy.flip(0).cumsum(0).flip(0)
-        self.tail: list[float] = [*(float(v) for v in lost), 0.0]
-        self.classes: list[ClassBank] = []
-        for number, rows in enumerate(patches):
-            bank = ClassBank(rows, mean, basis, columns.reshape(-1), cluster_size, seed=number)
-            self.add_module(f"class_{number}", bank)
-            self.classes.append(bank)
+        classes = [self._tiles((rows - mean) @ basis) for rows in patches]
+        coef = torch.cat(classes)
+        # The screen sees all but the share ``rest`` of the variance.
+        energy = coef[:, 1:].square().sum(0).double()
+        self.axes = 1 + int((energy.cumsum(0) < (1 - rest) * energy.sum()).sum().clamp(max=len(energy) - 1))
+        length = coef[:, 1 + self.axes :].square().sum(1, keepdim=True).sqrt()
+        self.longest_rest = float(length.max())
+        screen = torch.cat([coef[:, 1 : 1 + self.axes], coef[:, :1], length], 1)
+        screen = screen.reshape(-1, self.GROUPS, self.MEMBERS, self.axes + 2).transpose(1, 2)
+        sizes = torch.tensor([len(rows) // self.TILE for rows in classes])
+        for name, tensor in (
+            ("mean", mean),
+            ("basis", basis),
+            ("window", weight),
+            ("core_cell", core),
+            ("coef", coef),
+            ("screen", screen.reshape(-1, self.TILE, self.axes + 2).contiguous()),
+            ("owner", torch.repeat_interleave(torch.arange(len(sizes)), sizes)),
+        ):
+            self.register_buffer(name, tensor)
 
-    def axes_for(self, noise: float, temperature: float, slack: float) -> int:
-        """Least number of axes (of 8) whose missing rest moves the logits by no more than ``slack`` nats rms."""
-        limit = (slack * temperature / max(noise, 1e-6)) ** 2
-        count = next(d for d, lost in enumerate(self.tail) if lost <= limit)
-        return min(-(-max(count, 1) // 8) * 8, len(self.tail) - 1)
+    def _tiles(self, coef: Tensor) -> Tensor:
+        """One class's rows of ``coef``: in groups, with the first column, filled up."""
+        coef = coef[alike_order(coef, self.MEMBERS)]
+        coef = torch.cat([coef.square().sum(1, keepdim=True) / -2, coef], 1)
+        fill = coef.new_zeros(-len(coef) % self.TILE, coef.shape[1])
+        fill[:, 0] = -1e30
+        return torch.cat([coef, fill])
 
 
 def thin(patches: Tensor, limit: int) -> Tensor:

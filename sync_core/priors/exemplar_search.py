@@ -1,192 +1,181 @@
-"""Posterior mean of patches under a bank, without looking at most of the bank.
+"""Posterior mean of patches under a bank, without computing most of the scores.
 
-Wanted: the softmax over all patches j of  score_j / T + log prior,  score_j = <q, y_j> - |y_j|^2 / 2. A patch matters
-only when it comes within ``margin`` nats of the best, so clusters that cannot hold such a patch are left out:
+Wanted: the softmax over all patches y of  score / T + log prior,  score = <q, y> - |y|^2 / 2. The posterior is sharp at
+every noise level that a sampler visits: only patches within ``margin`` nats of the best matter, a handful of tens of
+thousands. They are found by bounding every score and computing those few whose bound is high enough:
 
-* Within a cluster (centre c, variances v_i) scores lie around <q, c> - mean|y|^2/2 with variance sum_i (q - c)_i^2 v_i.
-  A patch that the query really came from gains its squared distance to the centre on top. The *ceiling* of a cluster
-  is the mean plus ``hit`` of the largest such distance plus ``reach`` deviations, an estimate that tests hold to the
-  dense form, but never more than the bound that the distance to the centre and the cluster's radius give.
-* The cluster with the highest ceiling is evaluated first, then the others in ``rounds`` from the likeliest down: what
-  one round finds raises the floor for the next. Evaluated clusters are evaluated in full, by online softmax.
-* Axes whose variance cannot move a logit by more than ``slack`` nats rms are left out of the products.
+* Screen. A few leading principal axes hold nearly all variance of the patches. The rest of a score is the product of
+  the rests q' and y' of both: at most |q'| |y'|, and when q is a patch plus noise of deviation s no more than
+  (|p'| + ``reach`` s) |y'|, where |p'|, the rest of the patch beneath the noise, follows from |q'| and s. So the
+  bounds of all patches are one matrix product with two columns more than there are leading axes. It is made in tiles
+  that stay in the processor's cache, and only the highest bound of each group of alike patches is kept.
+* Floor. The group with the highest bound is scored in full: its best patch less the margin is the floor. Only groups
+  whose bound reaches it go on.
+* Score. They are scored in full, the likelier first: what these hold raises the floor for the others. The softmax is
+  summed over the patches within the margin of the best.
+* A query to which much of the bank matters (more noise than samplers use, a picture without contrast) is computed in
+  full instead.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .exemplar_bank import ClassBank, pieces
+from .exemplar_bank import LevelBank
 
 
 @dataclass(frozen=True)
 class SearchConfig:
     """How much is looked at: more of anything is slower and closer to the dense posterior.
 
-    ``coarse_hit`` stands in for ``hit`` at levels of scale above 1, where the posterior is broader. ``axes``: principal
-    axes in which deviations are told apart; ``sieve_*``: the same for the look at a cluster's own patches.
-    Levels with no more than ``exact_pairs`` (patches x positions in a view) are not
-    searched but computed in full. ``elements``: largest matrix made at a time.
+    ``margin``: nats below the best at which a patch is left out. ``reach``: deviations of the noise that a bound
+    allows for. ``rounds``: the bounds scored in each round, from the floor (0) to the highest bound (1), falling to 0.
+    ``broad``: share of the groups above which a query is computed in full. ``rows``: queries screened together by each
+    processor core. ``elements``: patch numbers gathered at a time.
     """
 
-    margin: float = 7.0
-    reach: float = 2.0
-    hit: float = 0.6
-    coarse_hit: float = 1.0
+    margin: float = 5.0
+    reach: float = 1.75
     rounds: tuple[float, ...] = (0.5, 0.0)
-    slack: float = 0.05
-    axes: int = 32
-    sieve_axes: int = 24
-    sieve_hit: float = 1.0
-    sieve_reach: float = 1.5
-    exact_pairs: int = 1 << 24
-    elements: int = 1 << 24
+    broad: float = 0.125
+    rows: int = 512
+    elements: int = 1 << 18
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of a level: ``coef [Q,D]`` in its principal axes, ``log_prior [Q, n_classes]`` (-inf leaves a class
-    out), ``temperature`` T > 0, the number of ``axes`` that count, ``exact`` to look at everything."""
+    """What is asked of a level: ``coef [Q,D]`` in its principal axes, ``log_weight [Q, n_classes]`` of one patch of
+    each class (-inf leaves a class out), ``temperature`` T > 0, ``noise``: standard deviation in ``coef``."""
 
     coef: Tensor
-    log_prior: Tensor
+    log_weight: Tensor
     temperature: float
-    axes: int
-    exact: bool
-    hit: float
-
-    def __getitem__(self, rows: Tensor | slice) -> "Query":
-        return Query(self.coef[rows], self.log_prior[rows], self.temperature, self.axes, self.exact, self.hit)
+    noise: float
 
 
-def posterior_mean(query: Query, classes: Sequence[ClassBank], core: bool, config: SearchConfig) -> Tensor:
-    """Expected patch of each query: [Q,D], or [Q,Vc], only its middle, with ``core``."""
-    widest = max(bank.patches if query.exact else len(bank.sizes) for bank in classes)
-    step = max(1, config.elements // widest)
-    parts = [_chunk(query[i : i + step], classes, core, config) for i in range(0, len(query.coef), step)]
-    return torch.cat(parts)
+def posterior_mean(query: Query, bank: LevelBank, config: SearchConfig) -> Tensor:
+    """Expected patch of each query, in principal axes: [Q,D]."""
+    return _Search(query, bank, config).run()
 
 
-def _chunk(query: Query, classes: Sequence[ClassBank], core: bool, config: SearchConfig) -> Tensor:
-    ones = torch.ones_like(query.coef[:, :1])
-    scaled = torch.cat([ones, query.coef[:, : query.axes]], 1) / query.temperature
-    state = _State(scaled, (classes[0].core_value if core else classes[0].value).shape[1])
-    for number, bank in enumerate(classes):
-        prior = query.log_prior[:, number]
-        rows = torch.nonzero(prior > -torch.inf).squeeze(1)
-        if len(rows) == 0:
-            continue
-        # Every class has weight 1 before its prior, however many patches it holds.
-        visit = _Visit(bank, bank.core_value if core else bank.value, rows, prior[rows] - math.log(bank.patches))
-        if query.exact:
-            state.add(visit, torch.arange(len(rows), device=rows.device), 0, bank.patches)
-        else:
-            _search(query[rows], visit, state, config)
-    return state.sums[:, 1:] / state.sums[:, :1]
+class _Search:
+    """One call: what its chunks of queries share."""
 
+    def __init__(self, query: Query, bank: LevelBank, config: SearchConfig) -> None:
+        self.bank, self.config, self.temperature = bank, config, query.temperature
+        self.margin = config.margin * query.temperature
+        coef, d = query.coef, bank.axes
+        ones = torch.ones_like(coef[:, :1])
+        rest = coef[:, d:].square().sum(1, keepdim=True)
+        free = coef.shape[1] - d
+        # Energy of the noise in the rest, less what it may fall short of its mean.
+        noise = query.noise**2 * max(free - config.reach * (2 * free) ** 0.5, 0.0)
+        beneath = (rest - noise).clamp(min=0).sqrt().clamp(max=bank.longest_rest)
+        reach = torch.minimum(rest.sqrt(), beneath + config.reach * query.noise)
+        self.lead = torch.cat([coef[:, :d], ones, reach], 1)
+        self.full = torch.cat([ones, coef], 1)
+        # Class weights in units of the score.
+        self.shift = (query.log_weight * query.temperature)[:, bank.owner] if len(bank.counts) > 1 else None
+        self.tiles = [tile.T for tile in bank.screen.unbind(0)]
+        self.groups = bank.coef.view(-1, bank.MEMBERS, bank.coef.shape[1])
 
-@dataclass(frozen=True)
-class _Visit:
-    """One class for the queries ``rows [R]``; ``offset [R]`` is added to their logits."""
+    def run(self) -> Tensor:
+        """Chunk by chunk, in buffers made once: fresh memory costs more than what is computed in it."""
+        # A processor works in its cache; anything else takes as much at once as memory allows.
+        cpu = self.lead.device.type == "cpu"
+        most = max(1, (1 << 24) // len(self.groups))
+        rows = min(self.config.rows * torch.get_num_threads() if cpu else most, most, len(self.lead))
+        self.score = self.lead.new_empty(rows, self.bank.TILE)
+        self.bound = self.lead.new_empty(rows, len(self.bank.screen), self.bank.GROUPS)
+        self.over = torch.empty_like(self.bound, dtype=torch.bool)
+        step = max(1, self.config.elements * (1 if cpu else 64) // self.groups[0].numel())
+        self.members = self.groups.new_empty(step, *self.groups.shape[1:])
+        self.asked = self.full.new_empty(step, self.full.shape[1])
+        return torch.cat([self._chunk(slice(i, i + rows)) for i in range(0, len(self.lead), rows)])
 
-    bank: ClassBank
-    values: Tensor
-    rows: Tensor
-    offset: Tensor
+    def _chunk(self, rows: slice) -> Tensor:
+        """Posterior mean of the queries ``rows``: [R,D]."""
+        full, shift = self.full[rows], None if self.shift is None else self.shift[rows]
+        bound = self._bounds(self.lead[rows], shift)
+        every = torch.arange(len(full), device=full.device)
+        top, column = bound.amax(1).max(1)
+        likely = bound[every, :, column].argmax(1) * self.bank.GROUPS + column
+        best = self._scores(full, shift, every, likely).amax(1)
+        # A score may exceed its bound (``reach`` is finite): this group is in the list all the same.
+        top = torch.maximum(top, best)
+        bound.view(len(full), -1).scatter_(1, likely[:, None], top[:, None])
+        over = torch.ge(bound, (best - self.margin)[:, None, None], out=self.over[: len(full)])
+        # Eight flags are looked at as one number, since few are set.
+        eight = over.view(-1).view(torch.int64).nonzero().squeeze(1)
+        row = eight // (len(self.groups) // 8)
+        broad = torch.bincount(row, minlength=len(full)) > 0.9 * len(self.groups) / 8
+        eight = eight[~broad[row]]
+        at, place = over.view(-1, 8).index_select(0, eight).nonzero().unbind(1)
+        hit = eight[at] * 8 + place
+        row = hit // len(self.groups)
+        group = hit - row * len(self.groups)
+        height = bound.view(-1)[hit]
+        score = full.new_full((len(row), self.bank.MEMBERS), -torch.inf)
+        left = torch.ones_like(row, dtype=torch.bool)
+        for share in self.config.rounds:
+            now = left & (height >= torch.lerp(best - self.margin, top, share)[row])
+            broad |= torch.bincount(row[now], minlength=len(full)) > self.config.broad * len(self.groups)
+            now = torch.nonzero(now & ~broad[row]).squeeze(1)
+            found = self._scores(full, shift, row[now], group[now])
+            best = best.scatter_reduce(0, row[now], found.amax(1), "amax")
+            score[now] = found
+            left[now] = False
+        mean = self._sum(row, group, score, best.masked_fill(broad, torch.inf))
+        if bool(broad.any()):
+            mean[broad] = self._in_full(full[broad], None if shift is None else shift[broad])
+        return mean[:, 1:]
 
+    def _sum(self, row: Tensor, group: Tensor, score: Tensor, best: Tensor) -> Tensor:
+        """Softmax mean of the patches within the margin of the best: [R,1+D]; 0 where ``best`` is infinite.
 
-class _State:
-    """Online softmax of a chunk of queries: best logit so far, and weighted sums (first column: the weights)."""
+        ``row [n]`` rises; ``score [n,MEMBERS]`` of each ``group [n]`` for it; ``best [R]``.
+        """
+        pair, member = torch.nonzero(score >= (best - self.margin)[row, None]).unbind(1)
+        row = row[pair]
+        weight = ((score[pair, member] - best[row]) / self.temperature).exp()
+        weight = weight / torch.zeros_like(best).index_add_(0, row, weight)[row]
+        start = torch.bincount(row, minlength=len(best)).cumsum(0).roll(1)
+        start[0] = 0
+        patch = group[pair] * self.bank.MEMBERS + member
+        return F.embedding_bag(patch, self.bank.coef, start, mode="sum", per_sample_weights=weight)
 
-    def __init__(self, scaled: Tensor, width: int) -> None:
-        self.scaled = scaled
-        self.best = scaled.new_full((len(scaled),), -torch.inf)
-        self.sums = scaled.new_zeros(len(scaled), width)
+    def _bounds(self, lead: Tensor, shift: Tensor | None) -> Tensor:
+        """Highest bound of a score in each group: [R,tiles,GROUPS]."""
+        score, bound = self.score[: len(lead)], self.bound[: len(lead)]
+        by_member = score.view(len(lead), self.bank.MEMBERS, self.bank.GROUPS)
+        for tile, out in zip(self.tiles, bound.unbind(1), strict=True):
+            torch.mm(lead, tile, out=score)
+            torch.amax(by_member, 1, out=out)
+        if shift is not None:
+            bound += shift[:, :, None]
+        return bound
 
-    def add(self, visit: _Visit, part: Tensor, start: int, stop: int) -> None:
-        """Add the patches ``start:stop`` to the queries ``visit.rows[part]``."""
-        at, own = visit.rows[part], visit.offset[part]
-        logit = self.scaled[at] @ visit.bank.coef[start:stop, : self.scaled.shape[1]].T
-        old = self.best[at]
-        new = torch.maximum(old, logit.amax(1) + own)
-        # Below -60 nothing counts, and denormal numbers are slow.
-        weight = logit.sub_((new - own)[:, None]).clamp_(min=-60.0).exp_()
-        sums = self.sums[at].mul_((old - new).clamp_(min=-60.0).exp_()[:, None])
-        self.sums[at] = sums.addmm_(weight, visit.values[start:stop])
-        self.best[at] = new
+    def _scores(self, full: Tensor, shift: Tensor | None, row: Tensor, group: Tensor) -> Tensor:
+        """Scores of the members of ``group [n]`` for the queries ``row [n]``: [n, MEMBERS]."""
+        score = full.new_empty(len(row), self.bank.MEMBERS)
+        for i in range(0, len(row), len(self.asked)):
+            n = min(len(row) - i, len(self.asked))
+            members, asked = self.members[:n], self.asked[:n]
+            torch.index_select(self.groups, 0, group[i : i + n], out=members)
+            torch.index_select(full, 0, row[i : i + n], out=asked)
+            torch.bmm(asked[:, None], members.transpose(1, 2), out=score[i : i + n, None])
+        return score if shift is None else score + shift[row, group // self.bank.GROUPS][:, None]
 
-    def add_clusters(self, visit: _Visit, cluster: Tensor, part: Tensor, sieve: "_Sieve | None" = None) -> None:
-        """Add cluster ``cluster[i]`` to query ``visit.rows[part[i]]`` for every i; ``cluster`` is sorted."""
-        counts = [int(n) for n in torch.bincount(cluster, minlength=len(visit.bank.sizes))]
-        start = 0
-        for size, rows in zip(visit.bank.sizes, pieces(part, counts), strict=True):
-            if len(rows) and sieve is not None:
-                rows = sieve.alive(rows, start, start + size)
-            if len(rows):
-                self.add(visit, rows, start, start + size)
-            start += size
-
-
-class _Sieve:
-    """First look at a cluster's patches through the leading axes, to drop the queries for which none can matter.
-
-    For a patch that the query came from the missing axes add the patch's energy there; noise adds ``reach`` deviations.
-    """
-
-    def __init__(self, query: Query, bank: ClassBank, config: SearchConfig) -> None:
-        d = min(config.sieve_axes, query.axes)
-        energy = bank.coef[:, 1 + d : 1 + query.axes].square().sum(1)
-        self.coef = bank.coef[:, : 1 + d].clone()
-        self.coef[:, 0] += config.sieve_hit * energy
-        self.query = torch.cat([torch.ones_like(query.coef[:, :1]), query.coef[:, :d]], 1)
-        rest = query.coef[:, d : query.axes].square().sum(1) / max(query.axes - d, 1)
-        self.blur = config.sieve_reach * (rest * energy.mean()).sqrt()
-        self.floor = self.blur
-
-    def above(self, floor: Tensor) -> "_Sieve":
-        """Let through what may reach the score ``floor [R]``."""
-        self.floor = floor - self.blur
-        return self
-
-    def alive(self, part: Tensor, start: int, stop: int) -> Tensor:
-        """The queries of ``part`` for which some patch of ``start:stop`` passes."""
-        best = (self.query[part] @ self.coef[start:stop].T).amax(1)
-        return part[best >= self.floor[part]]
-
-
-def _search(query: Query, visit: _Visit, state: _State, config: SearchConfig) -> None:
-    """Add what matters of one class."""
-    ceiling = _ceiling(query, visit.bank, config)
-    top, first = ceiling.max(0)
-    order = torch.argsort(first, stable=True)
-    state.add_clusters(visit, first[order], order)
-    ceiling.scatter_(0, first[None], -torch.inf)
-    sieve = _Sieve(query, visit.bank, config)
-    for height in config.rounds:
-        floor = (state.best[visit.rows] - visit.offset - config.margin) * query.temperature
-        need = ceiling >= floor + height * (top - floor).clamp(min=0)
-        cluster, part = torch.nonzero(need).unbind(1)
-        state.add_clusters(visit, cluster, part, sieve.above(floor))
-        ceiling.masked_fill_(need, -torch.inf)
-
-
-def _ceiling(query: Query, bank: ClassBank, config: SearchConfig) -> Tensor:
-    """Estimate of the best score in each cluster: [M,R]."""
-    x = query.coef
-    d = min(config.axes, x.shape[1])
-    q, c, v = x[:, :d], bank.centre[:, :d], bank.spread[:, :d]
-    # The remaining axes are many and small: mean energy times the cluster's variance there is enough.
-    rest = x[:, d:].square().sum(1, keepdim=True) / max(x.shape[1] - d, 1)
-    left = torch.cat([v, -2 * c * v, bank.spread[:, d:].sum(1, keepdim=True)], 1)
-    right = torch.cat([q * q, q, rest], 1)
-    deviation = torch.addmm((c * c * v).sum(1, keepdim=True), left, right.T).clamp_(min=0).sqrt_()
-    base = (query.hit * bank.radius - bank.half_centre)[:, None]
-    estimate = torch.addmm(base, bank.centre, x.T).add_(deviation, alpha=config.reach)
-    # And never above the true bound: no patch is nearer than the distance to the centre less the cluster's radius.
-    own = x.square().sum(1)
-    apart = torch.addmm(bank.centre.square().sum(1, keepdim=True) + own, bank.centre, x.T, alpha=-2)
-    gap = apart.clamp_(min=0).sqrt_().sub_(bank.radius.sqrt()[:, None]).clamp_(min=0)
-    return torch.minimum(estimate, gap.square_().neg_().add_(own).div_(2))
+    def _in_full(self, full: Tensor, shift: Tensor | None) -> Tensor:
+        """Posterior mean over the whole bank: [R,1+D]."""
+        coef = self.bank.coef
+        step = max(1, 16 * self.config.elements // len(coef))
+        parts: list[Tensor] = []
+        for i in range(0, len(full), step):
+            score = full[i : i + step] @ coef.T
+            if shift is not None:
+                score += shift[i : i + step].repeat_interleave(self.bank.TILE, 1)
+            parts.append(torch.softmax(score.div_(self.temperature), 1) @ coef)
+        return torch.cat(parts)
