@@ -23,7 +23,8 @@ from hosting import (
     tiny_controlnet,
     tiny_unet,
 )
-from syncpack.nodes.view_batches import ControlCopies, ViewBatches, rows_of
+from syncpack.nodes.view_batches import ViewBatches
+from syncpack.nodes.view_conds import ControlCopies, rows_of
 
 pytestmark = pytest.mark.host
 

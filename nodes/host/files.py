@@ -1,0 +1,27 @@
+"""Folders of the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def temp_path(prefix: str, width: int, height: int) -> tuple[str, str, int, str]:
+    """(folder, file name, counter, subfolder) for a preview file in the host's temp folder."""
+    folder_paths = _folder_paths()
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_temp_directory(), width, height
+    )
+    return folder, name, counter, subfolder
+
+
+def _folder_paths() -> Any:
+    try:
+        import folder_paths
+    except ImportError:
+        from comfy.cmd import folder_paths
+    return folder_paths
+
+
+def model_folders(kind: str) -> list[str]:
+    """The folders where users keep models of a kind ('diffusers', 'checkpoints', ...)."""
+    return [str(p) for p in _folder_paths().get_folder_paths(kind)]
