@@ -137,7 +137,7 @@ def made_models(tmp_path_factory):
 @contextmanager
 def models_folder(root):
     """The host's models/diffusers is ``root`` too, for a while."""
-    folder_paths = host._folder_paths()
+    folder_paths = host.folder_paths_module()
     folder_paths.add_model_folder_path("diffusers", str(root))
     try:
         yield

@@ -34,6 +34,10 @@ def lively(module: torch.nn.Module, seed: int = 0) -> None:
     for part in module.modules():
         if isinstance(part, (torch.nn.GroupNorm, torch.nn.LayerNorm)) and part.weight is not None:
             part.weight.data.fill_(1.0)
+    # Position tables that a checkpoint would bring begin as whatever the memory held.
+    for name, table in module.named_buffers():
+        if "pos_embed" in name:
+            table.copy_(0.1 * torch.randn(table.shape, generator=torch.Generator().manual_seed(seed)))
 
 
 class Pixels(comfy.latent_formats.LatentFormat):

@@ -19,7 +19,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
-from .files import model_folders, temp_path
+from .files import folder_paths_module, model_folders, temp_path
 from .memory import (
     empty_cache,
     free_memory,
@@ -230,6 +230,7 @@ __all__ = [
     "clip",
     "empty_cache",
     "fit_empty_latent",
+    "folder_paths_module",
     "free_memory",
     "has_wrapper",
     "intermediate_device",

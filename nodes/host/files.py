@@ -7,14 +7,15 @@ from typing import Any
 
 def temp_path(prefix: str, width: int, height: int) -> tuple[str, str, int, str]:
     """(folder, file name, counter, subfolder) for a preview file in the host's temp folder."""
-    folder_paths = _folder_paths()
+    folder_paths = folder_paths_module()
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_temp_directory(), width, height
     )
     return folder, name, counter, subfolder
 
 
-def _folder_paths() -> Any:
+def folder_paths_module() -> Any:
+    """The host's module of folders, under whichever name this release keeps it."""
     try:
         import folder_paths
     except ImportError:
@@ -24,4 +25,4 @@ def _folder_paths() -> Any:
 
 def model_folders(kind: str) -> list[str]:
     """The folders where users keep models of a kind ('diffusers', 'checkpoints', ...)."""
-    return [str(p) for p in _folder_paths().get_folder_paths(kind)]
+    return [str(p) for p in folder_paths_module().get_folder_paths(kind)]
