@@ -1,0 +1,69 @@
+"""A host of this machine in a browser of this machine, for the tests of the front end. Skips where one is missing.
+
+The host is the checkout in COMFYUI_DIR, else the package ``comfy``, run by SYNCTWEEDIES_PYTHON or this Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syncpack.launcher.hosts import Host
+
+ROOT = Path(__file__).resolve().parent.parent
+READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
+# Software rendering, so that the pictures are the same on every machine.
+SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+NO_GL = ("--disable-3d-apis",)
+_QUIET = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update")
+
+
+def host() -> Host:
+    python = os.environ.get("SYNCTWEEDIES_PYTHON") or sys.executable
+    if checkout := os.environ.get("COMFYUI_DIR"):
+        return Host("official", python, Path(checkout))
+    if subprocess.run([python, "-c", "import comfy.cmd.main"], capture_output=True).returncode:
+        pytest.skip("no ComfyUI host: set COMFYUI_DIR, or install comfyui==0.0.1")
+    return Host("pip", python)
+
+
+@contextlib.contextmanager
+def chromium(*options: str) -> Iterator[Any]:
+    """A headless Chromium, the system's or playwright's own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    installed = next((found for name in names if (found := shutil.which(name))), None)
+    with playwright.sync_playwright() as driver:
+        try:
+            browser = driver.chromium.launch(executable_path=installed, args=[*_QUIET, *options])
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium to start: {str(error).splitlines()[0]}")
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def graph_page(browser: Any, url: str) -> Iterator[Any]:
+    """The front end with an empty graph. ``page.problems`` lists its errors, ``page.fetched`` the URLs it asked for."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.problems, page.fetched = [], []
+    page.on("pageerror", lambda error: page.problems.append(error.stack or str(error)))
+    page.on("request", lambda request: page.fetched.append(request.url))
+    page.goto(url, wait_until="domcontentloaded", timeout=120_000)
+    page.wait_for_function(READY, timeout=120_000)
+    page.wait_for_timeout(1500)  # the front end loads its last workflow after it is ready
+    page.keyboard.press("Escape")
+    page.evaluate("app.graph.clear()")
+    try:
+        yield page
+    finally:
+        page.close()
