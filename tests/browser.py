@@ -18,6 +18,7 @@ import pytest
 from syncpack.launcher.hosts import Host
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = "extensions/ComfyUI-SyncTweedies"
 READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -35,28 +36,43 @@ def host() -> Host:
 
 
 @contextlib.contextmanager
-def chromium(*options: str) -> Iterator[Any]:
+def playwright() -> Iterator[Any]:
+    """What starts browsers. One at a time in a process."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as driver:
+        yield driver
+
+
+@contextlib.contextmanager
+def chromium(driver: Any, *options: str) -> Iterator[Any]:
     """A headless Chromium, the system's or playwright's own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
     installed = next((found for name in names if (found := shutil.which(name))), None)
-    with playwright.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(executable_path=installed, args=[*_QUIET, *options])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium to start: {str(error).splitlines()[0]}")
-        try:
-            yield browser
-        finally:
-            browser.close()
+    try:
+        browser = driver.chromium.launch(executable_path=installed, args=[*_QUIET, *options])
+    except Exception as error:  # playwright's own kind, known only where it is installed
+        pytest.skip(f"no Chromium to start: {str(error).splitlines()[0]}")
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 @contextlib.contextmanager
 def graph_page(browser: Any, url: str) -> Iterator[Any]:
-    """The front end with an empty graph. ``page.problems`` lists its errors, ``page.fetched`` the URLs it asked for."""
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    """The front end with an empty graph.
+
+    ``page.problems`` lists errors of the pack's scripts, ``page.fetched`` the URLs that were asked for.
+    """
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.problems, page.fetched = [], []
-    page.on("pageerror", lambda error: page.problems.append(error.stack or str(error)))
+
+    def problem(text: str) -> None:
+        if OURS in text:  # the front ends have errors of their own
+            page.problems.append(text)
+
+    page.on("pageerror", lambda error: problem(error.stack or str(error)))
+    page.on("console", lambda message: problem(f"{message.type}: {message.text} {message.location}"))
     page.on("request", lambda request: page.fetched.append(request.url))
     page.goto(url, wait_until="domcontentloaded", timeout=120_000)
     page.wait_for_function(READY, timeout=120_000)

@@ -12,7 +12,7 @@ import numpy as np
 import panorama_card
 import pytest
 import torch
-from browser import NO_GL, ROOT, SOFTWARE_GL, chromium, graph_page, host
+from browser import NO_GL, OURS, ROOT, SOFTWARE_GL, chromium, graph_page, host, playwright
 from PIL import Image
 from syncpack.launcher import server
 from syncpack.renderers.cameras import Look
@@ -25,18 +25,18 @@ CARDS = [panorama_card.card(1024), panorama_card.card(512, " 2")]
 
 BUILD = """async ([names, size]) => {
   const preview = LiteGraph.createNode("SyncTweediesPreview360");
-  preview.pos = [500, 80];
+  preview.pos = [440, 90];
   app.graph.add(preview);
   const loaders = names.map((name, i) => {
     const node = LiteGraph.createNode("LoadImage");
-    node.pos = [60, 80 + 380 * i];
+    node.pos = [60, 90 + 340 * i];
     app.graph.add(node);
     node.widgets.find((w) => w.name === "image").value = name;
     return node;
   });
   if (loaders.length === 2) {
     const batch = LiteGraph.createNode("ImageBatch");
-    batch.pos = [60, 820];
+    batch.pos = [60, 780];
     app.graph.add(batch);
     loaders.forEach((node, i) => node.connect(0, batch, i));
     batch.connect(0, preview, 0);
@@ -48,11 +48,29 @@ BUILD = """async ([names, size]) => {
   window.previewNode = preview;
 }"""
 
+DRAW = """async ([script, picture, look, width, height]) => {
+  const { Sphere } = await import(script);
+  const image = new Image();
+  image.src = picture;
+  await image.decode();
+  const sphere = new Sphere(document.createElement("canvas"));
+  sphere.load(image);
+  const blob = await sphere.picture(look, width, height);
+  sphere.free();
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}"""
+
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def driver():
+    with playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(driver, tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
-    with chromium():
+    with chromium(driver):
         pass  # skip before a host is started for nothing
     (base / "input").mkdir()
     for number, card in enumerate(CARDS):
@@ -62,14 +80,17 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(served):
-    with chromium(*SOFTWARE_GL) as browser, graph_page(browser, served.url) as opened:
+def page(driver, served):
+    with chromium(driver, *SOFTWARE_GL) as browser, graph_page(browser, served.url) as opened:
+        # Before there is a picture, one small script is all that the pack adds to the page.
+        assert [url.split("/")[-1] for url in opened.fetched if OURS in url] == ["preview360.js"]
         page_run(opened, ["card0.png"])
         yield opened
         assert opened.problems == []
 
 
-def page_run(page, names, size=(700, 620)):
+def page_run(page, names, size=(500, 440)):
+    page.evaluate("app.graph.clear()")
     page.evaluate(BUILD, [names, list(size)])
     page.evaluate("app.queuePrompt(0)")
     page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
@@ -137,3 +158,134 @@ def test_it_shows_what_python_sees(page, name):
     keep(page, f"view_{name}")
     print(name, "max", difference.max(), "mean", difference.mean())
     assert difference.max() <= 3 and difference.mean() <= 0.3
+
+
+def middle(page):
+    box = page.locator(VIEW).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"], box["height"]
+
+
+def test_the_picture_is_fetched_by_url(page):
+    assert any("/view?" in url and "type=temp" in url and "synctweedies_panorama" in url for url in page.fetched)
+    assert not any(url.startswith("data:image") and len(url) > 10_000 for url in page.fetched)
+    assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
+        "panel.mjs", "sphere.mjs", "geometry.mjs"
+    }  # fmt: skip
+
+
+def test_the_picture_follows_the_pointer(page):
+    press(page, "Home")
+    x, y, width, _ = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - width / 4, y - width / 8, steps=3)
+    page.mouse.up()
+    # A pixel in the middle covers 2 tan 45 / width radians.
+    degrees = np.degrees(2 / width)
+    assert looks(page) == (round(width / 4 * degrees), -round(width / 8 * degrees), 90)
+    assert page.evaluate("app.canvas.ds.offset[0]") == 0, "the graph was moved as well"
+    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page)).groups())
+    expected = np.degrees(np.arctan2(2 / 4, 1))
+    page.mouse.dblclick(x, y)
+    assert looks(page) == (0, 0, 90)
+    page.mouse.move(x + width / 4, y)
+    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page)).groups())
+    assert abs(azimuth - expected) <= 1 and elevation == 0
+
+
+def test_the_wheel_zooms_between_limits(page):
+    press(page, "Home")
+    x, y, *_ = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -500)
+    page.wait_for_timeout(100)
+    _, _, fov = looks(page)
+    assert fov == round(90 * np.exp(-0.5))
+    _, picture = saved(page)
+    difference = np.abs(picture - seen(CARDS[0], 0, 0, 90 * np.exp(-0.5), *picture.shape[:2]))
+    assert difference.max() <= 3
+    for far, limit in ((-5000, 10), (9000, 120)):
+        page.mouse.wheel(0, far)
+        page.wait_for_timeout(100)
+        assert looks(page)[2] == limit
+    assert page.evaluate("app.canvas.ds.scale") == 1, "the graph was zoomed as well"
+    keep(page, "wide")
+
+
+def test_the_seam_does_not_show_where_the_picture_is_made_smaller(page):
+    """Far more cells than pixels: a quarter of the size that the picture would need, against 8 x 8 rays a pixel."""
+    script = next(url for url in page.fetched if url.endswith("sphere.mjs"))
+    picture = next(url for url in page.fetched if "synctweedies_panorama" in url)
+    look = {"azimuth": 180, "elevation": 0, "fov": 100}
+    drawn = page.evaluate(DRAW, [script, picture, look, 150, 120])
+    with Image.open(io.BytesIO(bytes(drawn))) as read:
+        found = np.asarray(read.convert("RGB"), dtype=np.float32)
+    assert found.shape == (120, 150, 3)
+    fine = torch.from_numpy(seen(CARDS[0], 180, 0, 100, 8 * 120, 8 * 150)).movedim(-1, 0)
+    exact = torch.nn.functional.avg_pool2d(fine, 8).movedim(0, -1).numpy()
+    single = seen(CARDS[0], 180, 0, 100, 120, 150)  # one ray a pixel, as without levels of detail
+    error = np.abs(found - exact).mean(-1)
+    seam = error[:, 73:77].mean()  # the pixels on both sides of 180 degrees; the card has a line there
+    elsewhere = error[:, 91:95].mean()  # the next line of the card, 15 degrees or so to the right
+    print("smaller: mean", error.mean(), "one ray", np.abs(single - exact).mean(), "seam", seam, "line", elsewhere)
+    assert error.mean() <= 0.75 * np.abs(single - exact).mean()
+    assert seam <= 1.3 * elsewhere + 0.5
+
+
+def test_it_fills_the_node_and_the_screen(page):
+    canvas = f"document.querySelector('{VIEW} canvas')"
+    press(page, "Home")
+    before = page.evaluate(f"[{canvas}.width, {canvas}.height]")
+    page.evaluate("() => { previewNode.setSize([640, 560]); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+    after = page.evaluate(f"[{canvas}.width, {canvas}.height]")
+    assert after[0] - before[0] == pytest.approx(140, abs=4) and after[1] - before[1] == pytest.approx(120, abs=4)
+    page.locator(VIEW).press("f")
+    page.wait_for_function("document.fullscreenElement")
+    page.wait_for_timeout(600)
+    assert page.evaluate(f"{canvas}.width") == page.evaluate("window.innerWidth")
+    keep(page, "full_screen")
+    page.locator(VIEW).press("f")
+    page.wait_for_function("!document.fullscreenElement")
+    page.evaluate("() => { previewNode.setSize([500, 440]); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+    assert page.evaluate(f"{canvas}.width") == before[0]
+
+
+def test_one_picture_of_a_batch_is_chosen(page):
+    page_run(page, ["card0.png", "card1.png"])
+    options = page.locator("select:near(" + NOTE + ") >> nth=0")
+    assert options.locator("option").all_text_contents() == ["1 of 2", "2 of 2"]
+    _, first = saved(page)
+    options.select_option(index=1)
+    page.wait_for_timeout(500)
+    _, second = saved(page)
+    keep(page, "batch")
+    # The host makes the second picture as large as the first.
+    large = torch.nn.functional.interpolate(CARDS[1].movedim(-1, 0)[None], size=(1024, 2048), mode="bilinear")
+    expected = seen(large[0].movedim(0, -1), 0, 0, 90, *second.shape[:2])
+    assert np.abs(second - expected).mean() < 2 < np.abs(first - expected).mean()
+
+
+def test_a_node_that_is_deleted_takes_its_viewer_along(page):
+    page.evaluate("() => { app.canvas.ds.scale = 0.4; app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(300)
+    keep(page, "graph_zoomed_out")
+    canvas = page.locator(f"{VIEW} canvas")
+    assert page.evaluate(f"document.querySelector('{VIEW} canvas').width") == pytest.approx(
+        canvas.bounding_box()["width"], abs=2
+    ), "as many pixels as the screen shows"
+    page.evaluate("() => { app.graph.remove(previewNode); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+    assert page.locator(VIEW).count() == 0
+    assert page.problems == []
+
+
+def test_without_webgl_it_is_shown_flat(driver, served):
+    with chromium(driver, *NO_GL) as browser, graph_page(browser, served.url) as page:
+        page_run(page, ["card0.png"])
+        assert "Shown flat" in note(page) and "WebGL" in note(page)
+        assert page.locator(f"{VIEW} img").is_visible() and not page.locator(f"{VIEW} canvas").is_visible()
+        assert page.evaluate(f"document.querySelector('{VIEW} img').naturalWidth") == 2048
+        keep(page, "flat")
+        assert page.problems == []
