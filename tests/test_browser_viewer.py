@@ -75,6 +75,8 @@ def served(driver, tmp_path_factory):
     (base / "input").mkdir()
     for number, card in enumerate(CARDS):
         panorama_card.save(card, base / "input" / f"card{number}.png")
+    # What was at azimuth 180 is at 90.
+    panorama_card.save(CARDS[0].roll(-512, 1), base / "input" / "turned.png")
     with server.running(host(), ROOT, base / "output", base=base) as running:
         yield running
 
@@ -90,16 +92,17 @@ def page(driver, served):
 
 
 def page_run(page, names, size=(500, 440)):
-    page.evaluate("app.graph.clear()")
+    page.evaluate("() => { app.graph.clear(); app.canvas.setDirty(true, true); }")
+    page.wait_for_function(f"!document.querySelector('{VIEW}')")
     page.evaluate(BUILD, [names, list(size)])
     page.evaluate("app.queuePrompt(0)")
     page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
     page.wait_for_timeout(300)
 
 
-def keep(page, name, clip=None):
+def keep(page, name):
     if folder := os.environ.get("SYNC_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"), clip=clip)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def note(page):
@@ -212,24 +215,29 @@ def test_the_wheel_zooms_between_limits(page):
     keep(page, "wide")
 
 
-def test_the_seam_does_not_show_where_the_picture_is_made_smaller(page):
-    """Far more cells than pixels: a quarter of the size that the picture would need, against 8 x 8 rays a pixel."""
+def drawn(page, name, azimuth, height, width):
+    """What the shader makes of an input picture at 100 degrees: [height, width, 3] in [0, 255]."""
     script = next(url for url in page.fetched if url.endswith("sphere.mjs"))
-    picture = next(url for url in page.fetched if "synctweedies_panorama" in url)
-    look = {"azimuth": 180, "elevation": 0, "fov": 100}
-    drawn = page.evaluate(DRAW, [script, picture, look, 150, 120])
-    with Image.open(io.BytesIO(bytes(drawn))) as read:
-        found = np.asarray(read.convert("RGB"), dtype=np.float32)
-    assert found.shape == (120, 150, 3)
-    fine = torch.from_numpy(seen(CARDS[0], 180, 0, 100, 8 * 120, 8 * 150)).movedim(-1, 0)
+    look = {"azimuth": azimuth, "elevation": 0, "fov": 100}
+    png = page.evaluate(DRAW, [script, f"/view?filename={name}&type=input", look, width, height])
+    with Image.open(io.BytesIO(bytes(png))) as read:
+        return np.asarray(read.convert("RGB"), dtype=np.float32)
+
+
+@pytest.mark.parametrize("width", [60, 150, 400])
+def test_smaller_views_average_and_show_no_seam(page, width):
+    """Far more cells than pixels: against 8 x 8 rays a pixel, and against the picture turned by 90 degrees."""
+    height = width * 4 // 5
+    found = drawn(page, "card0.png", 180, height, width)
+    assert found.shape == (height, width, 3)
+    turned = drawn(page, "turned.png", 90, height, width)
+    assert np.abs(found - turned).max() <= 2, "the seam at 180 degrees is like any other place"
+    fine = torch.from_numpy(seen(CARDS[0], 180, 0, 100, 8 * height, 8 * width)).movedim(-1, 0)
     exact = torch.nn.functional.avg_pool2d(fine, 8).movedim(0, -1).numpy()
-    single = seen(CARDS[0], 180, 0, 100, 120, 150)  # one ray a pixel, as without levels of detail
-    error = np.abs(found - exact).mean(-1)
-    seam = error[:, 73:77].mean()  # the pixels on both sides of 180 degrees; the card has a line there
-    elsewhere = error[:, 91:95].mean()  # the next line of the card, 15 degrees or so to the right
-    print("smaller: mean", error.mean(), "one ray", np.abs(single - exact).mean(), "seam", seam, "line", elsewhere)
-    assert error.mean() <= 0.75 * np.abs(single - exact).mean()
-    assert seam <= 1.3 * elsewhere + 0.5
+    single = seen(CARDS[0], 180, 0, 100, height, width)  # one ray a pixel, as without levels of detail
+    error, without = np.abs(found - exact).mean(), np.abs(single - exact).mean()
+    print("smaller", width, "error", error, "one ray", without, "turned", np.abs(found - turned).max())
+    assert error <= 0.85 * without
 
 
 def test_it_fills_the_node_and_the_screen(page):
@@ -265,6 +273,43 @@ def test_one_picture_of_a_batch_is_chosen(page):
     large = torch.nn.functional.interpolate(CARDS[1].movedim(-1, 0)[None], size=(1024, 2048), mode="bilinear")
     expected = seen(large[0].movedim(0, -1), 0, 0, 90, *second.shape[:2])
     assert np.abs(second - expected).mean() < 2 < np.abs(first - expected).mean()
+
+
+def test_it_recovers_when_the_browser_takes_webgl_away(page):
+    """As it does with the oldest of many viewers, or when a driver starts anew."""
+    canvas = f"document.querySelector('{VIEW} canvas')"
+    page.evaluate(f"window.lost = {canvas}.getContext('webgl2').getExtension('WEBGL_lose_context')")
+    page.evaluate("lost.loseContext()")
+    page.wait_for_selector(f"{VIEW} img", state="visible")
+    assert "Shown flat" in note(page)
+    page.evaluate("lost.restoreContext()")
+    page.wait_for_selector(f"{VIEW} canvas", state="visible")
+    _, picture = saved(page)
+    assert np.abs(picture - seen(CARDS[0], *looks(page), *picture.shape[:2])).mean() < 2
+
+
+def test_the_viewer_is_no_input_and_no_value(page):
+    prompt, values = page.evaluate("""async () => {
+      const { output } = await app.graphToPrompt();
+      return [Object.keys(output[previewNode.id].inputs), previewNode.serialize().widgets_values ?? []];
+    }""")
+    assert prompt == ["image"] and not any(values)
+
+
+def test_a_graph_that_comes_back_shows_its_picture_again(page):
+    """Another workflow was in view; the front end restores the graph and what its nodes had put out."""
+    page.evaluate("""async () => {
+      const graph = app.graph.serialize();
+      const outputs = app.nodeOutputs;
+      await app.loadGraphData(graph);
+      if (document.querySelector('[data-panorama="view"]')) throw new Error("nothing was cleared");
+      app.nodeOutputs = outputs;
+      window.previewNode = app.graph._nodes.find((node) => node.comfyClass === "SyncTweediesPreview360");
+      app.canvas.setDirty(true, true);
+    }""")
+    page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent")
+    assert looks(page) == (0, 0, 90)
+    assert page.evaluate("previewNode.size[0]") == 500
 
 
 def test_a_node_that_is_deleted_takes_its_viewer_along(page):

@@ -46,7 +46,8 @@ void main() {
   float elevation = atan(way.y, flat_);
   vec2 place = vec2(0.5 + azimuth / (2.0 * PI), 0.5 - elevation / PI);
   // From the angle that the pixel covers, not from how the place changes between pixels: that jumps at +-180 degrees.
-  float level = clamp(log2(cells * pow(length(way), -1.5)), 0.0, coarsest);
+  // Half a level finer than the pixel: reading between cells blurs as well.
+  float level = clamp(log2(cells * pow(length(way), -1.5)) - 0.5, 0.0, coarsest);
   float finer = floor(level);
   vec3 seen = smoothly(place, int(finer));
   if (level > finer) seen = mix(seen, smoothly(place, int(finer) + 1), level - finer);
