@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 from syncpack.launcher.hosts import Host
+from syncpack.launcher.workspace import PACK_FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = "extensions/ComfyUI-SyncTweedies"
+OURS = f"extensions/{PACK_FOLDER}"
 READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")

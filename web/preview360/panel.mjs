@@ -13,7 +13,7 @@ function make(kind, parent, style, more = {}) {
   return element;
 }
 
-const BUTTON = { font: "inherit", padding: "1px 6px", cursor: "pointer" };
+const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px", cursor: "pointer" };
 const FILL = { position: "absolute", inset: 0, width: "100%", height: "100%", display: "block" };
 
 export class Panel {
@@ -39,8 +39,9 @@ export class Panel {
     this.stage.dataset.panorama = "view";
     this.flat = make("img", this.stage, { ...FILL, objectFit: "contain", visibility: "hidden" }, { draggable: false });
     const bar = make("div", this.root, {
-      display: "flex", gap: "4px", alignItems: "center", padding: "3px", minWidth: 0,
+      display: "flex", flexWrap: "wrap", gap: "4px", alignItems: "center", padding: "3px", minWidth: 0,
     });
+    bar.dataset.panorama = "bar";
     this.choice = make("select", bar, { ...BUTTON, display: "none" }, { title: "Which picture of the batch." });
     this.note = make("span", bar, {
       flex: "1 1 0", minWidth: 0, overflow: "hidden", whiteSpace: "nowrap", textOverflow: "ellipsis",
