@@ -10,6 +10,7 @@ from . import (
     sampling_nodes,
     space_nodes,
     view_image_nodes,
+    viewer_nodes,
 )
 
 _TOPICS = (
@@ -20,6 +21,7 @@ _TOPICS = (
     prompt_nodes,
     control_nodes,
     view_image_nodes,
+    viewer_nodes,
     attention_nodes,
     diffusers_nodes,
 )
