@@ -21,8 +21,10 @@ Conds = Sequence[list[Entry] | None]
 
 VIEWS_KEY = "sync_views"
 
-# What differs between two prompts; everything else must be the same for entries to become one.
+# What may differ between two prompts: the text, and SDXL's sizes, which the host has already made numbers of.
+# Everything else must be the same for entries to become one.
 _PROMPT_KEYS = ("model_conds", "uuid", "cross_attn", "pooled_output", VIEWS_KEY)
+_SIZE_KEYS = ("width", "height", "crop_w", "crop_h", "target_width", "target_height", "aesthetic_score")
 # The host repeats a prompt's tokens up to four times to match another's length; so do we.
 _MOST_REPEATS = 4
 
@@ -85,7 +87,7 @@ def merge_prompts(entries: list[Entry], rows: int, views: int) -> list[Entry]:
 
 
 def _alike(a: Entry, b: Entry) -> bool:
-    names = (set(a) | set(b)) - set(_PROMPT_KEYS)
+    names = (set(a) | set(b)) - {*_PROMPT_KEYS, *_SIZE_KEYS}
     if not all(name in a and name in b and _same(a[name], b[name]) for name in names):
         return False
     first, second = a.get("model_conds", {}), b.get("model_conds", {})

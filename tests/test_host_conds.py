@@ -198,6 +198,29 @@ def test_sizes_of_sdxl():
     )
 
 
+def test_sizes_of_sdxl_for_each_view(monkeypatch):
+    """One entry per view, each with the crop that its window is of the whole: in one call, and as views alone."""
+    model, seen = sdxl(), []
+    inner = host.BaseModel.apply_model
+    monkeypatch.setattr(
+        host.BaseModel, "apply_model", lambda self, x, *a, **k: (seen.append(x.shape[0]), inner(self, x, *a, **k))[1]
+    )
+
+    def entry(i, **options):
+        sizes = dict(width=160, height=64, crop_w=32 * i, crop_h=0, target_width=64, target_height=64)
+        return tokens(1, 1, pooled_output=normal(50, 1, 16), **sizes, **options)
+
+    positive = [entry(i, sync_views=(i,))[0] for i in range(VIEWS)]
+    negative = tokens(2, 1, pooled_output=normal(51, 1, 16))
+    alone = dict(process=0, noise="independent", final_sync=False, steps=2)
+    together = picture(model, positive, negative, **alone)
+    assert seen == [2 * VIEWS] * 2
+    for i in range(VIEWS):
+        assert relative_error(together[i], picture(model, entry(i), negative, **alone)[i]) <= 1e-5
+        assert relative_error(together[i], picture(model, entry((i + 1) % VIEWS), negative, **alone)[i]) > 1e-4
+    assert relative_error(picture(model, positive, negative, 2, **alone), together) <= 1e-5
+
+
 def test_image_embeddings_of_unclip():
     model = unclip()
 

@@ -343,3 +343,27 @@ def test_all_patches_are_left_as_they_were(unet, end):
     assert frozen(model, POSITIVE, NEGATIVE) == before
     calls.extend([1, 1])
     assert torch.equal(picture(model, 2), expected), "the next run is as if nothing had been"
+
+
+def image_prompt(model, gains):
+    """A patch as image-prompt packs make it: something of its own for every view, chosen by ``ad_params`` in chunks."""
+
+    def patch(out, extra):
+        rows = extra.get("ad_params", {}).get("sub_idxs") or range(len(gains))
+        chosen = gains[list(rows)].repeat(len(extra["cond_or_uncond"]))
+        return out * chosen[:, None, None]
+
+    clone = model.clone()
+    clone.set_model_attn2_output_patch(patch)
+    return clone
+
+
+def test_image_prompts_know_their_views(unet):
+    gains = torch.tensor([0.2, 1.0, 3.0])
+    options = dict(process=0, noise="independent", final_sync=False)
+    together = picture(image_prompt(unet, gains), **options)
+    assert relative_error(picture(image_prompt(unet, gains), 2, **options), together) <= 1e-5
+    for i, gain in enumerate(gains):
+        alone = picture(image_prompt(unet, gain.repeat(VIEWS)), **options)
+        assert relative_error(together[i], alone[i]) <= 1e-5
+        assert relative_error(together[i - 1], alone[i - 1]) > 1e-4
