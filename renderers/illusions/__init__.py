@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from .bands import HighBand, LowBand, MiddleBand
@@ -67,7 +68,7 @@ def warp(name: str, **parameters: Any) -> Warp:
     """The warp of that name. Raises ValueError for another name, or parameters that it has not."""
     for kind in WARPS:
         if kind.name == name:
-            known = list(kind.__dataclass_fields__)
+            known = [f.name for f in fields(kind)]
             unknown = [p for p in parameters if p not in known]
             if unknown:
                 has = f"it has {', '.join(known)}" if known else "it has none"

@@ -33,7 +33,8 @@ class ConeMirror(Sampled):
         distance = torch.hypot(y, x).clamp_min(1e-9)
         share = distance / (side / 2)
         away = (0.5 + share * (self.radius - 0.5)) * side
-        away = torch.where(share <= 1, away, torch.nan)
+        # The very tip reflects all directions, so it shows none.
+        away = torch.where((share <= 1) & (share > 1e-6), away, torch.nan)
         return height / 2 + away * y / distance, width / 2 + away * x / distance
 
     def seen_at(self, height: int, width: int) -> tuple[Tensor, Tensor]:
