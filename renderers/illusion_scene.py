@@ -39,6 +39,8 @@ class IllusionGeometry:
         return torch.einsum("vn,bcnhw->bvchw", blends, planes) + GREY
 
     def look(self, picture: Tensor) -> Tensor:
+        if picture.shape[1] == 1:
+            return self._look_at_mask(picture)
         alone = self.space.planes == 1 and not self.rig.blend
         pictures = None if alone else self.blended(picture)
         seen: list[Tensor] = []
@@ -46,6 +48,18 @@ class IllusionGeometry:
             one = picture if pictures is None else pictures[:, number]
             # Moving pixels changes no bit of them.
             seen.append(warp.view(one) if isinstance(warp, Permutation) else warp.view(one - GREY) + GREY)
+        return torch.stack(seen, 1).flatten(0, 1)
+
+    def _look_at_mask(self, mask: Tensor) -> Tensor:
+        """One channel is a mask [B, 1, H, W], the same for all planes: signs do not turn it over, and where a view sees
+        nothing it is 0."""
+        height, width = mask.shape[-2:]
+        columns = mask.reshape(-1, height * width).T
+        seen: list[Tensor] = []
+        for warp in self.rig.warps:
+            warp.check(height, width)
+            matrix = warp.map(height, width).to(mask.device)
+            seen.append(matrix.with_weights(matrix.weights.abs()).apply(columns).T.reshape(mask.shape))
         return torch.stack(seen, 1).flatten(0, 1)
 
     def stitch(self, cell: int, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,8 @@ def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
         "panorama": "ring, sphere, fibonacci or custom cameras",
         "illusion": "warps",
     }[space.kind]
-    raise ValueError(f"a rig of {rig.kind} cannot look at a {space.kind}; set ViewRig's kind to {fitting}")
+    article = "an" if space.kind[0] in "aeiou" else "a"
+    raise ValueError(f"a rig of {rig.kind} cannot look at {article} {space.kind}; set ViewRig's kind to {fitting}")
 
 
 @dataclass(frozen=True)

@@ -50,16 +50,16 @@ class CylinderMirror(Sampled):
         def off(phi: Tensor) -> Tensor:
             return x * torch.cos(2 * phi) - y * torch.sin(2 * phi) + r * torch.sin(phi)
 
-        low, high = torch.full_like(x, -WIDEST), torch.full_like(x, WIDEST)
-        rising = off(low) < off(high)
-        found = (off(low) < 0) != (off(high) < 0)
+        # Seen from the axis, the place lies between phi (at the mirror's foot) and 2 phi (far away).
+        around = torch.atan2(x, y)
+        low, high = around / 2, around
         for _ in range(40):
             middle = (low + high) / 2
-            above = (off(middle) > 0) == rising
-            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+            before = (off(middle) > 0) == (around > 0)
+            low, high = torch.where(before, middle, low), torch.where(before, high, middle)
         phi = (low + high) / 2
         s = (x - r * torch.sin(phi)) * torch.sin(2 * phi) + (y - r * torch.cos(phi)) * torch.cos(2 * phi)
-        nowhere = ~found | (s < 0)
+        nowhere = (phi.abs() > WIDEST) | (s < 0)
         rows = (1 - s / (side / 2 - r)) * height
         columns = (torch.sin(phi) / math.sin(WIDEST) + 1) / 2 * width
         return torch.where(nowhere, torch.nan, rows), columns

@@ -36,7 +36,8 @@ class InnerCircle(Permutation):
         check_radius(self.radius)
 
     def rearranged(self, grid: Tensor) -> Tensor:
-        return torch.where(in_disc(*grid.shape, self.radius), torch.rot90(grid, 2), grid)
+        height, width = grid.shape
+        return torch.where(in_disc(height, width, self.radius), torch.rot90(grid, 2), grid)
 
     def positions(self, height: int, width: int, t: float) -> tuple[Tensor, Tensor]:
         row, column = centres(height, width)

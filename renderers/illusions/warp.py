@@ -155,7 +155,8 @@ class Permutation(Warp):
         return (1 - t) * row + t * row[place], (1 - t) * column + t * column[place]
 
     def frame(self, picture: Tensor, t: float) -> Tensor:
-        return splat(picture, *self.positions(*picture.shape[-2:], t))
+        height, width = picture.shape[-2:]
+        return splat(picture, *self.positions(height, width, t))
 
 
 def centres(height: int, width: int) -> tuple[Tensor, Tensor]:
