@@ -5,6 +5,7 @@ import torch
 from host_vaes import bounded
 from hosting import Scene, disagreement, opinionated, relative_error, run_node
 from syncpack.nodes.exemplar_model import PixelVAE
+from syncpack.nodes.stochastic import turns
 from syncpack.renderers.illusions import warp
 from syncpack.renderers.illusions.rig import Illusion, Warps
 
@@ -50,3 +51,9 @@ def test_negatives_of_pictures_are_about_middle_grey():
     actual = run_node(bounded(3), space, own, canonical=whole, rgb_vae=PixelVAE())[0]["samples"]
     assert float(expected.abs().max()) > 0.3
     assert relative_error(actual, expected) < 1e-5
+
+
+@pytest.mark.parametrize(("names", "planes"), [(("low_band", "high_band"), 1), (("identity", "skew"), 2)])
+def test_stochsync_is_refused_where_views_make_the_picture_together(names: tuple[str, ...], planes: int):
+    with pytest.raises(ValueError, match=r"^StochSync replaces what a view sees, and these views only make a picture"):
+        turns(Scene(Illusion(128, 128, planes), rig(*names)).views(8))

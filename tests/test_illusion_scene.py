@@ -12,6 +12,7 @@ from syncpack.renderers.illusions.rig import Illusion, Warps, illusion_views
 from syncpack.renderers.plane import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
+from syncpack.sync_core.disjoint import shared_cells
 from syncpack.sync_core.linear_map import LinearMap
 from syncpack.sync_core.noise import polar_noise
 from syncpack.sync_core.parameterization import Level, ddim_levels
@@ -194,6 +195,18 @@ def test_optical_views_use_what_cells_read() -> None:
         shown = views.project(ramp)
         again = views.project(Aggregator(views)(shown))
         assert float((again - shown).abs()[:, :, 4:-4, 4:-4].mean()) < 0.03, name
+
+
+def test_views_beside_a_mirror_see_what_they_see() -> None:
+    """A mirror's cells read its view; the plain view beside it must not vanish for that, nor count otherwise."""
+    views = illusion_views(Illusion(32, 32), Warps((warp("identity"), warp("polar", sampling="bilinear"))), 32, 32)
+    shared = shared_cells(views)
+    assert int(shared[0, 0]) == 1024 and 700 < int(shared[1, 1]) == int(shared[0, 1]) < 1024
+    batch = draw(2, 1, 32, 32)
+    mirror = illusion_views(Illusion(32, 32), Warps((warp("polar", sampling="bilinear"),)), 32, 32)
+    alone = Aggregator(mirror)(batch[1:])
+    expected = torch.where(Aggregator(mirror).seen.reshape(32, 32), (batch[:1] + alone) / 2, batch[:1])
+    torch.testing.assert_close(Aggregator(views)(batch), expected, rtol=0, atol=1e-6)
 
 
 def test_which_domain_and_why() -> None:

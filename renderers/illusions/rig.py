@@ -121,6 +121,9 @@ def _flat_views(rig: Warps, rows: int, columns: int) -> ViewSet:
     gathers = [w.gather(rows, columns) for w in rig.warps]
     factors = rig.weights or (1.0,) * count
     weights = torch.cat([f * w.weights(rows, columns) for f, w in zip(factors, rig.warps, strict=True)])
+    if any(g is not None for g in gathers):
+        # Asked what cells read, every view must answer: the others by their own entries, which changes no mean.
+        gathers = [m.transpose() if g is None else g for m, g in zip(maps, gathers, strict=True)]
     combine: Combine | None = sum_of_parts(rig.warps)
     return ViewSet(stacked(maps), (rows, columns), rows, columns, weights, _gathered(gathers, size), combine)
 
