@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -140,7 +141,7 @@ def stacked(maps: list[LinearMap]) -> LinearMap:
     return LinearMap(offsets.to(torch.int32), torch.cat([m.indices for m in maps]), weights, maps[0].cols)
 
 
-def _gathered(gathers: list[LinearMap | None], size: int) -> LinearMap | None:
+def _gathered(gathers: Sequence[LinearMap | None], size: int) -> LinearMap | None:
     """Maps from one view to the cells, as one map from all views."""
     known = [(number, g) for number, g in enumerate(gathers) if g is not None]
     if not known:
