@@ -20,10 +20,14 @@ from .places import ViewPlace
 
 @dataclass(frozen=True)
 class IllusionGeometry:
-    """See ``scene.Geometry``. Pictures have values 0..1; warps act about the middle grey."""
+    """See ``scene.Geometry``. Pictures have values 0..1; warps act about the middle grey. Raises ValueError for a rig
+    that is not complete."""
 
     space: Illusion
     rig: Warps
+
+    def __post_init__(self) -> None:
+        self.rig.check()
 
     def views(self, cell: int, finer: int) -> ViewSet:
         rows, columns = self.space.view_grid(cell)

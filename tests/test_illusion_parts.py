@@ -22,6 +22,7 @@ from syncpack.renderers.illusions.blur import gaussian
 from syncpack.renderers.illusions.motion import motion_kernel
 from syncpack.renderers.illusions.parts import filtered
 from syncpack.renderers.illusions.rig import Illusion, Warps, illusion_views
+from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.parameterization import ddim_levels
 from syncpack.sync_core.synchronizer import Synchronizer, SyncPlan
@@ -146,12 +147,12 @@ def test_masks_split_the_picture_by_place() -> None:
     ("make", "message"),
     [
         (
-            lambda: Warps((LowBand(), HighBand(1.0))),
+            lambda: Warps((LowBand(), HighBand(1.0))).check(),
             "^parts low_band, high_band do not add up to the picture; use pairs",
         ),
-        (lambda: Warps((LowBand(),)), "^parts low_band do not add up"),
-        (lambda: Warps((LowBand(), Identity())), "^warps low_band, identity: some own a part of the picture"),
-        (lambda: Warps(FAMILIES["colour"], (1.0, 2.0)), "^parts of a picture have no weights or blends"),
+        (lambda: Scene(Illusion(8, 8), Warps((LowBand(),))), "^parts low_band do not add up"),
+        (lambda: Warps((LowBand(), Identity())).check(), "^warps low_band, identity: some own a part of the picture"),
+        (lambda: Warps(FAMILIES["colour"], (1.0, 2.0)).check(), "^parts of a picture have no weights or blends"),
         (lambda: illusion_views(Illusion(32, 32, 2), Warps(FAMILIES["colour"]), 32, 32), "planes do not go together"),
         (lambda: LowBand(0.0), "^sigma 0: use more than 0, up to 16 sixty-fourths"),
         (lambda: Motion(1.0), "^length 1, angle 45: use a length above 1"),

@@ -224,6 +224,8 @@ def test_which_domain_and_why() -> None:
 def test_rigs_grow_one_warp_at_a_time() -> None:
     grown = Warps((warp("identity"),)).add(warp("flip_x")).add(warp("skew"), 0.5)
     assert [w.name for w in grown.warps] == ["identity", "flip_x", "skew"] and grown.weights == (1.0, 1.0, 0.5)
+    hybrid = Warps((warp("low_band"),)).add(warp("high_band"))
+    assert illusion_views(Illusion(8, 8), hybrid, 8, 8).count == 2
     views = illusion_views(Illusion(8, 8), grown, 8, 8)
     assert torch.equal(views.weights.reshape(3, 64)[:, 0], torch.tensor([1.0, 1.0, 0.5]))
     eye = torch.eye(64, dtype=F64)

@@ -70,6 +70,10 @@ class Warps:
             raise ValueError(f"{len(self.weights)} weights for {len(self.warps)} warps; give one for each, or none")
         if any(not math.isfinite(w) or w < 0 for w in self.weights) or (self.weights and not any(self.weights)):
             raise ValueError(f"weights {self.weights}: use numbers of at least 0, not all 0")
+
+    def check(self) -> None:
+        """Raise ValueError when the rig is not complete: parts that do not add up, or blends for another number of
+        warps. (Rigs grow one warp at a time, so only the whole can be judged.)"""
         parts = sum_of_parts(self.warps)
         if parts is not None and (self.blend or len(set(self.weights)) > 1):
             raise ValueError("parts of a picture have no weights or blends; leave them out, or use other warps")
@@ -105,6 +109,7 @@ def illusion_views(space: Illusion, rig: Warps, rows: int, columns: int, cell: i
 
     Raises ValueError when a warp cannot take the size, or blends do not fit the planes.
     """
+    rig.check()
     for warp in rig.warps:
         warp.check(rows, columns, cell)
     blends = torch.tensor(rig.blends(space.planes), dtype=torch.float64)
