@@ -70,6 +70,13 @@ def test_maps_equal_their_slow_twins(name: str, shape: str, sampling: str) -> No
     torch.testing.assert_close(dense(w.map(high, wide)), expected, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", WARP_NAMES)
+def test_views_equal_their_maps(name: str) -> None:
+    w, picture = some(name), draw(2, 3, 64, 64)
+    expected = w.map(64, 64).apply(picture.reshape(6, -1).T).T.reshape(picture.shape)
+    torch.testing.assert_close(w.view(picture), expected, rtol=0, atol=1e-6)
+
+
 def test_every_warp_has_a_twin_or_a_test_of_its_own() -> None:
     others = {"jigsaw", "mask", *(w.name for w in WARPS if issubclass(w, Part))}
     assert set(TWINS) | others == set(WARP_NAMES)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .blur import gaussian
-from .parts import Part, filtered
+from .blur import smoothed
+from .parts import Part
 
 MOST = 16.0
 
@@ -15,12 +15,6 @@ MOST = 16.0
 def _check(name: str, sigma: float, least: float = 0.0) -> None:
     if not least < sigma <= MOST:
         raise ValueError(f"{name} {sigma:g}: use more than {least:g}, up to {MOST:g} sixty-fourths of the picture")
-
-
-def smoothed(picture: Tensor, sigma: float) -> Tensor:
-    """[B, C, H, W] blurred by a Gaussian of ``sigma`` sixty-fourths of the shorter side; 0 leaves it."""
-    kernel = gaussian(sigma * min(picture.shape[-2:]) / 64)
-    return filtered(filtered(picture, kernel[:, None]), kernel[None])
 
 
 @dataclass(frozen=True)

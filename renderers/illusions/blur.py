@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
+from .parts import filtered
 from .warp import Label, Warp
 
 
@@ -18,6 +19,12 @@ def gaussian(sigma: float) -> Tensor:
     steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
     weights = torch.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else torch.ones(1, dtype=torch.float64)
     return weights / weights.sum()
+
+
+def smoothed(picture: Tensor, sigma: float) -> Tensor:
+    """[B, C, H, W] blurred by a Gaussian of ``sigma`` sixty-fourths of the shorter side; 0 leaves it."""
+    kernel = gaussian(sigma * min(picture.shape[-2:]) / 64)
+    return filtered(filtered(picture, kernel[:, None]), kernel[None])
 
 
 def line_map(length: int, kernel: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,17 +61,16 @@ class Blur(Warp):
         if not 0 < self.sigma <= 16:
             raise ValueError(f"sigma {self.sigma:g}: use more than 0, up to 16 sixty-fourths of the picture")
 
-    def _map(self, height: int, width: int, sigma: float) -> LinearMap:
-        kernel = gaussian(sigma * min(height, width) / 64)
+    def map(self, height: int, width: int) -> LinearMap:
+        kernel = gaussian(self.sigma * min(height, width) / 64)
         return separable_map(line_map(height, kernel), line_map(width, kernel), width)
 
-    def map(self, height: int, width: int) -> LinearMap:
-        return self._map(height, width, self.sigma)
+    def view(self, picture: Tensor) -> Tensor:
+        """Without the map, which would be large."""
+        return smoothed(picture.reshape(1, -1, *picture.shape[-2:]), self.sigma).reshape(picture.shape)
 
     def frame(self, picture: Tensor, t: float) -> Tensor:
-        height, width = picture.shape[-2:]
-        matrix = self._map(height, width, self.sigma * t)
-        return matrix.to(picture.device).apply(picture.flatten(1).T).T.reshape(picture.shape)
+        return smoothed(picture[None], self.sigma * t)[0]
 
 
 @dataclass(frozen=True)
