@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..renderers.illusion_scene import IllusionGeometry
+from ..renderers.illusions.frames import GREY
 from ..renderers.plane_scene import PlaneGeometry
 from ..renderers.scene import Scene
 from ..renderers.window_mean import WindowMean
@@ -87,18 +89,20 @@ class ViewMean(Protocol):
 
 @dataclass
 class MapMean:
-    """The mean by the views' own maps at image resolution, for rigs that are more than windows."""
+    """The mean by the views' own maps at image resolution, for rigs that are more than windows. ``centre``: the value
+    of a picture that maps leave alone, where their rows do not sum to 1 (a negative turns about middle grey)."""
 
     synchronizer: Synchronizer
+    centre: float = 0.0
     _given: list[Tensor] = field(default_factory=list[Tensor])
     _synced: Tensor | None = None
 
     def add(self, first: int, images: Tensor) -> None:
-        self._given.append(images.movedim(-1, 1).cpu())
+        self._given.append(images.movedim(-1, 1).cpu() - self.centre)
 
     def views(self, first: int, last: int) -> Tensor:
         if self._synced is None:
-            self._synced = self.synchronizer.sync(torch.cat(self._given))[0]
+            self._synced = self.synchronizer.sync(torch.cat(self._given))[0] + self.centre
             self._given.clear()
         return self._synced[first:last].movedim(1, -1)
 
@@ -110,7 +114,7 @@ def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
     free = host.free_memory(torch.device("cpu"))
     if needed > free:
         raise ValueError(
-            f"averaging {coarse.count} views of {scene.rig.width} x {scene.rig.height} as pictures needs about "
+            f"averaging {coarse.count} views of {scene.view_size[0]} x {scene.view_size[1]} as pictures needs about "
             f"{needed / 2**30:.1f} GiB of main memory, {free / 2**30:.1f} are free; use fewer or smaller views, or "
             "disconnect rgb_vae"
         )
@@ -185,7 +189,7 @@ class RgbSync:
             return WindowMean(placement, geometry.rig.taper, total // placement.count)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
-        return MapMean(self._maps)
+        return MapMean(self._maps, GREY if isinstance(geometry, IllusionGeometry) else 0.0)
 
     def _decode(self, clean: Tensor, cell: int, frames: bool) -> Tensor:
         latent = self.model.process_latent_out(clean.unsqueeze(2) if frames else clean)

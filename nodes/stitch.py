@@ -60,14 +60,15 @@ def report(scene: Scene, samples: Tensor) -> Report:
     flat = whole.squeeze(2) if samples.ndim == 5 else whole
     given = samples.squeeze(2) if samples.ndim == 5 else samples
     consistent = views.project(flat)
-    cell = scene.rig.width // views.width
+    wide, high = scene.view_size
+    cell = wide // views.width
     seams = [scene.geometry.seam_ratio(picture, cell) for picture in flat]
     seam = sum(seams) / len(seams)
     peak = float(given.amax() - given.amin())
     agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
     per_cell = views.views_per_cell.reshape(views.canonical)
     lines = [
-        f"{views.count} views of {scene.rig.width} x {scene.rig.height} on {scene.space.width} x {scene.space.height}",
+        f"{views.count} views of {wide} x {high} on {scene.space.width} x {scene.space.height}",
         f"seam ratio {seam:.3f} (1 = no seam)" if math.isfinite(seam) else "seam ratio: no seams to measure",
         f"cross-view PSNR {agreement:.1f} dB"
         if math.isfinite(agreement)

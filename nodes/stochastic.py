@@ -30,7 +30,12 @@ class Turn:
 
 
 def turns(views: ViewSet) -> tuple[Turn, ...]:
-    """The sets of views of a rig that take turns."""
+    """The sets of views of a rig that take turns. Raises ValueError for views that make up the picture together."""
+    if views.combine is not None:
+        raise ValueError(
+            "StochSync replaces what a view sees, and these views only make a picture together (parts or planes); "
+            "use process 2"
+        )
     weights = views.weights.reshape(views.count, -1)
     ramp = (weights / weights.amax(1, keepdim=True).clamp_min(1e-12)).reshape(views.count, 1, views.height, views.width)
     made: list[Turn] = []

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
+from .illusion_scene import IllusionGeometry
+from .illusions.rig import Illusion, Warps
 from .panorama import Lookout, Panorama
 from .panorama_scene import PanoramaGeometry
 from .places import ViewPlace
 from .plane import Placement, Plane, Windows
 from .plane_scene import PlaneGeometry
 
-CanonicalSpace = Plane | Panorama
-ViewRig = Windows | Lookout
+CanonicalSpace = Plane | Panorama | Illusion
+ViewRig = Windows | Lookout | Warps
 
 
 class Geometry(Protocol):
@@ -52,8 +54,15 @@ def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
         return PlaneGeometry(space, rig)
     if isinstance(space, Panorama) and isinstance(rig, Lookout):
         return PanoramaGeometry(space, rig)
-    fitting = {"plane": "windows", "panorama": "ring, sphere, fibonacci or custom cameras"}[space.kind]
-    raise ValueError(f"a rig of {rig.kind} cannot look at a {space.kind}; set ViewRig's kind to {fitting}")
+    if isinstance(space, Illusion) and isinstance(rig, Warps):
+        return IllusionGeometry(space, rig)
+    fitting = {
+        "plane": "windows",
+        "panorama": "ring, sphere, fibonacci or custom cameras",
+        "illusion": "warps",
+    }[space.kind]
+    article = "an" if space.kind[0] in "aeiou" else "a"
+    raise ValueError(f"a rig of {rig.kind} cannot look at {article} {space.kind}; set ViewRig's kind to {fitting}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,13 @@ class Scene:
             self._means[key] = Aggregator(views.to(device))
         return self._means[key]
 
+    @property
+    def view_size(self) -> tuple[int, int]:
+        """(width, height) of every view in image pixels: the rig's, or the picture's own for warps."""
+        sized = self.space if isinstance(self.space, Illusion) else self.rig
+        assert not isinstance(sized, Warps)
+        return sized.width, sized.height
+
     def placement(self, cell: int) -> Placement:
         """Where the windows of a plane lie on cells of ``cell`` image pixels. Raises ValueError for another kind."""
         if not isinstance(self.geometry, PlaneGeometry):
@@ -122,13 +138,13 @@ class Scene:
         """Image pixels per cell of a view latent [B*N, C, (1,) h, w]. Raises ValueError on another size."""
         _refuse_video(shape)
         height, width = shape[-2:]
-        rig = self.rig
-        if rig.width % width or rig.height % height or rig.width // width != rig.height // height:
+        wide, high = self.view_size
+        if wide % width or high % height or wide // width != high // height:
             raise ValueError(
-                f"a latent of {width} x {height} cells does not hold views of {rig.width} x {rig.height} pixels; "
+                f"a latent of {width} x {height} cells does not hold views of {wide} x {high} pixels; "
                 "connect SyncTweediesViewLatents of the same rig"
             )
-        return rig.width // width
+        return wide // width
 
     def cell_of_canonical(self, shape: tuple[int, ...]) -> int:
         """Image pixels per cell of a canonical latent [B, C, (1,) rows, columns]; it may be one cell short of the grid,

@@ -74,6 +74,8 @@ class Aggregator:
 
     def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
         """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""
+        if self.views.combine is not None:
+            return self.views.combine(batch)
         count, channels, pixels = self.views.as_pixels(batch)
         cells = self.mean.apply(pixels)
         if self.method == "least_squares":

@@ -86,6 +86,11 @@ class VarianceCorrection:
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise ValueError(f"variance_correction {self.strength:g}: use a value from 0 (off) to 1")
+        if self.strength and self.aggregator.views.combine is not None:
+            raise ValueError(
+                f"variance_correction {self.strength:g} repairs weighted means, and these views are put together in "
+                "another way (parts or planes); use 0"
+            )
 
     @cached_property
     def seen(self) -> Seen:

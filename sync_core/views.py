@@ -10,12 +10,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .grouping import unique_groups
 from .linear_map import LinearMap
+
+
+class Combine(Protocol):
+    """A given outright: how views become one signal when that is no weighted mean (hybrids, blended planes)."""
+
+    def __call__(self, batch: Tensor, /) -> Tensor:
+        """[B*N, C, h, w] -> [B, C, *canonical]."""
+        ...
+
+    def to(self, device: torch.device | str) -> Combine:
+        """The same on another device."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,8 @@ class ViewSet:
     canonical signal, e.g. (H, W); ``height``, ``width``: of one view; ``weights``: float [N*h*w], how much each view
     pixel counts when views are averaged (0 excludes it). ``gather``: for views whose cells may be finer than their
     pixels, a map [K, N*h*w] of what each cell reads in the views, one interpolation for every view that sees it;
-    averaging uses it beside the transpose of ``forward``, which would leave such cells unseen.
+    averaging uses it beside the transpose of ``forward``, which would leave such cells unseen. ``combine``: averages
+    in place of the weighted mean, whichever method is asked for.
     """
 
     forward: LinearMap
@@ -35,6 +49,7 @@ class ViewSet:
     width: int
     weights: Tensor
     gather: LinearMap | None = None
+    combine: Combine | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -108,7 +123,9 @@ class ViewSet:
         if torch.device(device) == self.weights.device:
             return self
         gather = None if self.gather is None else self.gather.to(device)
-        return replace(self, forward=self.forward.to(device), weights=self.weights.to(device), gather=gather)
+        combine = None if self.combine is None else self.combine.to(device)
+        forward, weights = self.forward.to(device), self.weights.to(device)
+        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine)
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""
