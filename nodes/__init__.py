@@ -1,8 +1,28 @@
 """Everything that ComfyUI sees. Node ids, inputs and outputs never change meaning; new inputs go to the end."""
 
-from . import diffusers_nodes, exemplar_nodes, plane_nodes, prompt_nodes, sampling_nodes, space_nodes
+from . import (
+    diffusers_nodes,
+    exemplar_nodes,
+    panorama_file_nodes,
+    panorama_nodes,
+    plane_nodes,
+    prompt_nodes,
+    rig_nodes,
+    sampling_nodes,
+    space_nodes,
+)
 
-_TOPICS = (space_nodes, sampling_nodes, plane_nodes, exemplar_nodes, prompt_nodes, diffusers_nodes)
+_TOPICS = (
+    space_nodes,
+    sampling_nodes,
+    plane_nodes,
+    exemplar_nodes,
+    prompt_nodes,
+    diffusers_nodes,
+    rig_nodes,
+    panorama_nodes,
+    panorama_file_nodes,
+)
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
 NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for topic in _TOPICS for node_id, name in topic.NAMES.items()}

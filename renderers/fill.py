@@ -1,4 +1,4 @@
-"""Holes of an equirectangular picture, filled from what surrounds them on the sphere: around the seam, over the poles."""
+"""Holes of an equirectangular picture, filled from what surrounds them on the sphere, seam and poles included."""
 
 from __future__ import annotations
 

@@ -93,9 +93,8 @@ def equirect_taps(
     """Cells that directions [..., 3] read, and how much of each: (int64 [..., T], float32 [..., T]), T = 4 or 1."""
     row, column = equirect_positions(directions, rows, columns)
     if sampling == "nearest":
-        return cell_across(row.floor(), column.floor(), rows, columns)[..., None], torch.ones_like(row).float()[
-            ..., None
-        ]
+        cells = cell_across(row.floor(), column.floor(), rows, columns)[..., None]
+        return cells, torch.ones_like(cells, dtype=torch.float32)
     return _corners(row, column, lambda r, c: cell_across(r, c, rows, columns))
 
 
