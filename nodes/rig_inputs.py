@@ -36,7 +36,7 @@ def rig_from(
     elevations: str = "0",
     view_overlap: float = 0.25,
     cameras: str = "",
-    sampling: str = "bilinear",
+    sampling: str = "nearest",
 ) -> ViewRig:
     """The rig that the widgets describe: ``windows`` reads spacing, pixels and weights, the others read the cameras'
     values (degrees; ``view_overlap`` is a share of a view's width). Raises ValueError on values that make none."""

@@ -178,8 +178,9 @@ class ViewRig:
                 "sampling": (
                     list(SAMPLINGS),
                     {
-                        "tooltip": "Cameras: how a view reads the panorama. bilinear is smooth; nearest mixes no "
-                        "cells, so fine grain stays and edges are jagged.",
+                        "default": "nearest",
+                        "tooltip": "Cameras: how a view reads the panorama while sampling. nearest, as published, "
+                        "mixes no cells, so fine grain stays. bilinear is smoother and takes grain at every step.",
                         "advanced": True,
                     },
                 ),

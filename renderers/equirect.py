@@ -153,14 +153,13 @@ def check_equirect_picture(picture: Tensor) -> None:
 
 def views_of_equirect(picture: Tensor, rig: Lookout) -> Tensor:
     """An equirectangular picture [B, H, W, C] -> what the rig's cameras see [B*N, h, w, C], the views of one picture
-    together. Where it has several pixels for one of a view, blocks of them are averaged first, so that nothing aliases.
+    together, always bilinear. Where it has several pixels for one of a view, blocks of them are averaged first, so that
+    nothing aliases.
 
     Raises ValueError for a picture that is not twice as wide as high.
     """
     check_equirect_picture(picture)
-    seen = [
-        look_at(_coarser(picture, look, rig.width), look, rig.height, rig.width, rig.sampling) for look in rig.looks
-    ]
+    seen = [look_at(_coarser(picture, look, rig.width), look, rig.height, rig.width) for look in rig.looks]
     return torch.stack(seen, 1).flatten(0, 1)
 
 

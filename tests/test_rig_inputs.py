@@ -29,8 +29,8 @@ def test_windows_read_what_they_always_did():
 
 
 def test_a_ring_reads_step_and_elevations():
-    rig = rig_from("ring", 64, 48, fov=72, azimuth_step=90, elevations=" 0, 45; -45.5 ", sampling="nearest")
-    assert isinstance(rig, Lookout) and (rig.width, rig.height, rig.sampling) == (64, 48, "nearest")
+    rig = rig_from("ring", 64, 48, fov=72, azimuth_step=90, elevations=" 0, 45; -45.5 ", sampling="bilinear")
+    assert isinstance(rig, Lookout) and (rig.width, rig.height, rig.sampling) == (64, 48, "bilinear")
     assert [(round(math.degrees(k.azimuth)), round(math.degrees(k.elevation), 1)) for k in rig.looks[:4]] == [
         (0, 0),
         (90, 0),
@@ -45,8 +45,8 @@ def test_a_ring_reads_step_and_elevations():
 
 
 def test_whole_spheres_read_fov_and_overlap():
-    assert rig_from("sphere", 64, 64, fov=80, view_overlap=0.3) == Lookout(sphere(80, 0.3), 64, 64)
-    assert rig_from("fibonacci", 64, 64, fov=80, view_overlap=0.3) == Lookout(fibonacci(80, 0.3), 64, 64)
+    assert rig_from("sphere", 64, 64, fov=80, view_overlap=0.3) == Lookout(sphere(80, 0.3), 64, 64, "nearest")
+    assert rig_from("fibonacci", 64, 64, fov=80, view_overlap=0.3) == Lookout(fibonacci(80, 0.3), 64, 64, "nearest")
     for kind in ("sphere", "fibonacci"):
         with pytest.raises(ValueError, match="square views, not 64 x 48"):
             rig_from(kind, 64, 48)
