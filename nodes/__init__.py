@@ -5,8 +5,11 @@ from . import (
     control_nodes,
     diffusers_nodes,
     exemplar_nodes,
+    panorama_file_nodes,
+    panorama_nodes,
     plane_nodes,
     prompt_nodes,
+    rig_nodes,
     sampling_nodes,
     space_nodes,
     view_image_nodes,
@@ -15,15 +18,18 @@ from . import (
 
 _TOPICS = (
     space_nodes,
+    rig_nodes,
     sampling_nodes,
     plane_nodes,
+    panorama_nodes,
+    panorama_file_nodes,
+    viewer_nodes,
     exemplar_nodes,
+    diffusers_nodes,
     prompt_nodes,
     control_nodes,
     view_image_nodes,
-    viewer_nodes,
     attention_nodes,
-    diffusers_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}

@@ -50,17 +50,38 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tensor:
+    """A finished canonical picture ``samples`` [B, C, (1,) *grid] with what the mask of ``latent``, where the run
+    started, leaves out put back.
+
+    Views keep what their masks leave out, but where they are more than crops (``gather``) their mean is a resampled
+    picture, a little softer than the one it came from.
+    """
+    views = scene.views(scene.cell_of_canonical(tuple(samples.shape)))
+    if latent.get("noise_mask") is None or views.gather is None:
+        return samples
+    start = fit_to_space(scene, latent["samples"]).to(samples)
+    mask = mask_on_grid(views, latent["noise_mask"], samples.shape[0]).to(samples)
+    mask = mask.unsqueeze(2) if samples.ndim == 5 else mask
+    return samples * mask + start * (1 - mask)
+
+
 def mask_views(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
     """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w].
 
     Scaled as the host scales masks, so that one view that is the whole picture is masked as in a plain run.
     """
+    return views.project(mask_on_grid(views, mask, batch).to(views.weights.device))
+
+
+def mask_on_grid(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
+    """A mask over the canonical picture, [.., H, W] at any resolution -> [B, 1, *grid]."""
     grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
     if tuple(grid.shape[-2:]) != views.canonical:
         grid = F.interpolate(grid, size=views.canonical, mode="bilinear")
     if batch % grid.shape[0]:
         raise ValueError(f"{grid.shape[0]} masks for {batch} canonical pictures; use one mask, or one for each picture")
-    return views.project(grid.repeat(batch // grid.shape[0], 1, 1, 1).to(views.weights.device))
+    return grid.repeat(batch // grid.shape[0], 1, 1, 1)
 
 
 def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, ViewSet]:

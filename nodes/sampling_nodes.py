@@ -7,7 +7,7 @@ from typing import Any
 
 from ..renderers.scene import Scene
 from . import host
-from .canonical_latents import empty_canonical, to_canonical, to_views
+from .canonical_latents import empty_canonical, keep_unmasked, to_canonical, to_views
 from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
@@ -152,7 +152,8 @@ class SyncTweediesSampler:
             result = host.sample(
                 sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
             )
-            return {**latent, "samples": result}, {**whole, "samples": to_canonical(scene, result)[0]}
+            joined = keep_unmasked(scene, whole, to_canonical(scene, result)[0])
+            return {**latent, "samples": result}, {**whole, "samples": joined}
 
 
 class SyncTweediesSamplerWrap:

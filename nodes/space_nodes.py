@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..renderers.plane import TAPERS, Plane, Windows
+from ..renderers.panorama import SAMPLINGS
+from ..renderers.plane import TAPERS
 from ..renderers.scene import CanonicalSpace as Space
 from ..renderers.scene import ViewRig as Rig
 from .errors import named
+from .rig_inputs import EXAMPLE_CAMERAS, RIG_KINDS, SPACE_KINDS, rig_from, space_from
 
 MAX_SIDE = 16384
 
@@ -19,30 +21,39 @@ class CanonicalSpace:
     RETURN_NAMES = ("space",)
     OUTPUT_TOOLTIPS = ("Connect to a sampler, and to the nodes that stitch or report.",)
     FUNCTION = "build"
-    SEARCH_ALIASES = ["canvas", "wide image", "tileable", "synctweedies"]
+    SEARCH_ALIASES = ["canvas", "wide image", "tileable", "panorama", "360", "equirectangular", "synctweedies"]
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         side = {"min": 1, "max": MAX_SIDE, "step": 8}
         return {
             "required": {
-                "kind": (["plane"], {"tooltip": "plane: a flat image of any size."}),
+                "kind": (
+                    list(SPACE_KINDS),
+                    {
+                        "tooltip": "plane: a flat image of any size. panorama: the whole sphere as an equirectangular "
+                        "image, twice as wide as high."
+                    },
+                ),
                 "width": ("INT", {"default": 1536, "tooltip": "Width of the whole picture, image pixels.", **side}),
                 "height": ("INT", {"default": 512, "tooltip": "Height of the whole picture, image pixels.", **side}),
                 "wrap_x": (
                     "BOOLEAN",
-                    {"default": False, "tooltip": "Left and right edge meet: the picture tiles horizontally."},
+                    {
+                        "default": False,
+                        "tooltip": "plane: left and right edge meet, the picture tiles. A panorama always does.",
+                    },
                 ),
                 "wrap_y": (
                     "BOOLEAN",
-                    {"default": False, "tooltip": "Top and bottom edge meet: the picture tiles vertically."},
+                    {"default": False, "tooltip": "plane: top and bottom edge meet, the picture tiles vertically."},
                 ),
             }
         }
 
     def build(self, kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool) -> tuple[Space]:
         with named("CanonicalSpace"):
-            return (Plane(width, height, wrap_x, wrap_y),)
+            return (space_from(kind, width, height, wrap_x, wrap_y),)
 
 
 class ViewRig:
@@ -54,13 +65,20 @@ class ViewRig:
     RETURN_NAMES = ("rig",)
     OUTPUT_TOOLTIPS = ("Connect together with a CANONICAL_SPACE.",)
     FUNCTION = "build"
-    SEARCH_ALIASES = ["tiles", "windows", "cameras", "synctweedies"]
+    SEARCH_ALIASES = ["tiles", "windows", "cameras", "panorama", "360", "synctweedies"]
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "kind": (["windows"], {"tooltip": "windows: rectangles of a plane, in reading order."}),
+                "kind": (
+                    list(RIG_KINDS),
+                    {
+                        "tooltip": "windows: rectangles of a plane, in reading order. The others are cameras in the "
+                        "middle of a panorama. ring: around the horizon. sphere: rings and both poles, sees all. "
+                        "fibonacci: spread evenly, sees all. custom: a list of cameras."
+                    },
+                ),
                 "width": (
                     "INT",
                     {
@@ -84,7 +102,7 @@ class ViewRig:
                 "spacing": (
                     ["stride", "overlap"],
                     {
-                        "tooltip": "What 'pixels' means: stride = the distance from one window to the next, "
+                        "tooltip": "windows: what 'pixels' means: stride = the distance from one window to the next, "
                         "overlap = how much neighbours share."
                     },
                 ),
@@ -95,26 +113,83 @@ class ViewRig:
                         "min": 0,
                         "max": MAX_SIDE,
                         "step": 8,
-                        "tooltip": "Stride or overlap in image pixels, both directions. A last window is added where "
-                        "the canvas would stick out.",
+                        "tooltip": "windows: stride or overlap in image pixels, both directions. A last window is "
+                        "added where the canvas would stick out.",
                     },
                 ),
                 "weights": (
                     list(TAPERS),
                     {
-                        "tooltip": "How much a window's pixel counts where windows overlap. hann and triangle fade "
-                        "towards the window's border and leave no seam; flat is the reference's.",
+                        "tooltip": "windows: how much a pixel counts where windows overlap. hann and triangle fade "
+                        "towards the window's border and leave no seam; flat is the reference's. Cameras always fade, "
+                        "by the angle from their axis.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "fov": (
+                    "FLOAT",
+                    {
+                        "default": 90.0,
+                        "min": 1.0,
+                        "max": 179.0,
+                        "step": 1.0,
+                        "tooltip": "Cameras: horizontal field of view in degrees. 60 to 100 look natural to models; "
+                        "a wider one needs fewer views and is coarser.",
+                    },
+                ),
+                "azimuth_step": (
+                    "FLOAT",
+                    {
+                        "default": 45.0,
+                        "min": 1.0,
+                        "max": 360.0,
+                        "step": 1.0,
+                        "tooltip": "ring: degrees from one camera to the next, around.",
+                    },
+                ),
+                "elevations": (
+                    "STRING",
+                    {
+                        "default": "0",
+                        "tooltip": "ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up.",
+                    },
+                ),
+                "view_overlap": (
+                    "FLOAT",
+                    {
+                        "default": 0.25,
+                        "min": 0.0,
+                        "max": 0.9,
+                        "step": 0.01,
+                        "tooltip": "sphere, fibonacci: part of a view's width that its neighbours see too. More joins "
+                        "better and costs more views.",
+                    },
+                ),
+                "cameras": (
+                    "STRING",
+                    {
+                        "default": EXAMPLE_CAMERAS,
+                        "multiline": True,
+                        "tooltip": "custom: one camera a line, azimuth elevation [fov [roll]] in degrees; # begins a "
+                        "comment. Azimuth 0 is the middle of the panorama and grows to the right.",
+                    },
+                ),
+                "sampling": (
+                    list(SAMPLINGS),
+                    {
+                        "default": "nearest",
+                        "tooltip": "Cameras: how a view reads the panorama while sampling. nearest, as published, "
+                        "mixes no cells, so fine grain stays. bilinear is smoother and takes grain at every step.",
+                        "advanced": True,
+                    },
+                ),
+            },
         }
 
-    def build(self, kind: str, width: int, height: int, spacing: str, pixels: int, weights: str) -> tuple[Rig]:
+    def build(self, kind: str, width: int, height: int, **values: Any) -> tuple[Rig]:
         with named("ViewRig"):
-            x, y = (pixels, pixels) if spacing == "stride" else (width - pixels, height - pixels)
-            if spacing == "overlap" and min(x, y) < 1:
-                raise ValueError(f"overlap {pixels} is the whole window of {width} x {height}; use less than its sides")
-            return (Windows(width, height, x, y, weights),)  # pyright: ignore[reportArgumentType]
+            return (rig_from(kind, width, height, **values),)
 
 
 NODES = {"CanonicalSpace": CanonicalSpace, "ViewRig": ViewRig}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .cameras import Look, pixels_of, rays
-from .panorama import Sampling, equirect_directions, equirect_taps, pixel_taps
+from .panorama import Lookout, Sampling, equirect_directions, equirect_taps, pixel_taps
 
 Layout = Literal["cross", "row", "faces"]
 LAYOUTS: tuple[Layout, ...] = ("cross", "row", "faces")
@@ -140,3 +140,35 @@ def _with_neighbours(faces: Tensor) -> Tensor:
             source[at] = other * side * side + nearest
         framed.append(flat[:, source].reshape(batch, side + 2, side + 2, channels))
     return torch.stack(framed, 1)
+
+
+def check_equirect_picture(picture: Tensor) -> None:
+    """Raise ValueError for a picture [B, H, W, ...] that is not twice as wide as high."""
+    height, width = picture.shape[1:3]
+    if width != 2 * height:
+        raise ValueError(
+            f"a picture of {width} x {height} is no panorama; it must be equirectangular, twice as wide as high"
+        )
+
+
+def views_of_equirect(picture: Tensor, rig: Lookout) -> Tensor:
+    """An equirectangular picture [B, H, W, C] -> what the rig's cameras see [B*N, h, w, C], the views of one picture
+    together, always bilinear. Where it has several pixels for one of a view, blocks of them are averaged first, so that
+    nothing aliases.
+
+    Raises ValueError for a picture that is not twice as wide as high.
+    """
+    check_equirect_picture(picture)
+    seen = [look_at(_coarser(picture, look, rig.width), look, rig.height, rig.width) for look in rig.looks]
+    return torch.stack(seen, 1).flatten(0, 1)
+
+
+def _coarser(picture: Tensor, look: Look, width: int) -> Tensor:
+    """The picture scaled down by the whole number that brings it nearest to the view's pixels from above."""
+    per_radian = width / (2 * math.tan(look.fov / 2))
+    most = int(picture.shape[2] / (2 * math.pi) / per_radian + 1e-6)
+    factor = next((f for f in range(most, 1, -1) if picture.shape[1] % f == 0), 1)
+    if factor == 1:
+        return picture
+    planes = torch.nn.functional.avg_pool2d(picture.movedim(-1, 1), factor)
+    return planes.movedim(1, -1)

@@ -25,6 +25,15 @@ def ring(step: float, fov: float, elevations: tuple[float, ...] = (0.0,), start:
     return tuple(Look.degrees(_signed(start + i * 360 / count), e, fov) for e in elevations for i in range(count))
 
 
+def elevations_of(text: str) -> tuple[float, ...]:
+    """Degrees written down one after another ("0, 45, -45"). Raises ValueError for what is no number, or for none."""
+    words = re.split(r"[\s,;]+", text.strip())
+    for word in words:
+        if not re.fullmatch(_NUMBER, word):
+            raise ValueError(f"elevation '{word}' is not a number of degrees; write e.g. '0, 45, -45'")
+    return tuple(float(word) for word in words)
+
+
 def sphere(fov: float, overlap: float = 0.25) -> tuple[Look, ...]:
     """Rings of square views that see every direction, from the horizon outwards, then both poles; degrees.
 

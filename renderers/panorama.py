@@ -93,11 +93,12 @@ def equirect_taps(
     """Cells that directions [..., 3] read, and how much of each: (int64 [..., T], float32 [..., T]), T = 4 or 1."""
     row, column = equirect_positions(directions, rows, columns)
     if sampling == "nearest":
-        return _cell(row.floor(), column.floor(), rows, columns)[..., None], torch.ones_like(row).float()[..., None]
-    return _corners(row, column, lambda r, c: _cell(r, c, rows, columns))
+        cells = cell_across(row.floor(), column.floor(), rows, columns)[..., None]
+        return cells, torch.ones_like(cells, dtype=torch.float32)
+    return _corners(row, column, lambda r, c: cell_across(r, c, rows, columns))
 
 
-def _cell(row: Tensor, column: Tensor, rows: int, columns: int) -> Tensor:
+def cell_across(row: Tensor, column: Tensor, rows: int, columns: int) -> Tensor:
     """Index of an integral (row, column) that may lie beyond a pole or past the seam."""
     row, column = row.long(), column.long()
     beyond = (row < 0) | (row >= rows)

@@ -54,8 +54,10 @@ class _Blend:
 
     def __init__(self, rows: int, columns: int, channels: int, detail: float) -> None:
         self.rows, self.columns, self.detail = rows, columns, detail
-        self.azimuth = ((torch.arange(columns) + 0.5) / columns * 2 - 1) * math.pi
-        self.elevation = (0.5 - (torch.arange(rows) + 0.5) / rows) * math.pi
+        azimuth = ((torch.arange(columns) + 0.5).double() / columns * 2 - 1) * math.pi
+        elevation = (0.5 - (torch.arange(rows) + 0.5).double() / rows) * math.pi
+        self.azimuth = (azimuth.sin().float(), azimuth.cos().float())
+        self.elevation = (elevation.sin().float(), elevation.cos().float())
         self.weight = torch.zeros(rows * columns)
         self.sums = torch.zeros(rows * columns, channels)
         self.fine_weight = torch.zeros(rows * columns if detail > 0 else 0)
@@ -63,15 +65,12 @@ class _Blend:
 
     def add(self, look: Look, image: Tensor) -> None:
         height, width = image.shape[:2]
-        first, last = self._band(look, height, width)
-        elevation = self.elevation[first:last, None].expand(-1, self.columns)
-        directions = direction(self.azimuth.expand(last - first, -1), elevation).reshape(-1, 3)
+        cells, directions = self._near(look, math.atan(math.hypot(*look.tangents(height, width))))
         row, column, seen = pixels_of(look, directions, height, width)
         at = torch.nonzero(seen).squeeze(1)
-        row, column = row[at], column[at]
+        row, column, cells = row[at], column[at], cells[at]
         # Exactly at the frame's border the window is 0; a cell that only such borders see must not be lost.
         weight = hann_at(look, row, column, height, width).clamp_min(1e-6)
-        cells = at + first * self.columns
         place = torch.stack([column * 2 / width - 1, row * 2 / height - 1], -1)[None, None]
         planes = image.permute(2, 0, 1)[None]
         coarse = _blurred(planes, self.detail) if self.detail > 0 else planes
@@ -82,12 +81,18 @@ class _Blend:
             self.fine_weight[cells] += decided
             self.fine[cells] += decided[:, None] * _read(planes - coarse, place)
 
-    def _band(self, look: Look, height: int, width: int) -> tuple[int, int]:
-        """First and one past the last row that the view can see."""
-        reach = math.atan(math.hypot(*look.tangents(height, width)))
-        top = (0.5 - (look.elevation + reach) / math.pi) * self.rows
-        bottom = (0.5 - (look.elevation - reach) / math.pi) * self.rows
-        return max(0, math.floor(top)), min(self.rows, math.ceil(bottom))
+    def _near(self, look: Look, reach: float) -> tuple[Tensor, Tensor]:
+        """Cells within ``reach`` radians of the axis, and their directions [n, 3]."""
+        first = max(0, math.floor((0.5 - (look.elevation + reach) / math.pi) * self.rows))
+        last = min(self.rows, math.ceil((0.5 - (look.elevation - reach) / math.pi) * self.rows))
+        (up, level), (right, back) = self.elevation, self.azimuth
+        x, y, z = look.axis.tolist()
+        # The cosine of the angle from the axis is a product of rows and columns: no trigonometry for each cell.
+        cosine = level[first:last, None] * (right * x - back * z) + up[first:last, None] * y
+        row, column = torch.nonzero(cosine >= math.cos(reach) - 1e-6, as_tuple=True)
+        row = row + first
+        flat = level[row]
+        return row * self.columns + column, torch.stack([flat * right[column], up[row], -flat * back[column]], -1)
 
     def joined(self) -> Joined:
         seen = self.weight > 0

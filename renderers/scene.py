@@ -151,11 +151,13 @@ class Scene:
         as encoders crop sizes that are not a multiple of the cell. Raises ValueError when it is of another size."""
         _refuse_video(shape)
         height, width = shape[-2:]
+        # A sphere's grid is whole: a column less would open the seam.
+        short = 0 if isinstance(self.space, Panorama) else 1
         for cell in (self.space.width // width, self.space.width // width + 1):
             if cell == 0 or (isinstance(self.space, Panorama) and self.space.height % cell):
                 continue
             rows, columns = self.space.grid(cell)
-            if 0 <= rows - height <= 1 and 0 <= columns - width <= 1:
+            if 0 <= rows - height <= short and 0 <= columns - width <= short:
                 return cell
         raise ValueError(
             f"a canonical latent of {width} x {height} cells is not a picture of {self.space.width} x "

@@ -19,7 +19,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
-from .files import folder_paths_module, model_folders, temp_path
+from .files import folder_paths_module, input_folder, model_folders, temp_path
 from .memory import (
     empty_cache,
     free_memory,
@@ -233,6 +233,7 @@ __all__ = [
     "folder_paths_module",
     "free_memory",
     "has_wrapper",
+    "input_folder",
     "intermediate_device",
     "k_sampler_sigmas",
     "latent_channels",

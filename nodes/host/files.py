@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
-def temp_path(prefix: str, width: int, height: int) -> tuple[str, str, int, str]:
-    """(folder, file name, counter, subfolder) for a preview file in the host's temp folder."""
+def temp_path(prefix: str, width: int, height: int, kind: str = "temp") -> tuple[str, str, int, str]:
+    """(folder, file name, counter, subfolder) for a new picture in the host's temp folder, or the output folder."""
     folder_paths = folder_paths_module()
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_temp_directory(), width, height
-    )
-    return folder, name, counter, subfolder
+    root = folder_paths.get_output_directory() if kind == "output" else folder_paths.get_temp_directory()
+    return folder_paths.get_save_image_path(prefix, root, width, height)[:4]
+
+
+def input_folder() -> str:
+    return folder_paths_module().get_input_directory()
 
 
 def folder_paths_module() -> Any:

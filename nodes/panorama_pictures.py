@@ -1,0 +1,134 @@
+"""Panoramas as pictures: joined from views, and the files they are read from and written to."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..renderers.depth import Meaning, Range, depth_hints, read_depth
+from ..renderers.equirect import check_equirect_picture
+from ..renderers.fill import Filling, fill_equirect
+from ..renderers.gpano import SphereMetadata, with_xmp
+from ..renderers.panorama import Lookout, Panorama
+from ..renderers.panorama_stitch import stitch_looks
+from ..renderers.scene import Scene
+from . import host
+
+
+def need_cameras(rig: Any) -> Lookout:
+    """The rig, when it is one of cameras in a panorama. Raises ValueError for windows and others."""
+    if not isinstance(rig, Lookout):
+        raise ValueError(
+            f"a rig of {rig.kind} does not look into a panorama; set ViewRig's kind to ring, sphere, fibonacci or "
+            "custom"
+        )
+    return rig
+
+
+def decoded(vae: Any, samples: Tensor) -> Iterator[Tensor]:
+    """View latents [N, C, (1,) h, w], decoded one by one as they are: images [H, W, 3]."""
+    for view in samples:
+        host.check_interrupt()
+        image = vae.decode(view[None])
+        yield image.reshape(-1, *image.shape[-3:])[0].cpu()
+
+
+def stitch_equirect(
+    space: Any,
+    rig: Any,
+    latent: dict[str, Any] | None,
+    vae: Any,
+    images: Tensor | None,
+    detail: float,
+    holes: Filling,
+) -> tuple[Tensor, Tensor]:
+    """Views -> (panoramas [B, H, W, C], coverage [B, H, W]: 1 where some view looks, 0 where the picture is filled).
+
+    detail: see ``stitch_looks``. Raises ValueError without views, and when their number is not the rig's.
+    """
+    looks, scene = need_cameras(rig).looks, Scene(space, rig)
+    assert isinstance(scene.space, Panorama)
+    if images is not None:
+        stream, total = iter(images), images.shape[0]
+    elif latent is not None and vae is not None:
+        stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
+    else:
+        raise ValueError("nothing to stitch; connect views with a vae, or images")
+    if total == 0 or total % len(looks):
+        raise ValueError(f"{total} views do not match a rig of {len(looks)} views; connect all views of this rig")
+    pictures: list[Tensor] = []
+    masks: list[Tensor] = []
+    for _ in range(total // len(looks)):
+        part = itertools.islice(stream, len(looks))
+        joined = stitch_looks(looks, part, scene.space.height, scene.space.width, detail)
+        seen = joined.weight > 0
+        pictures.append(fill_equirect(joined.picture, seen, holes).clamp(0, 1))
+        masks.append(seen.float())
+    missing = 100 * float((masks[0] == 0).float().mean())
+    if missing:
+        what = "left black" if holes == "nothing" else f"filled ({holes})"
+        logging.warning("EquirectStitch: %.1f %% of the picture is seen by no view and was %s", missing, what)
+    return torch.stack(pictures), torch.stack(masks)
+
+
+def input_file(name: str) -> Path:
+    """A file of the host's input folder. Raises ValueError when it is not there, or lies outside."""
+    root = Path(host.input_folder()).resolve()
+    path = (root / name.strip()).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"file '{name}' lies outside ComfyUI's input folder; copy it there")
+    if not path.is_file():
+        raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there and give its name")
+    return path
+
+
+def depth_views(rig: Any, name: str, image: Tensor | None, meaning: Meaning, span: Range) -> tuple[Tensor, Tensor]:
+    """Depth of a sphere, from a file or as IMAGE [1, H, W, 3] -> (hints [N, h, w, 3], valid [N, h, w]).
+
+    Raises ValueError without a depth, for more than one, and for a picture in false colours.
+    """
+    cameras = need_cameras(rig)
+    if image is not None and name.strip():
+        raise ValueError(
+            f"both an image and the file '{name}' are given; clear the file's name or disconnect the image"
+        )
+    if image is None:
+        if not name.strip():
+            raise ValueError("no depth; give the name of a file in ComfyUI's input folder, or connect an image")
+        depth = read_depth(input_file(name))
+    else:
+        if image.shape[0] != 1:
+            raise ValueError(f"{image.shape[0]} depth images; connect one panorama")
+        if float((image - image[..., :1]).abs().max()) > 2 / 255:
+            raise ValueError("the depth image is in colour; false colours are not guessed at: connect grey depth")
+        check_equirect_picture(image)
+        depth = image[0, ..., 0].float()
+    hints, valid = depth_hints(depth, cameras, meaning, span)
+    return hints[..., None].repeat(1, 1, 1, 3), valid.float()
+
+
+def save_panoramas(images: Tensor, prefix: str, quality: int, full_width: int, heading: float) -> list[dict[str, str]]:
+    """Write pictures [B, H, W, 3] as JPEG files with a sphere's metadata to the host's output folder -> what the front
+    end needs to show them. Raises ValueError as ``SphereMetadata``."""
+    from PIL import Image
+
+    height, width = images.shape[1:3]
+    packet = SphereMetadata.of(width, height, full_width, heading).xmp()
+    folder, name, counter, subfolder = host.temp_path(prefix, width, height, "output")
+    shown: list[dict[str, str]] = []
+    for number, image in enumerate(images):
+        file = f"{name.replace('%batch_num%', str(number))}_{counter + number:05}_.jpg"
+        encoded = io.BytesIO()
+        pixels = (image[..., :3].clamp(0, 1) * 255).round().byte().cpu().numpy()
+        # Full colour resolution: the picture is looked at magnified.
+        Image.fromarray(pixels).save(encoded, "JPEG", quality=quality, subsampling=0)
+        Path(folder, file).write_bytes(with_xmp(encoded.getvalue(), packet))
+        shown.append({"filename": file, "subfolder": subfolder, "type": "output"})
+    return shown

@@ -1,0 +1,55 @@
+"""What a rig sees, before anything is sampled."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..renderers.coverage import coverage_lines, hole_warning, rig_coverage
+from ..renderers.scene import Scene
+from .errors import named
+from .sampling_nodes import SCENE
+from .stitch import heat, save_preview
+
+# Coarse counts are shown at about this many pixels.
+_SHOWN = 1024
+
+
+class RigReport:
+    CATEGORY = "SyncTweedies/space"
+    DESCRIPTION = (
+        "Shows what the views see before anything is sampled: how many views each place has, and holes that none sees. "
+        "Costs some milliseconds."
+    )
+    RETURN_TYPES = ("INT", "IMAGE", "STRING")
+    RETURN_NAMES = ("views", "coverage", "text")
+    OUTPUT_TOOLTIPS = (
+        "Number of views: model calls per step.",
+        "How many views see each place, dark to bright; black is a hole.",
+        "The figures, one a line; the last warns of holes.",
+    )
+    FUNCTION = "report"
+    OUTPUT_NODE = True
+    SEARCH_ALIASES = ["coverage", "holes", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": dict(SCENE)}
+
+    def report(self, space: Any, rig: Any) -> dict[str, Any]:
+        with named("RigReport"):
+            scene = Scene(space, rig)
+            found = rig_coverage(scene)
+            text = "\n".join(coverage_lines(scene, found))
+            if warning := hole_warning(found):
+                logging.warning("RigReport: %s", warning)
+            rows, columns = found.per_cell.shape
+            enlarged = max(1, _SHOWN // max(rows, columns))
+            picture = heat(found.per_cell, rows * enlarged, columns * enlarged)
+            shown = save_preview(picture)
+            result = (len(scene.view_places()), picture[None], text)
+            return {"ui": {"images": [shown], "text": [text]}, "result": result}
+
+
+NODES = {"RigReport": RigReport}
+NAMES = {"RigReport": "Rig Report"}

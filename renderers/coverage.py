@@ -1,0 +1,79 @@
+"""What a rig sees, before anything is sampled: how many views each cell has, and how much of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .cameras import pixels_of
+from .panorama import equirect_directions
+from .panorama_scene import PanoramaGeometry
+from .scene import Scene
+
+# Rows of a panorama that are looked at: its coverage changes slowly.
+_ROWS = 512
+_CELL = 8
+
+
+@dataclass(frozen=True)
+class RigCoverage:
+    """``per_cell`` int64 [rows, columns]: how many views see each cell; ``area`` float32 [rows, 1]: its share."""
+
+    per_cell: Tensor
+    area: Tensor
+
+    @property
+    def holes(self) -> float:
+        """Share of the picture's pixels that no view sees."""
+        return float((self.per_cell == 0).float().mean())
+
+    @property
+    def unseen(self) -> float:
+        """Share of the area that no view sees: of the sphere for a panorama, else as ``holes``."""
+        empty = (self.per_cell == 0).float() * self.area
+        return float(empty.sum() / (self.area.sum() * self.per_cell.shape[1]))
+
+
+def rig_coverage(scene: Scene) -> RigCoverage:
+    """Counts per cell: by the exact frames of cameras (512 rows at most), else by the views' maps on 8-pixel cells.
+
+    Raises ValueError where space and rig give no views.
+    """
+    if isinstance(scene.geometry, PanoramaGeometry):
+        rig, rows = scene.geometry.rig, min(scene.geometry.space.height, _ROWS)
+        directions = equirect_directions(rows, 2 * rows)
+        counts = torch.zeros(rows, 2 * rows, dtype=torch.int64)
+        for look in rig.looks:
+            counts += pixels_of(look, directions, rig.height, rig.width)[2]
+        return RigCoverage(counts, directions[:, :1, [0, 2]].norm(dim=-1).float())
+    views = scene.views(_CELL)
+    counts = views.views_per_cell.reshape(views.canonical[0], -1)
+    return RigCoverage(counts, torch.ones(len(counts), 1))
+
+
+def coverage_lines(scene: Scene, coverage: RigCoverage) -> list[str]:
+    """What to tell about it, a figure a line; the last one warns where the rig leaves holes."""
+    counts, space = coverage.per_cell, scene.space
+    width, height = scene.view_size()
+    sphere = f" ({100 * (1 - coverage.unseen):.1f} % of the sphere)" if space.kind == "panorama" else ""
+    shares = [f"{n}: {100 * float((counts == n).float().mean()):.1f} %" for n in range(int(counts.max()) + 1)]
+    lines = [
+        f"{len(scene.view_places())} views of {width} x {height} on {space.width} x {space.height}",
+        f"coverage {100 * (1 - coverage.holes):.1f} % of the picture{sphere}",
+        f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
+        f"share of the picture by number of views: {', '.join(shares)}",
+    ]
+    warning = hole_warning(coverage)
+    return [*lines, warning] if warning else [*lines, "no holes"]
+
+
+def hole_warning(coverage: RigCoverage) -> str:
+    """A warning with the percentage, or nothing where there is no hole."""
+    if coverage.holes == 0:
+        return ""
+    return (
+        f"warning: {100 * coverage.holes:.1f} % of the picture is seen by no view; EquirectStitch fills it or leaves "
+        "it black. To see everything: ViewRig's kind sphere or fibonacci, a wider fov, or more elevations"
+    )

@@ -1,0 +1,59 @@
+"""The panorama workflows, run by run.py on a real host: the very files users open, made smaller with --set."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("panorama_exemplar", "panorama_edit")
+SMALL = (
+    "CanonicalSpace.width=128",
+    "CanonicalSpace.height=64",
+    "ViewRig.width=36",
+    "ViewRig.height=36",
+    "Whole sphere.steps=5",
+    "First run.steps=5",
+    "Second run.steps=5",
+)
+
+pytestmark = pytest.mark.host
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    official = bool(os.environ.get("COMFYUI_DIR"))
+    if not official and importlib.util.find_spec("comfy") is None:
+        pytest.skip("no ComfyUI host: set COMFYUI_DIR or install comfyui==0.0.1")
+    command = [sys.executable, "run.py", "demo", *NAMES, "--host", "official" if official else "pip"]
+    command += ["--output", str(tmp_path_factory.mktemp("output")), "--set", *SMALL]
+    environment = {**os.environ, "SYNCTWEEDIES_PYTHON": sys.executable}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_photo_spheres_of_the_material(made: subprocess.CompletedProcess[str], name: str) -> None:
+    assert made.returncode == 0, made.stderr[-3000:]
+    file = next(Path(line) for line in made.stdout.splitlines() if Path(line).name.startswith(f"{name}_0"))
+    assert file.suffix == ".jpg" and b'GPano:FullPanoWidthPixels="128"' in file.read_bytes()
+    with Image.open(file) as picture:
+        assert picture.size == (128, 64)
+        pixels = np.asarray(picture.convert("RGB"), dtype=float)
+    assert 15 < pixels.std() < 90
+    # Left and right edge are neighbours: no larger step between them than between any other columns.
+    steps = np.abs(np.diff(pixels, axis=1)).mean((0, 2))
+    assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() < 2 * steps.max()
+
+
+def test_the_edit_changes_the_ground_alone(made: subprocess.CompletedProcess[str]) -> None:
+    """The wall is stone and grey-brown; the meadow below is green."""
+    file = next(Path(line) for line in made.stdout.splitlines() if Path(line).name.startswith("panorama_edit_0"))
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype=float)
+    green = pixels[..., 1] - pixels[..., [0, 2]].mean(-1)
+    assert green[-16:].mean() > green[:32].mean() + 10
