@@ -56,7 +56,7 @@ def rig_coverage(scene: Scene) -> RigCoverage:
 def coverage_lines(scene: Scene, coverage: RigCoverage) -> list[str]:
     """What to tell about it, a figure a line; the last one warns where the rig leaves holes."""
     counts, space = coverage.per_cell, scene.space
-    width, height = scene.view_size()
+    width, height = scene.view_size
     sphere = f" ({100 * (1 - coverage.unseen):.1f} % of the sphere)" if space.kind == "panorama" else ""
     shares = [f"{n}: {100 * float((counts == n).float().mean()):.1f} %" for n in range(int(counts.max()) + 1)]
     lines = [
