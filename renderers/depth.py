@@ -25,7 +25,7 @@ RANGES: tuple[Range, ...] = ("joint", "per view")
 # The float that a .dpt file (Middlebury's format) begins with; it tells the byte order.
 _DPT_TAG = 202021.25
 # Neighbours whose distances differ by no more than this part are one surface.
-_SURFACE = 0.05
+_SURFACE = 0.25
 ENDINGS = (".png", ".npy", ".exr", ".dpt", ".tif", ".tiff")
 
 
