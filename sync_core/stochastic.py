@@ -21,7 +21,7 @@ class Stochastic:
     steps reach it: they remove the seams that replacing leaves.
     """
 
-    inner_steps: int = 20
+    inner_steps: int = 25
     start: float = 0.1
     end: float = 0.73
     blank_steps: int = 2
@@ -29,7 +29,7 @@ class Stochastic:
 
     def __post_init__(self) -> None:
         if self.inner_steps < 1:
-            raise ValueError(f"inner_steps {self.inner_steps} estimates nothing; use 1 or more, 20 as published")
+            raise ValueError(f"inner_steps {self.inner_steps} estimates nothing; use 1 or more, 25 as published")
         if not 0 <= self.start < self.end <= 1:
             raise ValueError(f"stochastic start {self.start:g} and end {self.end:g}: use 0 <= start < end <= 1")
         if self.blank_steps < 0 or self.soft_steps < 0:
