@@ -130,7 +130,8 @@ PLAN_OPTIONS: dict[str, Any] = {
             "default": Stochastic.inner_steps,
             "min": 1,
             "max": 1000,
-            "tooltip": "StochSync only: steps of the sampler for each clean estimate. 25 as published; fast samplers need fewer.",
+            "tooltip": "StochSync only: steps of the sampler for each clean estimate. 25 as published; fast samplers "
+            "need fewer.",
             "advanced": True,
         },
     ),

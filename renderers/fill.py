@@ -41,8 +41,12 @@ def fill_equirect(picture: Tensor, seen: Tensor, how: Filling) -> Tensor:
 def _pull_push(picture: Tensor, share: Tensor) -> Tensor:
     """``picture`` [H, W, C] is 0 where ``share`` [H, W] is 0; ``share`` 1 keeps a cell, less lets the fill shine in."""
     rows, columns = share.shape
-    if bool((share >= 1).all()) or min(rows, columns) < 2:
+    if bool((share >= 1).all()):
         return picture
+    if min(rows, columns) < 2:
+        # The top of the pyramid: what is known, averaged, for what is not.
+        middle = (picture * share[..., None]).sum((0, 1)) / share.sum().clamp_min(1e-12)
+        return picture * share[..., None] + middle * (1 - share[..., None])
     # Cells of a row cover less of the sphere towards the poles.
     area = torch.cos((0.5 - (torch.arange(rows) + 0.5) / rows) * math.pi).to(share)[:, None]
     weight = _halved((share * area)[..., None])
