@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..renderers.panorama import Lookout, Panorama
 from ..renderers.panorama_stitch import stitch_looks
 from ..renderers.scene import Scene
 from . import host
+from .vae_calls import decoded
 
 
 def need_cameras(rig: Any) -> Lookout:
@@ -30,14 +30,6 @@ def need_cameras(rig: Any) -> Lookout:
             "custom"
         )
     return rig
-
-
-def decoded(vae: Any, samples: Tensor) -> Iterator[Tensor]:
-    """View latents [N, C, (1,) h, w], decoded one by one as they are: images [H, W, 3]."""
-    for view in samples:
-        host.check_interrupt()
-        image = vae.decode(view[None])
-        yield image.reshape(-1, *image.shape[-3:])[0].cpu()
 
 
 def stitch_equirect(
@@ -121,7 +113,7 @@ def save_panoramas(images: Tensor, prefix: str, quality: int, full_width: int, h
 
     height, width = images.shape[1:3]
     packet = SphereMetadata.of(width, height, full_width, heading).xmp()
-    folder, name, counter, subfolder = host.temp_path(prefix, width, height, "output")
+    folder, name, counter, subfolder = host.picture_path(prefix, width, height, "output")
     shown: list[dict[str, str]] = []
     for number, image in enumerate(images):
         file = f"{name.replace('%batch_num%', str(number))}_{counter + number:05}_.jpg"

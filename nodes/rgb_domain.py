@@ -182,9 +182,9 @@ class RgbSync:
             self._chunk = max(1, min(MOST_VIEWS, fitting, self.views_at_once() or MOST_VIEWS))
 
     def _mean(self, total: int, cell: int) -> ViewMean:
-        # Windows see a cell once: for them both methods are one weighted mean, and no map is needed.
+        # Windows see a cell once: for them every method is one weighted mean, and no map is needed.
         geometry = self.scene.geometry
-        if isinstance(geometry, PlaneGeometry) and self.plan.aggregation in ("mean", "least_squares"):
+        if isinstance(geometry, PlaneGeometry):
             placement = geometry.placement(cell).scaled(cell)
             return WindowMean(placement, geometry.rig.taper, total // placement.count)
         if self._maps is None:

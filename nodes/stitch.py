@@ -15,6 +15,7 @@ from ..renderers.scene import Scene
 from ..sync_core.quality import cross_view_psnr
 from . import host
 from .canonical_latents import to_canonical
+from .vae_calls import decoded
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
@@ -24,10 +25,7 @@ def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
     """
     whole, views = to_canonical(scene, samples)
     consistent = views.project(whole.squeeze(2) if samples.ndim == 5 else whole)
-    for view in consistent:
-        host.check_interrupt()
-        image = vae.decode(view[None, :, None] if samples.ndim == 5 else view[None])
-        yield image.reshape(-1, *image.shape[-3:])[0].cpu()
+    yield from decoded(vae, consistent.unsqueeze(2) if samples.ndim == 5 else consistent)
 
 
 def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:
@@ -97,7 +95,7 @@ def save_preview(picture: Tensor, prefix: str = "synctweedies_report") -> dict[s
     from PIL import Image
 
     height, width = picture.shape[:2]
-    folder, name, counter, subfolder = host.temp_path(prefix, width, height)
+    folder, name, counter, subfolder = host.picture_path(prefix, width, height)
     file = f"{name}_{counter:05}_.png"
     Image.fromarray((picture * 255).round().byte().numpy()).save(f"{folder}/{file}", compress_level=1)
     return {"filename": file, "subfolder": subfolder, "type": "temp"}

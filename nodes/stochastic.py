@@ -21,12 +21,10 @@ from .view_batches import ViewBatches
 
 @dataclass(frozen=True)
 class Turn:
-    """Views that are evaluated together: bool [N], and the mean of what they alone show."""
+    """Views that are evaluated together, and the mean of what they alone show."""
 
     members: tuple[int, ...]
     mean: Aggregator
-    ramp: Tensor
-    """float [N, 1, h, w] in 0..1: 1 in the middle of a view, falling towards its border."""
 
 
 def turns(views: ViewSet) -> tuple[Turn, ...]:
@@ -37,13 +35,18 @@ def turns(views: ViewSet) -> tuple[Turn, ...]:
             "use process 2"
         )
     weights = views.weights.reshape(views.count, -1)
-    ramp = (weights / weights.amax(1, keepdim=True).clamp_min(1e-12)).reshape(views.count, 1, views.height, views.width)
     made: list[Turn] = []
     for members in disjoint_sets(views):
         chosen = torch.zeros(views.count, 1, device=weights.device)
         chosen[list(members)] = 1.0
-        made.append(Turn(members, Aggregator(replace(views, weights=(weights * chosen).reshape(-1))), ramp))
+        made.append(Turn(members, Aggregator(replace(views, weights=(weights * chosen).reshape(-1)))))
     return tuple(made)
+
+
+def ramps(views: ViewSet) -> Tensor:
+    """float [N, 1, h, w] in 0..1: 1 in the middle of a view, falling towards its border."""
+    weights = views.weights.reshape(views.count, 1, views.height, views.width)
+    return weights / weights.amax((2, 3), keepdim=True).clamp_min(1e-12)
 
 
 class _SoftBorder(host.KSamplerX0Inpaint):
@@ -88,6 +91,7 @@ def sample_stochastic(
     if given is not None and began:
         z = Aggregator(views)(run.flat(given).to(x))
     sets, levels = turns(views), [float(s) for s in sigmas]
+    ramp = run.framed(ramps(views).repeat(batch, 1, 1, 1))
     top = float(sampling.percent_to_sigma(0.0))
     for step in range(steps):
         host.check_interrupt()
@@ -104,7 +108,6 @@ def sample_stochastic(
         inner = inner_levels(levels, level, walk.inner_steps)
         denoiser = model
         if walk.is_soft(step, steps):
-            ramp = run.framed(turn.ramp.repeat(batch, 1, 1, 1))
             denoiser = _SoftBorder(model, run.framed(content), ramp, inner)
         batches.rows = tuple(b * views.count + i for b in range(batch) for i in turn.members)
         try:

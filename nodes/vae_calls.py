@@ -6,6 +6,7 @@ VAEs of other packs have only `decode` and `encode`, so everything else is asked
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -61,6 +62,13 @@ def vae_decode(vae: Any, latent: Tensor) -> Tensor:
     flat = latent.squeeze(2) if latent.ndim == 5 else latent
     images = vae.decode(flat.unsqueeze(2) if video else flat)
     return (images[:, 0] if images.ndim == 5 else images).float()
+
+
+def decoded(vae: Any, samples: Tensor) -> Iterator[Tensor]:
+    """View latents [n, C, (1,) h, w], decoded one by one: images [H, W, channels] on the CPU."""
+    for view in samples:
+        host.check_interrupt()
+        yield vae_decode(vae, view[None])[0].cpu()
 
 
 def vae_encode(vae: Any, images: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class ViewBatches:
         once; the results, in the order of the rows. ``unit``: rows that stay together."""
         parts: list[list[Tensor]] = []
         done = 0
-        for group in groups:
+        for number, group in enumerate(groups):
             start = 0
             while start < len(group):
                 host.check_interrupt()
@@ -92,9 +92,8 @@ class ViewBatches:
                 start += len(index)
                 done += 1
                 if self.progress is not None:
-                    left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[1:])
+                    left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[number + 1 :])
                     self.progress(done, done + left)
-            groups = groups[1:]
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
     def _attempt(self, call: Callable[[list[int]], list[Tensor]], index: list[int]) -> list[Tensor] | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..sync_core.linear_map import LinearMap
 from ..sync_core.views import ViewSet
 from .cameras import Look, angles, angular_hann, direction, pixels_of, rays
+from .cells import nearest_multiple
 
 Sampling = Literal["bilinear", "nearest"]
 SAMPLINGS: tuple[Sampling, ...] = ("bilinear", "nearest")
@@ -45,7 +46,7 @@ class Panorama:
         """(rows, columns) of cells of ``cell`` image pixels. Raises ValueError when cells do not fill it: a cropped
         cell would open the seam."""
         if self.height % cell:
-            near = max(1, math.floor(self.height / cell + 0.5)) * cell
+            near = nearest_multiple(self.height, cell)
             raise ValueError(
                 f"panorama height {self.height} is not a multiple of this model's cell of {cell} pixels; "
                 f"use {2 * near} x {near}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..sync_core.quality import seam_ratio_of_edges
 from ..sync_core.views import ViewSet
+from .cells import check_multiple
 from .equirect import look_at
 from .panorama import Lookout, Panorama, panorama_views
 from .panorama_stitch import stitch_looks, view_edges
@@ -26,12 +26,8 @@ class PanoramaGeometry:
 
     def views(self, cell: int, finer: int) -> ViewSet:
         rows, columns = self.space.grid(cell)
-        for name, size in (("width", self.rig.width), ("height", self.rig.height)):
-            if size % cell:
-                near = max(1, math.floor(size / cell + 0.5)) * cell
-                raise ValueError(
-                    f"view {name} {size} is not a multiple of this model's cell of {cell} pixels; use {near}"
-                )
+        check_multiple("view width", self.rig.width, cell)
+        check_multiple("view height", self.rig.height, cell)
         height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
         return panorama_views(self.rig, height, width, (rows * finer, columns * finer))
 

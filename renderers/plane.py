@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..sync_core.linear_map import LinearMap
 from ..sync_core.views import ViewSet
+from .cells import check_multiple, nearest_multiple
 
 Taper = Literal["hann", "triangle", "flat"]
 TAPERS: tuple[Taper, ...] = ("hann", "triangle", "flat")
@@ -120,10 +121,6 @@ def _starts(length: int, size: int, stride: int, wrap: bool) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def _nearest_multiple(value: int, cell: int) -> int:
-    return max(1, math.floor(value / cell + 0.5)) * cell
-
-
 def place(plane: Plane, rig: Windows, cell: int) -> Placement:
     """Lay the windows on the cells of the canvas.
 
@@ -135,7 +132,7 @@ def place(plane: Plane, rig: Windows, cell: int) -> Placement:
         if wrap and value % cell:
             raise ValueError(
                 f"canvas {name} {value} cannot wrap: it is not a multiple of this model's cell of {cell} pixels; "
-                f"use {_nearest_multiple(value, cell)}"
+                f"use {nearest_multiple(value, cell)}"
             )
     for name, value in (
         ("view width", rig.width),
@@ -143,9 +140,7 @@ def place(plane: Plane, rig: Windows, cell: int) -> Placement:
         ("stride", rig.stride_x),
         ("stride", rig.stride_y),
     ):
-        if value % cell:
-            near = _nearest_multiple(value, cell)
-            raise ValueError(f"{name} {value} is not a multiple of this model's cell of {cell} pixels; use {near}")
+        check_multiple(name, value, cell)
     for name, size, length in (("width", rig.width // cell, columns), ("height", rig.height // cell, rows)):
         if size > length:
             raise ValueError(

@@ -1,16 +1,13 @@
 """The shipped workflows, run by run.py on a real host: the very files users open, made smaller with --set."""
 
-import importlib.util
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_runs import run_demo
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = (
     "wide_image",
     "wide_image_advanced",
@@ -37,13 +34,7 @@ pytestmark = pytest.mark.host
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    official = bool(os.environ.get("COMFYUI_DIR"))
-    if not official and importlib.util.find_spec("comfy") is None:
-        pytest.skip("no ComfyUI host: set COMFYUI_DIR or install comfyui==0.0.1")
-    command = [sys.executable, "run.py", "demo", *NAMES, "--host", "official" if official else "pip"]
-    command += ["--output", str(tmp_path_factory.mktemp("output")), "--set", *SMALL]
-    environment = {**os.environ, "SYNCTWEEDIES_PYTHON": sys.executable}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return run_demo(NAMES, tmp_path_factory.mktemp("output"), SMALL)
 
 
 def test_all_succeed_and_name_their_files(made: subprocess.CompletedProcess[str]) -> None:

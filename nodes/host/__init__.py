@@ -19,7 +19,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
-from .files import folder_paths_module, input_folder, model_folders, temp_path
+from .files import folder_paths_module, input_folder, model_folders, picture_path
 from .memory import (
     empty_cache,
     free_memory,
@@ -249,6 +249,7 @@ __all__ = [
     "offload_device",
     "out_of_memory_error",
     "percent_to_sigma",
+    "picture_path",
     "prepare_noise",
     "preview_format",
     "previewer",
@@ -260,7 +261,6 @@ __all__ = [
     "self_attention",
     "self_attention_blocks",
     "takes_noise_sampler",
-    "temp_path",
     "text_device",
     "text_dtype",
     "text_encoder",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def temp_path(prefix: str, width: int, height: int, kind: str = "temp") -> tuple[str, str, int, str]:
+def picture_path(prefix: str, width: int, height: int, kind: str = "temp") -> tuple[str, str, int, str]:
     """(folder, file name, counter, subfolder) for a new picture in the host's temp folder, or the output folder."""
     folder_paths = folder_paths_module()
     root = folder_paths.get_output_directory() if kind == "output" else folder_paths.get_temp_directory()

@@ -10,6 +10,7 @@ import torch
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Combine, ViewSet
+from ..cells import check_multiple
 from .parts import sum_of_parts
 from .planes import plane_solver, with_planes
 from .warp import Warp
@@ -38,12 +39,8 @@ class Illusion:
     def view_grid(self, cell: int) -> tuple[int, int]:
         """(rows, columns) of one plane, and of every view, in cells of ``cell`` pixels. Raises ValueError when cells
         do not fill it: a warp cannot move a part of a cell."""
-        for name, value in (("width", self.width), ("height", self.height)):
-            if value % cell:
-                near = max(1, math.floor(value / cell + 0.5)) * cell
-                raise ValueError(
-                    f"picture {name} {value} is not a multiple of this model's cell of {cell} pixels; use {near}"
-                )
+        check_multiple("picture width", self.width, cell)
+        check_multiple("picture height", self.height, cell)
         return self.height // cell, self.width // cell
 
     def grid(self, cell: int) -> tuple[int, int]:
