@@ -53,9 +53,10 @@ class Run:
 
         finished: they are results, no longer estimates.
         """
+        progress = self.trajectory.ramp(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            return self.sync.sync(clean, state, finished)
-        return self.rgb(clean, self.frames), state
+            return self.sync.at(progress).sync(clean, state, finished)
+        return self.rgb(clean, self.frames, progress), state
 
     @property
     def views(self) -> ViewSet:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .aggregate import METHODS, Aggregator, Method
+from .aggregate import METHODS, Aggregator, HitShares, Method
 from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
@@ -94,10 +94,21 @@ class Synchronizer:
 
     plan: SyncPlan
     views: ViewSet
+    given_shares: HitShares | None = None
 
     @cached_property
     def maps(self) -> SyncMaps:
-        return SyncMaps(Aggregator(self.views, self.plan.aggregation))
+        return SyncMaps(Aggregator(self.views, self.plan.aggregation, shares=self.given_shares))
+
+    @cached_property
+    def shares(self) -> HitShares:
+        return HitShares.of(self.views)
+
+    def at(self, progress: float) -> Synchronizer:
+        """The same with the weights that views have at a fraction of the run (``ViewSet.at``)."""
+        if self.views.ramp is None:
+            return self
+        return replace(self, views=self.views.at(progress), given_shares=self.shares)
 
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
@@ -141,12 +152,13 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = (average or self.sync)(plain, state)
+            synced, state = (average or self.at(trajectory.ramp(sigma)).sync)(plain, state)
             return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
-        result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
+        maps = self.at(trajectory.ramp(sigma)).maps
+        result = run_process(rule, maps, denoise, sigma, ratio, w, z)
         if strength == 1 or result.w is None or w is None:
             return result.w, result.z, state
         return blend(denoise(w), result.w, strength), result.z, state

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .grouping import unique_groups
 from .linear_map import LinearMap
+from .weight_ramp import WeightRamp
 
 
 class Combine(Protocol):
@@ -40,7 +41,8 @@ class ViewSet:
     pixel counts when views are averaged (0 excludes it). ``gather``: for views whose cells may be finer than their
     pixels, a map [K, N*h*w] of what each cell reads in the views, one interpolation for every view that sees it;
     averaging uses it beside the transpose of ``forward``, which would leave such cells unseen. ``combine``: averages
-    in place of the weighted mean, whichever method is asked for.
+    in place of the weighted mean, whichever method is asked for. ``ramp``: weights that change during a run (``at``);
+    ``weights`` are then those of its beginning.
     """
 
     forward: LinearMap
@@ -50,6 +52,7 @@ class ViewSet:
     weights: Tensor
     gather: LinearMap | None = None
     combine: Combine | None = None
+    ramp: WeightRamp | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -124,8 +127,19 @@ class ViewSet:
             return self
         gather = None if self.gather is None else self.gather.to(device)
         combine = None if self.combine is None else self.combine.to(device)
+        ramp = None if self.ramp is None else self.ramp.to(device)
         forward, weights = self.forward.to(device), self.weights.to(device)
-        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine)
+        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine, ramp=ramp)
+
+    def at(self, progress: float) -> ViewSet:
+        """The same views with the weights they have at a fraction of a run: 0 at the first step, 1 at the last."""
+        if self.ramp is None:
+            return self
+        moved = replace(self, weights=self.ramp.weights(progress))
+        # What is known of the maps does not depend on the weights, and costs more than they do.
+        known = {k: v for k, v in self.__dict__.items() if k not in moved.__dict__}
+        moved.__dict__.update(known)
+        return moved
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""
