@@ -2,6 +2,7 @@
 
 from . import (
     attention_nodes,
+    background_nodes,
     control_nodes,
     diffusers_nodes,
     exemplar_nodes,
@@ -19,6 +20,7 @@ from . import (
 _TOPICS = (
     space_nodes,
     rig_nodes,
+    background_nodes,
     sampling_nodes,
     plane_nodes,
     panorama_nodes,

@@ -25,9 +25,10 @@ from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .rgb_domain import RgbSync
 from .run_state import Packing, Run, SyncSettings
-from .shared_noise import share_inpaint_noise, starting_state, step_noise
+from .shared_noise import own_noise, share_inpaint_noise, starting_state, step_noise
 from .stochastic import sample_stochastic
 from .tagged_conds import has_tags
+from .view_backgrounds import ViewBackgrounds
 from .view_batches import ViewBatches
 
 ACTIVE = "synctweedies_active"
@@ -49,12 +50,14 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         self._run = run
         self._packing = packing
         self._known = known
+        self._noise: Tensor | None = None
 
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         run, level = self._run, float(sigma.reshape(-1)[0])
         host.check_interrupt()
 
         def denoise(views: Tensor) -> Tensor:
+            views = self._with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.flat(self._inner(run.framed(views), levels, *args, **options))
@@ -65,6 +68,15 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         average = partial(run.average, sigma=level)
         w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z, average)
         return self._packing.join(w, z)
+
+    def _with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
+        """Projections of a canonical state, which has no background, get one that is as noisy as they are."""
+        run = self._run
+        if self._packing.state != "canonical" or run.backgrounds is None or run.views.fully_covered:
+            return views
+        if self._noise is None:
+            self._noise = own_noise(tuple(views.shape), run.backgrounds.seed, views)
+        return run.backgrounds.noisy(views, sigma.reshape(-1)[:1].reshape(1, 1, 1, 1), self._noise)
 
     @contextmanager
     def _own_estimates(self, kwargs: dict[str, Any], level: float, rows: int) -> Iterator[dict[str, Any]]:
@@ -140,9 +152,11 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         seed = extra_args.get("seed")
         live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
+        base = model.inner_model.inner_model
         if settings.rgb is not None:
-            base = model.inner_model.inner_model
             run.rgb = RgbSync(settings.rgb, settings.scene, settings.plan, base, lambda: batches.views_per_batch)
+        background = getattr(settings.scene.rig, "background", None)
+        run.backgrounds = ViewBackgrounds(background, views, run.trajectory, base, int(seed or 0))
         model, extra_args["model_options"] = _prepare(model, model_options, function, batches)
         share_inpaint_noise(model, run, extra_args)
 
