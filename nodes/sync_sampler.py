@@ -98,11 +98,12 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
 
         yield {**kwargs, "model_options": {**options, POST_CFG: [*functions, watch]}}
         strength = run.sync.plan.schedule.at(run.trajectory, level)
-        if strength == 0 or not seen or seen[-1]["uncond_denoised"] is None:
+        if not seen or seen[-1]["uncond_denoised"] is None:
             return
         # (hosts of 2024 guide chunk by chunk; a guider that guides twice means its last estimate)
         plain = run.flat(torch.cat([args["uncond_denoised"] for args in seen])[-rows:])
-        synced = run.framed(blend(plain, run.average(plain, NO_STATE, level)[0], strength))
+        synced = plain if strength == 0 else blend(plain, run.average(plain, NO_STATE, level)[0], strength)
+        synced = run.framed(synced)
         for function in own:
             function({**seen[-1], "uncond_denoised": synced})
 
@@ -203,9 +204,7 @@ def _prepare(
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
     else:
         together = ""
-        if "cfg_pp" in function.__name__:
-            together = f"{host.sampler_name(function)} steps by the guidance of all views"
-        elif guidance_keeps_state(model_options):
+        if guidance_keeps_state(model_options):
             together = "a guidance patch of this model remembers all views from step to step"
         model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}
