@@ -204,7 +204,6 @@ def test_cfg_pp_joins_the_chunks_of_guidance(unet, options):
     assert torch.equal(picture(model, VIEWS, **options), whole)
 
 
-
 CACHES = {"EasyCacheNode": "EasyCache", "LazyCacheNode": "LazyCache"}
 
 
