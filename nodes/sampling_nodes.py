@@ -114,8 +114,9 @@ class SyncTweediesSampler:
                 "views": (
                     "LATENT",
                     {
-                        "tooltip": "The views to start from, each encoded by itself, in rig order (MeshViews, SplatViews "
-                        "or SyncTweediesViewImages, then VAE Encode), with their noise mask. Instead of canonical."
+                        "tooltip": "The views to start from, each encoded by itself, in rig order (MeshViews, "
+                        "SplatViews or SyncTweediesViewImages, then VAE Encode), with their noise mask. Instead of "
+                        "canonical."
                     },
                 ),
             },
