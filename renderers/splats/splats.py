@@ -11,7 +11,21 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..viewpoints import Vector
+from ..viewpoints import Orbit, Vector, Viewpoint
+
+Up = Literal["+y", "-y", "+z", "-z", "+x", "-x"]
+
+# Where a scene's up points: what +X, +Y (up) and +Z (front) of an upright object are in the scene's coordinates.
+# "-y" is how scenes from photographs (COLMAP) usually lie, "+z" how Blender has it; fronts are theirs, too.
+_FRAMES: dict[str, tuple[Vector, Vector, Vector]] = {
+    "+y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "-y": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "+z": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "-z": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "+x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
+    "-x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+}
+UPS: tuple[Up, ...] = get_args(Up)
 
 Bands = Literal["kept", "dropped"]
 BANDS: tuple[Bands, ...] = get_args(Bands)
@@ -46,7 +60,8 @@ class Splats:
     positions: float32 [K, 3], the file's coordinates and order. scales: float32 [K, 3], standard deviations along the
     splat's own axes, linear. rotations: float32 [K, 4], quaternions w, x, y, z, kept unit (stored files hold others).
     opacities: float32 [K] in [0, 1]. sh: float32 [K, (d + 1)^2, 3], colour as spherical harmonics of degree d.
-    source: the file's rows, or None when the splats come from elsewhere.
+    up: where the scene's up points; files do not say it. source: the file's rows, or None when the splats come from
+    elsewhere.
 
     Raises ValueError when the pieces do not fit together, or hold values that cannot be drawn.
     """
@@ -58,8 +73,11 @@ class Splats:
     sh: Tensor
     name: str = "splats"
     source: SplatRows | None = None
+    up: Up = "+y"
 
     def __post_init__(self) -> None:
+        if self.up not in _FRAMES:
+            self._refuse(f"up '{self.up}' is unknown; use {', '.join(_FRAMES)}")
         self._check_shapes()
         for what in ("positions", "scales", "rotations", "opacities", "sh"):
             value = getattr(self, what).detach().to("cpu", torch.float32)
@@ -164,6 +182,22 @@ class Splats:
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def cameras(self, rig: Orbit) -> tuple[Viewpoint, ...]:
+        """A rig's cameras in the file's coordinates: those in object units stand around the splats' centre, with the
+        scene's up at the top of every view."""
+        if rig.units == "scene":
+            return rig.viewpoints
+        turned = (_turned(v, _FRAMES[self.up]) for v in rig.viewpoints)
+        return tuple(v.in_scene(self.centre, self.radius) for v in turned)
+
+    def upright(self, rig: Orbit) -> tuple[Viewpoint, ...]:
+        """A rig's cameras in a world whose +Y is the scene's up: their azimuth and elevation are what words like
+        "left" and "above" mean."""
+        if rig.units == "object":
+            return rig.viewpoints
+        rows: Any = tuple(zip(*_FRAMES[self.up], strict=True))
+        return tuple(_turned(v, rows) for v in rig.viewpoints)
+
     def recoloured(self, colours: Tensor, bands: Bands = "kept", chosen: Tensor | None = None) -> Splats:
         """The same splats in other colours.
 
@@ -197,6 +231,16 @@ class Splats:
                 self._refuse(f"a choice of shape {tuple(chosen.shape)} for {len(self)} splats")
             new = torch.where(chosen.cpu().bool()[:, None, None], new, self.sh)
         return replace(self, sh=new)
+
+
+def _turned(viewpoint: Viewpoint, axes: tuple[Vector, Vector, Vector]) -> Viewpoint:
+    """A camera in a world turned so that X, Y and Z become ``axes``."""
+
+    def turn(vector: Vector) -> Vector:
+        x, y, z = (sum(v * axis[i] for v, axis in zip(vector, axes, strict=True)) for i in range(3))
+        return x, y, z
+
+    return replace(viewpoint, position=turn(viewpoint.position), right=turn(viewpoint.right), up=turn(viewpoint.up))
 
 
 def _quantile(values: Tensor, weight: Tensor, part: float) -> float:
