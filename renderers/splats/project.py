@@ -9,7 +9,6 @@ scenes trained without it (Inria's) want ``classic``.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -133,8 +132,3 @@ def _clamped(x: Tensor, y: Tensor, centre: Tensor, focal: float, height: int, wi
         margin = _MARGIN * size / (2 * focal)
         limits.append(slope.clamp(-(middle / focal + margin), (size - middle) / focal + margin))
     return limits[0], limits[1]
-
-
-def default_distance(fov: float) -> float:
-    """Distance, in radii, from which a sphere of radius 1 just fills a field of view (radians)."""
-    return 1 / math.sin(fov / 2)

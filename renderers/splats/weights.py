@@ -152,7 +152,7 @@ def bands(view: Projected, pairs: int = _PAIRS, every: int = 1) -> Iterator[Band
         nth = torch.arange(len(splat)) - begin[splat]
         tile = (nth // wide[splat] + y0.clamp_min(top)[splat] - top) * columns + nth % wide[splat] + x0[splat]
         if every > 1:
-            chosen = tile % every == 0
+            chosen = (tile + top * columns) % every == 0
             splat, tile = splat[chosen], tile[chosen]
         tile, order = torch.sort(tile.to(torch.int32), stable=True)
         count = torch.bincount(tile, minlength=(bottom - top) * columns)
@@ -160,12 +160,13 @@ def bands(view: Projected, pairs: int = _PAIRS, every: int = 1) -> Iterator[Band
         top = bottom
 
 
-def listed_torch(view: Projected, prune: float) -> Lists:
-    """The entries by torch alone: tiles side by side, ``_DEPTH`` splats at a time, until no tile has light left."""
+def listed_torch(view: Projected, prune: float, every: int = 1) -> Lists:
+    """The entries by torch alone: tiles side by side, ``_DEPTH`` splats at a time, until no tile has light left.
+    every: of each so-many-th tile only."""
     rows, columns = tile_grid(view)
     found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     alpha = torch.zeros(rows * columns, TILE * TILE)
-    for band in bands(view):
+    for band in bands(view, every=every):
         for chunk, tiles in _walk(view, band, prune, alpha, columns):
             found.append((_pixels(tiles, columns, view.width), *chunk))
     order = _pixels_of_tiles(rows, columns, view)
