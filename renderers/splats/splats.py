@@ -42,15 +42,16 @@ _HUGE = 1e4
 class SplatRows:
     """What a file says, byte for byte, so that a saved file differs from it in colours alone.
 
-    rows: structured numpy array [K] of the file's own properties, in the file's order and types. kind: ``ply`` or
-    ``splat``. encoding: a PLY's ``ascii``, ``binary_little_endian`` or ``binary_big_endian``. header: the lines of a
-    PLY's header that are neither format nor vertex properties (comments).
+    rows: structured numpy array [K] of the file's own properties, in the file's order, types and byte order.
+    kind: ``ply`` or ``splat``. head, tail: the bytes before and after the rows. words: for an ascii PLY, the rows as
+    they are written, numpy bytes [K, properties].
     """
 
     rows: Any
     kind: Literal["ply", "splat"] = "ply"
-    encoding: str = "binary_little_endian"
-    header: tuple[str, ...] = ()
+    head: bytes = b""
+    tail: bytes = b""
+    words: Any = None
 
 
 @dataclass(frozen=True, eq=False)
