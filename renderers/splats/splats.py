@@ -36,21 +36,24 @@ SH_DC = 0.5 / math.sqrt(math.pi)
 _MAX_DEGREE = 4
 # A splat that reaches this many radii of the scene is a broken value, not a sky.
 _HUGE = 1e4
+# Stray splats: what lies outside of these parts of the opacity, along each axis.
+_TRIMMED = (0.025, 0.975)
 
 
 @dataclass(frozen=True, eq=False)
 class SplatRows:
     """What a file says, byte for byte, so that a saved file differs from it in colours alone.
 
-    rows: structured numpy array [K] of the file's own properties, in the file's order and types. kind: ``ply`` or
-    ``splat``. encoding: a PLY's ``ascii``, ``binary_little_endian`` or ``binary_big_endian``. header: the lines of a
-    PLY's header that are neither format nor vertex properties (comments).
+    rows: structured numpy array [K] of the file's own properties, in the file's order, types and byte order.
+    kind: ``ply`` or ``splat``. head, tail: the bytes before and after the rows. words: for an ascii PLY, the rows as
+    they are written, numpy bytes [K, properties].
     """
 
     rows: Any
     kind: Literal["ply", "splat"] = "ply"
-    encoding: str = "binary_little_endian"
-    header: tuple[str, ...] = ()
+    head: bytes = b""
+    tail: bytes = b""
+    words: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +157,16 @@ class Splats:
 
     @cached_property
     def centre(self) -> Vector:
-        """Median of the positions along each axis, weighted by opacity: stray splats do not move it."""
-        x, y, z = (_quantile(self.positions[:, i].double(), self._weight, 0.5) for i in range(3))
+        """Middle of the box that holds the middle 95 % of the opacity along each axis: neither stray splats nor
+        dense parts move it."""
+        x, y, z = (sum(_quantile(axis, self._weight, _TRIMMED)) / 2 for axis in self.positions.double().unbind(1))
         return x, y, z
 
     @cached_property
     def radius(self) -> float:
         """Distance from ``centre`` within which 95 % of the opacity lies; at least two deviations of a middling
         splat, so that a single splat is an object too."""
-        middling = 2 * _quantile(self.scales.amax(1).double(), self._weight, 0.5)
+        middling = 2 * _quantile(self.scales.amax(1).double(), self._weight, (0.5,))[0]
         return max(self._distance_quantile(0.95), middling, float(self.scales.max()) * 1e-3)
 
     @cached_property
@@ -171,7 +175,7 @@ class Splats:
 
     def _distance_quantile(self, part: float) -> float:
         away = self.positions.double() - torch.tensor(self.centre, dtype=torch.float64)
-        return _quantile(away.norm(dim=1), self._weight, part)
+        return _quantile(away.norm(dim=1), self._weight, (part,))[0]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -243,9 +247,9 @@ def _turned(viewpoint: Viewpoint, axes: tuple[Vector, Vector, Vector]) -> Viewpo
     return replace(viewpoint, position=turn(viewpoint.position), right=turn(viewpoint.right), up=turn(viewpoint.up))
 
 
-def _quantile(values: Tensor, weight: Tensor, part: float) -> float:
-    """The value [K] below which ``part`` of the weight lies."""
+def _quantile(values: Tensor, weight: Tensor, parts: tuple[float, ...]) -> list[float]:
+    """The values [K] below which these parts of the weight lie."""
     order = values.argsort()
     below = weight[order].cumsum(0)
-    index = int(torch.searchsorted(below, part * below[-1]))
-    return float(values[order[min(index, len(values) - 1)]])
+    index = torch.searchsorted(below, torch.tensor(parts, dtype=below.dtype) * below[-1])
+    return values[order[index.clamp_max(len(values) - 1)]].tolist()
