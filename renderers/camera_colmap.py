@@ -1,0 +1,166 @@
+"""Cameras that COLMAP found: cameras and images, as text or binary.
+
+After the public description of its output format. A pose is camera from world, quaternion w, x, y, z and translation,
+camera axes right, down and forward; pixels are counted from the top left corner.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .camera_shots import Shot, shot
+
+# By number, as binary files name them: (name, how many parameters).
+_MODELS = (
+    ("SIMPLE_PINHOLE", 3),
+    ("PINHOLE", 4),
+    ("SIMPLE_RADIAL", 4),
+    ("RADIAL", 5),
+    ("OPENCV", 8),
+    ("OPENCV_FISHEYE", 8),
+    ("FULL_OPENCV", 12),
+    ("FOV", 5),
+    ("SIMPLE_RADIAL_FISHEYE", 4),
+    ("RADIAL_FISHEYE", 5),
+    ("THIN_PRISM_FISHEYE", 12),
+    ("RAD_TAN_THIN_PRISM_FISHEYE", 16),
+)
+_COUNTS = dict(_MODELS)
+# Perspective cameras, by whether they have two focal lengths; what is behind the principal point is distortion.
+_TWO_FOCALS = {
+    "SIMPLE_PINHOLE": False,
+    "PINHOLE": True,
+    "SIMPLE_RADIAL": False,
+    "RADIAL": False,
+    "OPENCV": True,
+    "FULL_OPENCV": True,
+}
+
+# (model, width, height, parameters) by the camera's number; (name, quaternion and translation, camera's number).
+_Lenses = dict[int, tuple[str, int, int, tuple[float, ...]]]
+_Pose = tuple[str, tuple[float, ...], int]
+
+
+def colmap_files(folder: Path) -> tuple[Path, Path] | None:
+    """(cameras, images) of a folder that COLMAP wrote, or that holds one as sparse/0 or sparse; None when there are
+    none."""
+    for below in (folder, folder / "sparse" / "0", folder / "sparse"):
+        for ending in ("bin", "txt"):
+            pair = (below / f"cameras.{ending}", below / f"images.{ending}")
+            if all(path.is_file() for path in pair):
+                return pair
+    return None
+
+
+def read_colmap(cameras: Path, images: Path) -> tuple[tuple[Shot, ...], bool]:
+    """(Cameras in the order of their pictures' names, whether lenses distort, which is not followed).
+
+    Raises ValueError for damaged files, lenses that are no perspective cameras, and images of unknown cameras.
+    """
+    lenses = _checked(cameras, _binary_lenses if cameras.suffix == ".bin" else _text_lenses)
+    poses: list[_Pose] = _checked(images, _binary_poses if images.suffix == ".bin" else _text_poses)
+    if not poses:
+        raise ValueError(f"file '{images.name}' holds no images; use a model in which COLMAP found cameras")
+    for model, *_ in lenses.values():
+        if model not in _TWO_FOCALS:
+            raise ValueError(
+                f"file '{cameras.name}' holds a camera of the model {model}; only perspective cameras are read "
+                f"({', '.join(_TWO_FOCALS)}): undistort the pictures with COLMAP"
+            )
+    shots = tuple(_shot(pose, lenses, images.name) for pose in sorted(poses))
+    bent = any(any(values[4 if _TWO_FOCALS[model] else 3 :]) for model, _, _, values in lenses.values())
+    return shots, bent
+
+
+def _checked(path: Path, read: Any) -> Any:
+    try:
+        return read(path)
+    except (struct.error, IndexError, KeyError, ValueError, UnicodeDecodeError):
+        raise ValueError(
+            f"file '{path.name}' is cut off, or no file that COLMAP wrote; export the model again"
+        ) from None
+
+
+def _shot(pose: _Pose, lenses: _Lenses, file: str) -> Shot:
+    name, values, number = pose
+    if number not in lenses:
+        raise ValueError(
+            f"file '{file}': image '{name}' names camera {number}, which is not there; export the model again"
+        )
+    model, width, height, parameters = lenses[number]
+    behind = 2 if _TWO_FOCALS[model] else 1
+    turn = np.array(values[:4])
+    length = np.linalg.norm(turn)
+    if not length > 1e-12:
+        raise ValueError(f"file '{file}': image '{name}' has a quaternion that is zero or no number; repair the file")
+    w, x, y, z = turn / length
+    rows = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    place = -rows.T @ np.array(values[4:])
+    principal = (parameters[behind], parameters[behind + 1])
+    return shot(name, place, rows[0], -rows[1], parameters[0], (width, height), principal)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield line
+
+
+def _text_lenses(path: Path) -> _Lenses:
+    lenses: _Lenses = {}
+    for line in _lines(path):
+        if words := line.split():
+            values = tuple(float(w) for w in words[4:])
+            if len(values) != _COUNTS.get(words[1], len(values)):
+                raise ValueError(line)
+            lenses[int(words[0])] = (words[1], int(words[2]), int(words[3]), values)
+    return lenses
+
+
+def _text_poses(path: Path) -> list[_Pose]:
+    """Every image is two lines, the second one its points: it may be empty."""
+    poses: list[_Pose] = []
+    lines = _lines(path)
+    for line in lines:
+        words = line.split(maxsplit=9)
+        if not words:
+            continue
+        poses.append((words[9].strip(), tuple(float(w) for w in words[1:8]), int(words[8])))
+        next(lines, None)
+    return poses
+
+
+def _binary_lenses(path: Path) -> _Lenses:
+    content, lenses = path.read_bytes(), _Lenses()
+    (count,), at = struct.unpack_from("<Q", content), 8
+    for _ in range(count):
+        number, model, width, height = struct.unpack_from("<IiQQ", content, at)
+        name, values = _MODELS[model]
+        lenses[number] = (name, width, height, struct.unpack_from(f"<{values}d", content, at + 24))
+        at += 24 + 8 * values
+    return lenses
+
+
+def _binary_poses(path: Path) -> list[_Pose]:
+    content, poses = path.read_bytes(), list[_Pose]()
+    (count,), at = struct.unpack_from("<Q", content), 8
+    for _ in range(count):
+        _, *values, camera = struct.unpack_from("<I7dI", content, at)
+        end = content.index(b"\0", at + 64)
+        poses.append((content[at + 64 : end].decode(), tuple(values), camera))
+        (points,) = struct.unpack_from("<Q", content, end + 1)
+        at = end + 9 + 24 * points
+        if at > len(content):
+            raise ValueError(path.name)
+    return poses

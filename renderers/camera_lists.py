@@ -1,0 +1,99 @@
+"""Cameras in JSON files.
+
+transforms.json is what NeRF's Blender scenes have, with instant-ngp's and nerfstudio's names: ``transform_matrix`` is
+world from camera, 4 x 4, camera axes right, up and back (OpenGL). The focal length is ``camera_angle_x``, or ``fl_x``
+in pixels; both, the picture's size and the principal point stand at the top or with a frame.
+
+cameras.json is what INRIA's trainer writes beside its splats: a list of ``position`` and ``rotation`` (world from
+camera, 3 x 3, camera axes right, down and forward), ``fx`` in pixels, ``width`` and ``height``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .camera_shots import Shot, shot
+
+_LENSES = ("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
+
+
+def read_listed(path: Path) -> tuple[tuple[Shot, ...], bool]:
+    """(Cameras in the file's order, whether lenses distort, which is not followed).
+
+    Raises ValueError for files that are no such list of cameras.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"file '{path.name}' is no JSON ({reason}); use a transforms.json") from None
+    shared = content if isinstance(content, dict) else {}
+    frames = shared.get("frames", content)
+    if not isinstance(frames, list) or not frames or not all(isinstance(f, dict) for f in frames):
+        raise ValueError(f"file '{path.name}' holds no list of cameras; use a transforms.json or a COLMAP folder")
+    frames = [{**shared, **frame} for frame in frames]
+    read = _transform if "frames" in shared else _trained
+    try:
+        shots = tuple(read(frame, number) for number, frame in enumerate(frames))
+    except ValueError as error:
+        raise ValueError(f"file '{path.name}': {error}") from None
+    return shots, any(frame.get(k) for frame in frames for k in ("k1", "k2", "k3", "k4", "p1", "p2"))
+
+
+def _trained(values: dict[str, Any], number: int) -> Shot:
+    name = str(values.get("img_name", number))
+    axes, place = _pose(values, "rotation", name), _pose(values, "position", name)
+    if axes.shape != (3, 3) or place.shape != (3,):
+        raise ValueError(f"camera '{name}' has no rotation of 3 x 3 and position of 3 numbers; repair the file")
+    size = (int(_number(values, "width", name)), int(_number(values, "height", name)))
+    if min(size) < 1:
+        raise ValueError(f"camera '{name}' has a picture of {size[0]} x {size[1]}; add width and height")
+    return shot(name, place, axes[:, 0], -axes[:, 1], _number(values, "fx", name), size)
+
+
+def _pose(values: dict[str, Any], key: str, name: str) -> Any:
+    try:
+        return np.array(values[key], float)
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"camera '{name}' has no {key} of numbers; repair the file") from None
+
+
+def _transform(values: dict[str, Any], number: int) -> Shot:
+    name = str(values.get("file_path", number))
+    lens = str(values.get("camera_model", "OPENCV")).upper()
+    if lens not in _LENSES or values.get("is_fisheye"):
+        raise ValueError(
+            f"camera '{name}' has the lens {'OPENCV_FISHEYE' if values.get('is_fisheye') else lens}; only perspective "
+            "cameras are read: undistort the pictures"
+        )
+    pose = _pose(values, "transform_matrix", name)
+    if pose.shape not in ((4, 4), (3, 4)):
+        raise ValueError(f"camera '{name}' has a transform_matrix of {pose.shape}; it must be 4 x 4")
+    if np.isfinite(pose).all() and np.linalg.det(pose[:3, :3]) < 0:
+        raise ValueError(f"camera '{name}' is mirrored; camera axes are right, up and back (OpenGL): repair the file")
+    size = (int(_number(values, "w", name)), int(_number(values, "h", name)))
+    if min(size) < 1:
+        size = (0, 0)
+    if _number(values, "fl_x", name) and size[0]:
+        focal = _number(values, "fl_x", name)
+    elif 0 < _number(values, "camera_angle_x", name) < math.pi:
+        focal = (size[0] or 1) / (2 * math.tan(_number(values, "camera_angle_x", name) / 2))
+    else:
+        raise ValueError(f"camera '{name}' has neither camera_angle_x nor fl_x with w; add the field of view")
+    principal = None
+    if size[0] and "cx" in values and "cy" in values:
+        principal = (_number(values, "cx", name), _number(values, "cy", name))
+    return shot(name, pose[:3, 3], pose[:3, 0], pose[:3, 1], focal, size, principal)
+
+
+def _number(values: dict[str, Any], key: str, name: str) -> float:
+    """A value of the file, 0 where it has none."""
+    value = values.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"camera '{name}' has {key} '{value}', no number; repair the file")
+    return float(value)
