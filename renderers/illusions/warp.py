@@ -52,6 +52,11 @@ class Warp(ABC):
         """What each cell reads in the view, for warps whose cells may be finer than pixels (see ViewSet.gather)."""
         return None
 
+    def levels(self, height: int, width: int) -> Tensor | None:
+        """float [height * width]: log2 of how many cells each view pixel blends, for views that average by detail
+        (lod.py). None: this view resolves all."""
+        return None
+
     def part(self, picture: Tensor) -> Tensor | None:
         """The part of the picture [B, C, H, W] that this view alone decides; None: it shares all of it."""
         return None
