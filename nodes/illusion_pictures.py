@@ -30,8 +30,8 @@ class Readings:
 
     @property
     def shown(self) -> Tensor:
-        """[N, H, W, 3] in [0, 1]: what each reading shows."""
-        seen = [w.reading(p.movedim(-1, 0)).movedim(0, -1) for w, p in zip(self.warps, self.plain, strict=True)]
+        """[N, H, W, 3] in [0, 1]: what is seen as each reading."""
+        seen = [w.seen(p.movedim(-1, 0)).movedim(0, -1) for w, p in zip(self.warps, self.plain, strict=True)]
         return torch.stack(seen).clamp(0, 1)
 
     @property
@@ -88,8 +88,8 @@ def save_films(scene: Scene, image: Tensor, count: int) -> list[dict[str, Any]]:
     name, prompt, prompt of the plain picture, and the files of its frames in order."""
     own = readings_of(scene, image)
     rig = own.geometry.rig
-    plain = next((i for i, w in enumerate(own.warps) if w.name == "identity"), None)
-    moving = [i for i, w in enumerate(own.warps) if w.name != "identity"] or [0]
+    plain = next((i for i, w in enumerate(own.warps) if w.shows_all), None)
+    moving = [i for i, w in enumerate(own.warps) if not w.shows_all] or [0]
     made: list[dict[str, Any]] = []
     for number in moving:
         host.check_interrupt()

@@ -53,10 +53,12 @@ def reconstruction_lines(own: Readings, shown: Tensor, views: Tensor) -> list[st
     lines: list[str] = []
     for number, warp in enumerate(own.warps):
         # Parts of a hybrid all show the one picture; each answers for its own part.
-        seen = [p.movedim(-1, 0) for p in (shown[number], views[number, ..., :3].float().cpu())]
-        if warp.part(seen[0][None] - 0.5) is not None:
-            seen[1] = warp.reading(seen[1]).clamp(0, 1)
-        error = float((seen[0] - seen[1]).square().mean().sqrt())
+        given = views[number, ..., :3].float().cpu().movedim(-1, 0)
+        if warp.part(given[None] - 0.5) is None:
+            joined = shown[number].movedim(-1, 0)
+        else:
+            joined, given = (warp.reading(p) for p in (own.plain[number].movedim(-1, 0), given))
+        error = float((joined - given).square().mean().sqrt())
         decibel = f"{-20 * math.log10(error):.1f} dB" if error > 1e-6 else "exact"
         lines.append(f"reading {number} ({warp.name}): error {error:.4f}, {decibel}")
     return lines

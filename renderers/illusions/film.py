@@ -20,7 +20,7 @@ EASINGS: dict[str, Callable[[float], float]] = {
 
 
 def film(warp: Warp, picture: Tensor, count: int, easing: str = "smooth", back: bool = False, hold: int = 0) -> Tensor:
-    """[H, W, C], values 0..1 -> [n, H, W, C]: ``count`` frames from the picture to its reading, both exact.
+    """[H, W, C], values 0..1 -> [n, H, W, C]: ``count`` frames from the picture to what is seen as its reading.
 
     back: the same way back, without its ends, so that it loops; n = 2 count - 2. hold: each end stays for that many
     frames more. Raises ValueError below 2 frames or for an easing that is none.
@@ -36,7 +36,7 @@ def film(warp: Warp, picture: Tensor, count: int, easing: str = "smooth", back: 
     flat = picture.movedim(-1, 0)
     places = [EASINGS[easing](i / (count - 1)) for i in range(count)]
     way = [warp.frame(flat, t).clamp(0, 1) for t in places[1:-1]]
-    first, last = flat, warp.reading(flat).clamp(0, 1)
+    first, last = flat, warp.seen(flat).clamp(0, 1)
     frames = [first] * (1 + hold) + way + [last] * (1 + hold)
     if back:
         frames += way[::-1]
