@@ -52,9 +52,14 @@ def whole(default: int, low: int, high: int, tooltip: str) -> tuple[str, dict[st
 
 _ANGLE = "Degrees clockwise."
 _RADIUS = "Radius as a share of the shorter side."
-_SEED = (
+SHUFFLE = (
     "INT",
-    {"default": 0, "min": 0, "max": 2**32 - 1, "tooltip": "Seed of the shuffle."},
+    {
+        "default": 0,
+        "min": 0,
+        "max": 2**32 - 1,
+        "tooltip": "Number of the shuffle: the same number gives the same pieces.",
+    },
 )
 
 
@@ -132,7 +137,7 @@ class IllusionShuffle(Reading):
             },
         )
         return {
-            "required": {"warp": name, **PROMPT, "seed": _SEED},
+            "required": {"warp": name, **PROMPT, "shuffle": SHUFFLE},
             "optional": {
                 **READING,
                 "patches": whole(8, 1, 256, "patch_permute: patches along a side."),
@@ -144,7 +149,7 @@ class IllusionShuffle(Reading):
         self,
         warp: str,
         prompt: str,
-        seed: int,
+        shuffle: int,
         rig: Any = None,
         weight: float = 1.0,
         patches: int = 8,
@@ -152,7 +157,7 @@ class IllusionShuffle(Reading):
     ) -> tuple[Warps, str]:
         with named("IllusionShuffle"):
             values = {"patch_permute": {"patches": patches}, "pixel_permute": {"block": block}}
-            return with_reading(rig, make_warp(warp, seed=seed, **values.get(warp, {})), weight, prompt)
+            return with_reading(rig, make_warp(warp, seed=shuffle, **values.get(warp, {})), weight, prompt)
 
 
 class IllusionHinge(Reading):

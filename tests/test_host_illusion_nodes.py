@@ -29,7 +29,7 @@ def build(node: str, **values):
 
 def chain(*readings: tuple[str, str, str], rig=None) -> Warps:
     for node, name, prompt in readings:
-        more = {"seed": 3} if node == "IllusionShuffle" else {}
+        more = {"shuffle": 3} if node == "IllusionShuffle" else {}
         rig = build(node, warp=name, prompt=prompt, rig=rig, **more)[0]
     return rig
 
@@ -78,7 +78,7 @@ def test_advice_names_the_domain_and_why() -> None:
     rig, advice = build("IllusionHinge", warp="inner_rotate", prompt="", rig=chain(*PAIR))
     assert "2 inner_rotate: repeats pixels and loses others; pictures only: it moves" in advice
     assert "latent models: connect rgb_vae, because of" in advice and not rig.exact_on_latents
-    _, advice = build("IllusionShuffle", warp="patch_permute", prompt="", seed=1)
+    _, advice = build("IllusionShuffle", warp="patch_permute", prompt="", shuffle=1)
     assert advice.endswith("latent models: average latents (leave rgb_vae empty); pixel models: nothing to set")
     _, advice = build("IllusionHybrid", kind="near and far", prompt="", second_prompt="")
     assert "0 high_band: a part of the picture; pictures only: a filtered latent" in advice
