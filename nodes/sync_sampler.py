@@ -21,6 +21,7 @@ from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, blend
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
+from .illusion_notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .rgb_domain import RgbSync
@@ -28,6 +29,7 @@ from .run_state import Packing, Run, SyncSettings
 from .shared_noise import own_noise, share_inpaint_noise, starting_state, step_noise
 from .stochastic import sample_stochastic
 from .tagged_conds import has_tags
+from .time_travel import check_travel, sample_travelling
 from .view_backgrounds import ViewBackgrounds
 from .view_batches import ViewBatches
 
@@ -123,6 +125,7 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
         raise ValueError(_UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
+    check_travel(name, plan)
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 
@@ -147,6 +150,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(model_options, x)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
+        warn_of_noise(settings, views.height, views.width)
         check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
@@ -179,7 +183,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         ):
             options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
         denoiser = SyncDenoiser(model, run, packing, len(model_options.get(POST_CFG, [])))
-        end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
+        if settings.plan.travel.times > 1:
+            sampling = host.model_sampling(model)
+            plan, own_seed = settings.plan, int(seed or 0)
+            end = sample_travelling(
+                function, denoiser, start, sigmas, extra_args, shown, sampling, packing, plan, own_seed, options
+            )
+        else:
+            end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
         result = packing.shown(end)
         # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
         if (

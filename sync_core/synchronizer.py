@@ -16,6 +16,7 @@ from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
 from .stochastic import Stochastic
+from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
 from .views import ViewSet
 
@@ -31,7 +32,8 @@ class SyncPlan:
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
     aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
-    far contrast that averaging takes is given back (process 2 only, see variance.py).
+    far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
+    (time_travel.py).
     """
 
     process: int = 2
@@ -42,6 +44,7 @@ class SyncPlan:
     final_sync: bool = True
     stochastic: Stochastic | None = None
     variance_correction: float = 0.0
+    travel: TimeTravel = STAY
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -49,6 +52,10 @@ class SyncPlan:
             raise ValueError(
                 "StochSync replaces what its views see at every step; leave sync_start 0, sync_end 1, sync_every 1 and "
                 "sync_strength 1"
+            )
+        if self.stochastic is not None and self.travel.times > 1:
+            raise ValueError(
+                "StochSync draws fresh noise at every step as it is; leave travel_times 1, or use process 2"
             )
         for name, value, known in (
             ("aggregation", self.aggregation, METHODS),
