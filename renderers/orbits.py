@@ -48,7 +48,7 @@ class Lens:
 
 
 def orbit(
-    lens: Lens = Lens(),  # noqa: B008 (frozen)
+    lens: Lens = Lens(),
     step: float = 45.0,
     elevations: Sequence[float] = (0.0,),
     tops: Sequence[tuple[float, float]] = ((0.0, 30.0), (180.0, 30.0)),
@@ -66,7 +66,7 @@ def orbit(
     return (*around, *(lens.at(azimuth, elevation) for azimuth, elevation in tops))
 
 
-def orbit_sphere(count: int, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:  # noqa: B008 (frozen)
+def orbit_sphere(count: int, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
     """``count`` cameras spread evenly over all directions, on an odd number of rings from the horizon outwards.
 
     Rings lie at equal distances of elevation and hold as many cameras as their length asks for; every second ring is
@@ -100,7 +100,7 @@ def _shares(count: int, rings: int) -> list[int]:
     return shares
 
 
-def custom(text: str, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:  # noqa: B008 (frozen)
+def custom(text: str, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
     """One camera a line: ``azimuth elevation [distance [fov]]``; ``#`` begins a comment.
 
     Raises ValueError naming the line that is none.
