@@ -23,7 +23,8 @@ def bounds(viewpoint: Viewpoint, points: Tensor) -> tuple[float, float, float, f
     x, y, z = viewpoint.camera_space(points.double()).unbind(-1)
     if float(-z.max()) <= 1e-6:
         raise ValueError(
-            "a camera stands inside the object or too near to see all of it; use a larger distance, or framing reference"
+            "a camera stands inside the object or too near to see all of it; use a larger distance, or framing "
+            "reference"
         )
     depth = torch.ones_like(z) if viewpoint.span is not None else -z
     u, v = x / depth, y / depth
@@ -62,8 +63,8 @@ def filled(viewpoint: Viewpoint, points: Tensor, height: int, width: int) -> flo
 
 
 def fitted_size(viewpoints: Sequence[Viewpoint], points: Tensor, height: int, width: int) -> tuple[int, int]:
-    """(height, width), about as many pixels as asked for, in multiples of 64: the one shape for all views of which tight
-    frames waste least. Raises ValueError as ``bounds``."""
+    """(height, width), about as many pixels as asked for, in multiples of 64: the one shape for all views of which
+    tight frames waste least. Raises ValueError as ``bounds``."""
     ratios = []
     for viewpoint in viewpoints:
         left, right, bottom, top = bounds(viewpoint, points)
