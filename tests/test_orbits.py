@@ -34,6 +34,8 @@ def test_direction_words_name_the_reference_views():
     assert views_of(parse_selector("top"), tops, False, "orbit cameras") == {8, 9}
     assert views_of(parse_selector("bottom"), tops, False, "orbit cameras") == {10}
     assert [p.azimuth for p in tops][2] == 90
+    turned = orbit_places(orbit(start=170), math.radians(170))
+    assert [p.azimuth for p in turned[:8]] == pytest.approx([0, 45, 90, 135, 180, -135, -90, -45])
 
 
 def test_orthographic_shows_as_much_as_perspective_at_the_middle():
