@@ -140,7 +140,7 @@ def _sums(values: np.ndarray, patch: np.ndarray, count: int) -> np.ndarray:
 
 
 def _tree(points: np.ndarray) -> Any:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
     return cKDTree(points)
 
