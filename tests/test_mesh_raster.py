@@ -10,7 +10,7 @@ import threading
 import pytest
 import torch
 from meshes import box, ring_of_cameras, slow_raster, torus
-from syncpack.renderers.mesh.raster import NEAR, Backend, rasterise
+from syncpack.renderers.mesh.raster import NEAR, Backend, depth_buffer, rasterise
 from syncpack.renderers.viewpoints import Viewpoint
 
 BACKENDS: list[Backend] = [
@@ -51,6 +51,8 @@ def test_every_pixel_sees_what_its_ray_hits(name: str, backend: Backend, cull: b
     assert torch.equal(seen.face, face.int())
     assert torch.allclose(seen.bary.double(), bary, atol=1e-5)
     assert torch.allclose(seen.depth.double(), depth, rtol=1e-5)
+    if not cull:
+        assert torch.equal(depth_buffer(mesh.vertices, mesh.faces, camera, 13, 16, backend), seen.depth)
     # Outside a closed surface, what faces away is hidden anyway; inside there is nothing else.
     outside = name != "inside" and "middle" not in name
     assert bool(seen.covered.any()) != (name == "inside" and cull)

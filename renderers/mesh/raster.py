@@ -63,10 +63,8 @@ def rasterise(
     if height < 1 or width < 1:
         raise ValueError(f"a view of {width} x {height} has no pixels; use e.g. 512 x 512")
     check_faces(vertices, faces)
-    backend = chosen_backend(backend)
     device = vertices.device
-    if backend != "torch" or device.type == "mps":
-        vertices, faces = vertices.cpu(), faces.cpu()
+    vertices, faces, backend = _placed(vertices, faces, backend)
     if backend == "pytorch3d":
         from .raster_pytorch3d import rasterise_pytorch3d
 
@@ -74,13 +72,40 @@ def rasterise(
     else:
         ready = _in_view(vertices, faces, viewpoint, height, width, cull)
         if backend == "numba":
-            from .raster_numba import nearest_item
+            from . import raster_numba
 
-            item = nearest_item(ready, height, width)
+            seen = Fragments(*raster_numba.seen(ready, height, width))
         else:
-            item = _nearest_item(ready, height, width)
-        seen = _seen(ready, item, height, width)
+            seen = _seen(ready, _nearest(ready, height, width), height, width)
     return Fragments(seen.face.to(device), seen.bary.to(device), seen.depth.to(device))
+
+
+@torch.no_grad()
+def depth_buffer(
+    vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int, width: int, backend: Backend = "auto"
+) -> Tensor:
+    """Only the depth that ``rasterise`` gives, float32 [h, w]; raises as it does."""
+    device = vertices.device
+    if chosen_backend(backend) == "pytorch3d":
+        return rasterise(vertices, faces, viewpoint, height, width, backend).depth
+    check_faces(vertices, faces)
+    vertices, faces, backend = _placed(vertices, faces, backend)
+    ready = _in_view(vertices, faces, viewpoint, height, width, False)
+    if backend == "numba":
+        from . import raster_numba
+
+        return raster_numba.z_buffer(ready, height, width)[1].to(device)
+    nearest = _nearest(ready, height, width)
+    depth = (nearest >> 32).to(torch.int32).view(torch.float32)
+    return torch.where(nearest == _NOTHING, torch.inf, depth).reshape(height, width).to(device)
+
+
+def _placed(vertices: Tensor, faces: Tensor, backend: Backend) -> tuple[Tensor, Tensor, Backend]:
+    """Backend, and the mesh where it runs."""
+    backend = chosen_backend(backend)
+    if backend != "torch" or vertices.device.type == "mps":
+        vertices, faces = vertices.cpu(), faces.cpu()
+    return vertices, faces, backend
 
 
 def check_faces(vertices: Tensor, faces: Tensor) -> None:
@@ -123,26 +148,26 @@ def _in_view(vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int,
     return ready.only(facing(corners)[ready.face]) if cull else ready
 
 
-def _nearest_item(ready: Triangles, height: int, width: int) -> Tensor:
-    """int64 [h * w]: the triangle (index into ``ready``) nearest to the camera at each pixel, -1 where none is."""
+def _nearest(ready: Triangles, height: int, width: int) -> Tensor:
+    """int64 [h * w]: bits of the least depth, and below them the triangle (index into ``ready``) that has it."""
     nearest = torch.full((height * width,), _NOTHING, dtype=torch.int64, device=ready.face.device)
     for item, row, column in fragments(ready):
         depth = ready.depth_at(item, row, column)
         # Positive floats sort as their bits do: one integer holds depth and, for equal depths, the order of faces.
         key = (depth.view(torch.int32).long() << 32) | item
         nearest.scatter_reduce_(0, row * width + column, key, "amin")
-    return torch.where(nearest == _NOTHING, -1, nearest & 0xFFFFFFFF)
+    return nearest
 
 
-def _seen(ready: Triangles, item: Tensor, height: int, width: int) -> Fragments:
-    device = item.device
+def _seen(ready: Triangles, nearest: Tensor, height: int, width: int) -> Fragments:
+    device = nearest.device
     face = torch.full((height * width,), -1, dtype=torch.int32, device=device)
     bary = torch.zeros(height * width, 3, device=device)
     depth = torch.full((height * width,), torch.inf, device=device)
-    pixel = torch.nonzero(item >= 0).squeeze(1)
-    found = item[pixel]
-    row, column = pixel // width, pixel % width
-    face[pixel] = ready.face[found].to(torch.int32)
-    bary[pixel] = ready.barycentrics(found, row, column).float()
-    depth[pixel] = ready.depth_at(found, row, column)
+    pixel = torch.nonzero(nearest != _NOTHING).squeeze(1)
+    found = nearest[pixel]
+    item = found & 0xFFFFFFFF
+    face[pixel] = ready.face[item].to(torch.int32)
+    bary[pixel] = ready.barycentrics(item, pixel // width, pixel % width).float()
+    depth[pixel] = (found >> 32).to(torch.int32).view(torch.float32)
     return Fragments(face.reshape(height, width), bary.reshape(height, width, 3), depth.reshape(height, width))
