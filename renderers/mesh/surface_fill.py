@@ -38,12 +38,16 @@ def fill_surface(positions: Tensor, normals: Tensor, colours: Tensor, seen: Tens
         return known
     place, facing, hole = positions.double().numpy(), normals.double().numpy(), (~seen).numpy()
     size, patch = _patches(place, facing)
-    nearest, distance = _nearest(place, facing, ~hole, hole)
-    border = colours[seen].double().numpy()[nearest]
-    if how == "smooth":
-        spread = _membrane(place, facing, colours.double().numpy(), ~hole, patch, size)
+    given = colours.double().numpy()
+    nearest, distance = _nearest(place, facing, ~hole, hole, 3 * size)
+    border = given[~hole][nearest]
+    if how == "nearest":
+        far = np.isinf(distance)
+        border[far] = given[_far(place, facing, ~hole, np.flatnonzero(hole)[far], patch)]
+    else:
         # Detail of the border runs out within a patch: no line is drawn where the hole begins.
         share = np.exp(-np.square(distance / size))[:, None]
+        spread = _membrane(place, facing, given, ~hole, patch, size)
         border = share * border + (1 - share) * _read_patches(place, facing, hole, *spread, size)
     known[~seen] = torch.from_numpy(border).to(colours.dtype)
     return known
@@ -73,14 +77,26 @@ def _features(place: np.ndarray, facing: np.ndarray, size: float) -> np.ndarray:
 
 
 def _nearest(
-    place: np.ndarray, facing: np.ndarray, seen: np.ndarray, hole: np.ndarray
+    place: np.ndarray, facing: np.ndarray, seen: np.ndarray, hole: np.ndarray, reach: float = np.inf
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For every point of the hole: (which of the seen points is nearest, its distance). The other side of a sheet
-    counts as half the object away."""
+    """For every point of the hole: (which of the seen points is nearest, its distance; inf when beyond ``reach``). The
+    other side of a sheet counts as half the object away."""
     side = float((place.max(0) - place.min(0)).max()) / 4
     tree = _tree(_features(place[seen], facing[seen], side))
-    found = tree.query(_features(place[hole], facing[hole], side))[1]
-    return found, np.linalg.norm(place[hole] - place[seen][found], axis=1)
+    found = tree.query(_features(place[hole], facing[hole], side), distance_upper_bound=reach)[1]
+    none = found == int(seen.sum())
+    found = np.where(none, 0, found)
+    return found, np.where(none, np.inf, np.linalg.norm(place[hole] - place[seen][found], axis=1))
+
+
+def _far(place: np.ndarray, facing: np.ndarray, seen: np.ndarray, points: np.ndarray, patch: np.ndarray) -> np.ndarray:
+    """For points far from all seen ones: a seen point that is nearest up to a patch's size. To look for the very
+    nearest among many thousands that are equally far would take minutes."""
+    candidates = np.flatnonzero(seen)
+    candidates = candidates[np.unique(patch[candidates], return_index=True)[1]]
+    side = float((place.max(0) - place.min(0)).max()) / 4
+    tree = _tree(_features(place[candidates], facing[candidates], side))
+    return candidates[tree.query(_features(place[points], facing[points], side))[1]]
 
 
 def _membrane(
@@ -142,7 +158,8 @@ def _sums(values: np.ndarray, patch: np.ndarray, count: int) -> np.ndarray:
 def _tree(points: np.ndarray) -> Any:
     from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
-    return cKDTree(points)
+    # (balancing is slow where many points share coordinates, as on a box)
+    return cKDTree(points, balanced_tree=False)
 
 
 def pad_charts(picture: Tensor, charts: Tensor) -> Tensor:
