@@ -11,12 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..viewpoints import Viewpoint
-from .mesh import Mesh
-from .normals import corner_normals
-from .point_view import Taps, buffer_size, look_at_points, taps, to_camera, visible
-from .raster import Backend, depth_buffer
-from .uv_raster import Texels
+from .maps import numbers, pixel_taps
+from .mesh_scene import MeshGeometry
+from .normals import corner_normals, to_camera
+from .surface import Surface, surface
 
 Weighting = Literal["cosine", "best view"]
 WEIGHTINGS: tuple[Weighting, ...] = ("cosine", "best view")
@@ -31,43 +29,52 @@ _WELL = 0.5
 
 @dataclass(frozen=True)
 class Look:
-    """What one view knows of the texels: which it sees (int64 [m]), where they read it, the cosine of the angle [m],
-    and how many pixels from an outline, a step in depth or the frame they are [m]."""
+    """What one view knows of the texels: which it sees (int64 [m]), where they read it (pixels int64 [m, 4] and weights
+    [m, 4] that sum to 1), the cosine of the angle [m], and how many pixels from an outline, a step in depth or the
+    frame they are [m]."""
 
     texel: Tensor
-    taps: Taps
+    pixel: Tensor
+    weight: Tensor
     cosine: Tensor
     from_edge: Tensor
 
+    def read(self, flat: Tensor) -> Tensor:
+        """Values of the view's pixels [h * w, C] at the texels [m, C]."""
+        return (flat[self.pixel] * self.weight[..., None]).sum(1)
+
 
 @torch.no_grad()
-def looks(
-    mesh: Mesh,
-    texels: Texels,
-    cameras: Sequence[Viewpoint],
-    height: int,
-    width: int,
-    backend: Backend = "auto",
-) -> Iterator[Look]:
-    """Of each camera (in the mesh's coordinates) with views of ``width`` x ``height`` pixels, one at a time.
+def looks(geometry: MeshGeometry, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
+    """Of the rig's cameras (``which`` of them; None: all) with views of ``width`` x ``height`` pixels, one at a time.
 
-    A texel is seen where it faces the camera and nothing is nearer, by a depth buffer of at least 1024 pixels; it reads
-    only pixels that see its own surface, so that no colour of the background or of another part reaches it.
+    A texel is seen as ``seen_points`` says. It reads only pixels that show its own surface, so that no colour of the
+    background or of another part reaches it; where there are none it is not seen.
     """
-    smooth = (corner_normals(mesh)[texels.face] * texels.bary[..., None]).sum(1)
-    place, normal = texels.position.double(), texels.normal.double()
-    smooth = F.normalize(smooth, dim=-1).double()
-    for camera in cameras:
-        high = depth_buffer(mesh.vertices, mesh.faces, camera, *buffer_size(height, width), backend)
-        own = depth_buffer(mesh.vertices, mesh.faces, camera, height, width, backend)
-        every = look_at_points(camera, place, normal, height, width)
-        texel = torch.nonzero(visible(camera, every, high)).squeeze(1)
-        seen = look_at_points(camera, place[texel], normal[texel], height, width)
-        read = taps(camera, seen, own)
-        cosine = (to_camera(camera, place[texel]) * smooth[texel]).sum(1).clamp(1e-3, 1)
-        edge = _from_edge(own)[seen.row.long(), seen.column.long()]
-        use = read.usable
-        yield Look(texel[use], Taps(read.pixel[use], read.weight[use].float()), cosine[use].float(), edge[use])
+    space, cameras = geometry.space, geometry.cameras()
+    grid = geometry.texels(space.height, space.width)
+    smooth = F.normalize((corner_normals(space.mesh)[grid.face] * grid.bary[..., None]).sum(1), dim=-1)
+    for number in range(len(cameras)) if which is None else which:
+        camera = cameras[number]
+        view = surface(space.mesh, space.places, camera, height, width, space.backend)
+        seen = geometry.seen(grid, camera, height, width)
+        pixel, weight = pixel_taps(seen, grid, view, numbers(view), camera, "bilinear")
+        use = weight.sum(1) > 0
+        seen, pixel, weight = seen.only(use), pixel[use], weight[use]
+        facing = (to_camera(camera, grid.position[seen.point]) * smooth[seen.point]).sum(1)
+        # From behind, the other side's normal counts; where only the smooth one is turned away, the face's own.
+        facing = torch.where(facing.abs() > 1e-3, facing.abs(), seen.cosine)
+        row = (seen.row * height).long().clamp_max(height - 1)
+        column = (seen.column * width).long().clamp_max(width - 1)
+        edge = _from_edge(_depths(view))[row, column]
+        yield Look(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), edge)
+
+
+def _depths(view: Surface) -> Tensor:
+    """float32 [h, w], inf at the background."""
+    flat = torch.full((view.height * view.width,), torch.inf)
+    flat[view.pixel] = view.depth.float()
+    return flat.reshape(view.height, view.width)
 
 
 def _from_edge(depths: Tensor) -> Tensor:
@@ -109,17 +116,15 @@ class Baked:
 
 @torch.no_grad()
 def bake(
-    mesh: Mesh,
-    texels: Texels,
-    cameras: Sequence[Viewpoint],
+    geometry: MeshGeometry,
     images: Iterable[Tensor],
     exponent: float = 6.0,
     weighting: Weighting = "cosine",
     detail: float = 4.0,
     border: float = 2.0,
-    backend: Backend = "auto",
 ) -> Baked:
-    """Images [h, w, C] of ``cameras`` (in the mesh's coordinates), in their order -> the colours of the texels.
+    """Images [h, w, C] of the rig's cameras, in their order and all of one size -> the colours of the texels of the
+    space's picture.
 
     weighting: cosine averages by the cosine of the viewing angle to the power ``exponent`` (6: SyncMVD's bake), best
     view takes the view that sees a texel at the largest cosine. detail: above 0, structures finer than about that many
@@ -132,19 +137,20 @@ def bake(
         raise ValueError(f"weighting '{weighting}' is unknown; use one of {', '.join(WEIGHTINGS)}")
     if not 0 <= exponent <= 32:
         raise ValueError(f"exponent {exponent:g} is outside 0 to 32; 6 is usual")
-    stream = iter(images)
+    stream, count = iter(images), len(geometry.rig.viewpoints)
+    texels = len(geometry.texels(geometry.space.height, geometry.space.width).index)
     blend: _Blend | None = None
     pending: Iterator[Look] | None = None
-    for number in range(len(cameras)):
+    for number in range(count):
         image = next(stream, None)
         if image is None:
-            raise ValueError(f"{number} images for a rig of {len(cameras)} views; connect all views of the same rig")
+            raise ValueError(f"{number} images for a rig of {count} views; connect all views of the same rig")
         if blend is None or pending is None:
-            blend = _Blend(len(texels.index), image.shape[2], exponent, weighting, detail, border)
-            pending = looks(mesh, texels, cameras, image.shape[0], image.shape[1], backend)
+            blend = _Blend(texels, image.shape[2], exponent, weighting, detail, border)
+            pending = looks(geometry, image.shape[0], image.shape[1])
         blend.add(next(pending), image.float())
     if blend is None or next(stream, None) is not None:
-        raise ValueError(f"more images than the rig's {len(cameras)} views; connect views of the same rig")
+        raise ValueError(f"more images than the rig's {count} views; connect views of the same rig")
     return blend.baked()
 
 
@@ -168,7 +174,7 @@ class _Blend:
 
     def add(self, look: Look, image: Tensor) -> None:
         flat = image.reshape(-1, image.shape[2])
-        full = look.taps.read(flat)
+        full = look.read(flat)
         here, straight = look.texel, look.cosine * (look.from_edge / self.border).clamp(1e-3, 1)
         if self.best_only:
             better = straight > self.weight[here]
@@ -181,7 +187,7 @@ class _Blend:
             weight = (look.cosine.double().pow(self.exponent).float() * inner).clamp_min(1e-20)
             coarse = full
             if self.detail > 0:
-                coarse = look.taps.read(_blurred(image, look, self.detail).reshape(flat.shape))
+                coarse = look.read(_blurred(image, look, self.detail).reshape(flat.shape))
                 decided = straight.double().pow(max(_DECISION, self.exponent)).float().clamp_min(1e-30)
                 self.fine_weight[here] += decided
                 self.fine[here] += decided[:, None] * (full - coarse)
@@ -222,7 +228,7 @@ def _blurred(image: Tensor, look: Look, size: float) -> Tensor:
     what is not the object takes no part."""
     height, width, channels = image.shape
     known = torch.zeros(height * width)
-    known[look.taps.pixel[look.taps.weight > 0]] = 1
+    known[look.pixel[look.weight > 0]] = 1
     known = known.reshape(height, width, 1)
     radius = max(1, math.ceil(3 * size))
     line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / size) ** 2)

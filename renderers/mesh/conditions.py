@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..viewpoints import Orbit, Viewpoint
 from .mesh import Mesh
-from .normals import corner_normals
+from .normals import corner_normals, to_camera
 from .part_textures import part_colours
 from .raster import Backend, Fragments, rasterise
 
@@ -128,10 +128,7 @@ class MeshViews:
 
     def to_camera(self, camera: Viewpoint, seen: Fragments) -> Tensor:
         """[h, w, 3] unit vectors from what is seen to the camera."""
-        if camera.span is not None:
-            return torch.tensor(camera.backward).expand(*seen.face.shape, 3)
-        place = torch.tensor(camera.position) - _mixed(self.mesh.vertices[self.mesh.faces], seen)
-        return F.normalize(place, dim=-1)
+        return to_camera(camera, _mixed(self.mesh.vertices[self.mesh.faces], seen))
 
     def seen_normals(self, camera: Viewpoint, seen: Fragments) -> Tensor:
         """[h, w, 3] unit normals in the world, of the side that the camera sees; 0 in the background."""

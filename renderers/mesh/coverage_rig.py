@@ -11,15 +11,15 @@ from torch import Tensor
 from ..orbits import Lens, orbit
 from ..viewpoints import Viewpoint
 from .mesh import Mesh
-from .point_view import look_at_points, visible
-from .raster import Backend, depth_buffer
+from .raster import Backend
+from .visibility import seen_points
 
 # The surface is looked at in about this many places, and through frames of this many pixels.
 _PLACES = 20000
 _FRAME = 512
 _LENS = Lens()
 # Of the surface: less shows through the tolerance at edges of a mesh that is turned inside out.
-_NOTHING = 0.15
+_NOTHING = 0.02
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,21 @@ def surface_points(mesh: Mesh, count: int) -> tuple[Tensor, Tensor]:
 
 
 def cosines(
-    mesh: Mesh, points: Tensor, normals: Tensor, cameras: Sequence[Viewpoint], frame: int, backend: Backend = "auto"
+    mesh: Mesh,
+    points: Tensor,
+    face: Tensor,
+    cameras: Sequence[Viewpoint],
+    two_sided: bool = False,
+    backend: Backend = "auto",
 ) -> Tensor:
-    """float64 [N, M]: the cosine at which each camera (in the mesh's coordinates) sees each point, 0 where it does not;
-    square views of ``frame`` pixels."""
-    out: list[Tensor] = []
-    for camera in cameras:
-        buffer = depth_buffer(mesh.vertices, mesh.faces, camera, frame, frame, backend)
-        seen = look_at_points(camera, points, normals, frame, frame)
-        out.append(torch.where(visible(camera, seen, buffer), seen.cosine, 0.0))
-    return torch.stack(out)
+    """float32 [N, M]: the cosine at which each camera (in the mesh's coordinates) sees each point of a face, 0 where it
+    does not."""
+    normals = mesh.face_normals[face]
+    out = torch.zeros(len(cameras), len(points))
+    for row, camera in zip(out, cameras, strict=True):
+        seen = seen_points(mesh, points.float(), normals, camera, _FRAME, _FRAME, two_sided=two_sided, backend=backend)
+        row[seen.point] = seen.cosine
+    return out
 
 
 def candidates(lens: Lens, start: float = 0.0) -> tuple[Viewpoint, ...]:
@@ -85,6 +90,7 @@ def coverage_rig(
     most: int = 12,
     flattest: float = 0.35,
     start: float = 0.0,
+    two_sided: bool = False,
     backend: Backend = "auto",
 ) -> tuple[tuple[Viewpoint, ...], Coverage]:
     """Cameras in object units, greedily chosen, and what they see.
@@ -100,7 +106,7 @@ def coverage_rig(
     choice = candidates(lens, start)
     points, face = surface_points(mesh, _PLACES)
     placed = tuple(v.in_scene(mesh.centre, mesh.radius) for v in choice)
-    found = cosines(mesh, points, mesh.face_normals[face].double(), placed, _FRAME, backend)
+    found = cosines(mesh, points, face, placed, two_sided, backend)
     seen = found >= flattest
     reachable = seen.any(0)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..viewpoints import Viewpoint
 from .mesh import Mesh
 
 # Faces that meet at less than this angle are one smooth surface, degrees.
@@ -42,3 +44,10 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
     out = torch.empty_like(total)
     out[order] = total / total.norm(dim=1, keepdim=True).clamp_min(1e-300)
     return out.reshape(-1, 3, 3).float()
+
+
+def to_camera(camera: Viewpoint, points: Tensor) -> Tensor:
+    """Unit vectors [..., 3] from points to a camera; all the same when it is orthographic."""
+    if camera.span is not None:
+        return torch.tensor(camera.backward, dtype=points.dtype).expand_as(points)
+    return F.normalize(torch.tensor(camera.position, dtype=points.dtype) - points, dim=-1)

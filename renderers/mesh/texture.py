@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..viewpoints import Viewpoint
 from .bake import looks
-from .mesh import Mesh
+from .mesh_scene import MeshGeometry
 from .surface_fill import pad_charts
 from .uv_raster import Texels
 
@@ -44,18 +41,15 @@ def merge(old: Tensor, new: Tensor, mask: Tensor) -> Tensor:
     return torch.where(share > 0, mixed, old)
 
 
-def mask_from_views(mesh: Mesh, texels: Texels, cameras: Sequence[Viewpoint], masks: Tensor) -> Tensor:
-    """Masks [N, h, w] painted in the views of ``cameras`` (in the mesh's coordinates) -> float32 [T]: the largest value
-    that a view which sees the texel shows there. What lies behind the painted surface is not touched.
-
-    Raises ValueError when number of masks and cameras differ.
-    """
-    if len(masks) != len(cameras):
-        raise ValueError(f"{len(masks)} masks for {len(cameras)} views; paint one mask a view, black where nothing is")
-    out = torch.zeros(len(texels.index))
-    painted = [i for i in range(len(masks)) if bool((masks[i] > 0).any())]
-    chosen = [cameras[i] for i in painted]
-    for number, look in zip(painted, looks(mesh, texels, chosen, *masks.shape[1:]), strict=True):
-        value = look.taps.read(masks[number].float().reshape(-1, 1))[:, 0]
+def mask_from_views(geometry: MeshGeometry, masks: Tensor) -> Tensor:
+    """Masks [N, h, w] painted in the rig's views -> float32 [T]: the largest value that a view which sees the texel
+    shows there. What lies behind the painted surface is not touched. Raises ValueError for another number of masks."""
+    count, space = len(geometry.rig.viewpoints), geometry.space
+    if len(masks) != count:
+        raise ValueError(f"{len(masks)} masks for {count} views; paint one mask a view, black where nothing is")
+    out = torch.zeros(len(geometry.texels(space.height, space.width).index))
+    painted = [i for i in range(count) if bool((masks[i] > 0).any())]
+    for number, look in zip(painted, looks(geometry, *masks.shape[1:], painted), strict=True):
+        value = look.read(masks[number].float().reshape(-1, 1))[:, 0]
         out[look.texel] = torch.maximum(out[look.texel], value)
     return out
