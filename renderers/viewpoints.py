@@ -124,6 +124,7 @@ class Orbit:
     exponent: views count by the cosine of the viewing angle to this power when they are averaged; (first, last) goes
     from one to the other over the steps of a run.
     background: what views show around the object while they are denoised; None: what each makes of it.
+    front: azimuth from which the object's front is seen, radians; words such as front and left are meant from there.
     """
 
     viewpoints: tuple[Viewpoint, ...]
@@ -132,6 +133,7 @@ class Orbit:
     units: Units = "object"
     exponent: tuple[float, float] = (1.0, 1.0)
     background: Background | None = None
+    front: float = 0.0
 
     kind = "orbit cameras"
 

@@ -10,12 +10,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class WeightRamp:
-    """weights(progress) = base * cosine ** exponent, the exponent going evenly from ``first`` to ``last``.
+    """weights(progress) = cosine ** exponent, the exponent going evenly from ``first`` to ``last``.
 
-    base, cosine: float [N*h*w]; where cosine is 0 a pixel never counts, at exponent 0 neither.
+    cosine: float [N*h*w]; where it is 0 a pixel never counts, at exponent 0 neither.
     """
 
-    base: Tensor
     cosine: Tensor
     first: float
     last: float
@@ -25,7 +24,14 @@ class WeightRamp:
         return self.first + (self.last - self.first) * min(max(progress, 0.0), 1.0)
 
     def weights(self, progress: float) -> Tensor:
-        return self.base * torch.where(self.cosine > 0, self.cosine ** self.exponent(progress), 0.0)
+        return cosine_weights(self.cosine, self.exponent(progress))
 
     def to(self, device: torch.device | str) -> WeightRamp:
-        return WeightRamp(self.base.to(device), self.cosine.to(device), self.first, self.last)
+        return WeightRamp(self.cosine.to(device), self.first, self.last)
+
+
+def cosine_weights(cosine: Tensor, exponent: float) -> Tensor:
+    """float32: cosines to a power. What is seen at all keeps some weight, so that a cell which only flat pixels see is
+    no hole; 0 stays 0."""
+    weights = cosine.float().pow(exponent).clamp_min(1e-20)
+    return torch.where(cosine > 0, weights, torch.zeros_like(weights))

@@ -21,7 +21,7 @@ def ramped(first: float = 0.0, last: float = 6.0) -> ViewSet:
     generator = torch.Generator().manual_seed(3)
     cosine = torch.rand(views.weights.shape, generator=generator)
     cosine[::7] = 0.0
-    ramp = WeightRamp(views.weights, cosine, first, last)
+    ramp = WeightRamp(cosine, first, last)
     return replace(views, weights=ramp.weights(0), ramp=ramp)
 
 
