@@ -14,7 +14,7 @@ from syncpack.renderers.mesh.mesh import Mesh, Part
 from syncpack.renderers.mesh.save import save_mesh
 from syncpack.renderers.mesh.unwrap import has_xatlas, unwrap
 from syncpack.renderers.mesh.uv_check import check_uvs
-from syncpack.renderers.mesh.uv_raster import texels
+from syncpack.renderers.mesh.uv_count import texels
 
 TEAPOT = Path(__file__).resolve().parent.parent / "assets" / "teapot.glb"
 needs_xatlas = pytest.mark.skipif(not has_xatlas(), reason="xatlas is not installed")

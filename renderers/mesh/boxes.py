@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .adjacency import components, edges
-from .uv_raster import texels
+from .uv_count import texels
 
 # A face may join a neighbour's side when it is turned away from it by less than about 70 degrees.
 _SLANT = 0.35

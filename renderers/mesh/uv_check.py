@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .adjacency import charts, edges
 from .mesh import Mesh
-from .uv_raster import texels, work
+from .uv_count import texels, work
 
 # Coordinates may miss [0, 1] by rounding.
 MARGIN = 1e-4
