@@ -20,7 +20,7 @@ FILE = Path(__file__).resolve().parent / "lighthouse.splat"
 # Distance between neighbours, and how far a splat reaches (one deviation) along and off the surface.
 SPACING, ALONG, ACROSS = 0.0137, 0.0075, 0.001
 _SEED = 7
-_ROW = [("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)]
+ROW = [("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)]
 
 
 def _length(*parts: Array) -> Array:
@@ -164,7 +164,7 @@ def scene() -> Array:
     owner = np.argmin([part(p) for part, _ in PARTS], 0)
     colours = np.select([(owner == i)[:, None] for i in range(len(PARTS))], [paint(p) for _, paint in PARTS])
     turns = np.random.Generator(np.random.PCG64(_SEED + 1)).uniform(0, 2 * np.pi, len(p))
-    rows = np.zeros(len(p), _ROW)
+    rows = np.zeros(len(p), ROW)
     down = np.array((1, -1, -1))
     rows["position"], rows["scale"] = p * down, (ALONG, ALONG, ACROSS)
     rows["colour"][:, :3] = np.round(colours.clip(0, 1) * 255)

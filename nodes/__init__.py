@@ -12,6 +12,7 @@ from . import (
     rig_nodes,
     sampling_nodes,
     space_nodes,
+    splat_file_nodes,
     view_image_nodes,
     viewer_nodes,
 )
@@ -30,6 +31,7 @@ _TOPICS = (
     control_nodes,
     view_image_nodes,
     attention_nodes,
+    splat_file_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
