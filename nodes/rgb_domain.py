@@ -23,6 +23,8 @@ from ..renderers.illusion_scene import IllusionGeometry
 from ..renderers.illusions.frames import GREY
 from ..renderers.plane_scene import PlaneGeometry
 from ..renderers.scene import Scene
+from ..renderers.splats.picture_mean import SplatMean
+from ..renderers.splats.splat_scene import SplatGeometry
 from ..renderers.window_mean import WindowMean
 from ..sync_core.schedule import Schedule, Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
@@ -187,6 +189,8 @@ class RgbSync:
         if isinstance(geometry, PlaneGeometry):
             placement = geometry.placement(cell).scaled(cell)
             return WindowMean(placement, geometry.rig.taper, total // placement.count)
+        if isinstance(geometry, SplatGeometry):
+            return SplatMean(geometry.solver(), self.plan.aggregation)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
         return MapMean(self._maps, GREY if isinstance(geometry, IllusionGeometry) else 0.0)

@@ -18,9 +18,12 @@ from .panorama_scene import PanoramaGeometry
 from .places import ViewPlace
 from .plane import Placement, Plane, Windows
 from .plane_scene import PlaneGeometry
+from .splats.splat_scene import SplatGeometry
+from .splats.splat_space import SplatColours
+from .viewpoints import Orbit
 
-CanonicalSpace = Plane | Panorama | Illusion
-ViewRig = Windows | Lookout | Warps
+CanonicalSpace = Plane | Panorama | Illusion | SplatColours
+ViewRig = Windows | Lookout | Warps | Orbit
 
 
 class Geometry(Protocol):
@@ -56,13 +59,16 @@ def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
         return PanoramaGeometry(space, rig)
     if isinstance(space, Illusion) and isinstance(rig, Warps):
         return IllusionGeometry(space, rig)
+    if isinstance(space, SplatColours) and isinstance(rig, Orbit):
+        return SplatGeometry(space, rig)
     fitting = {
         "plane": "windows",
         "panorama": "ring, sphere, fibonacci or custom cameras",
         "illusion": "warps",
+        "splats": "orbit cameras",
     }[space.kind]
-    article = "an" if space.kind[0] in "aeiou" else "a"
-    raise ValueError(f"a rig of {rig.kind} cannot look at {article} {space.kind}; set ViewRig's kind to {fitting}")
+    article = "" if space.kind == "splats" else "an " if space.kind[0] in "aeiou" else "a "
+    raise ValueError(f"a rig of {rig.kind} cannot look at {article}{space.kind}; set ViewRig's kind to {fitting}")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .conjugate import conjugate_gradients
 from .grouping import unique_groups
 from .linear_map import LinearMap
 from .views import ViewSet
@@ -28,7 +29,7 @@ def mean_map(views: ViewSet) -> LinearMap:
     Coefficient of pixel p of view i at cell k: (f_pk / h_ik) w_p, divided by its sum over all i, p;
     h_ik = sum_p |f_pk| is the view's hit count (with ``gather``, what the cell reads in the view counts as f_pk too).
     Rows sum to 1 for maps without negative entries, and a cell seen by exactly one pixel gets a coefficient of exactly
-    1, so that an identity view changes no bit.
+    1, so that an identity view changes no bit. Composites (views.py) have no hit count: a view counts by what it sees.
     A cell that only zero-weight pixels see counts as unseen.
     """
     device = views.weights.device
@@ -36,11 +37,13 @@ def mean_map(views: ViewSet) -> LinearMap:
     forward = views.forward
     cell, pixel, weight = views.contributions()
     weight = weight.double()
-    view_and_cell = pixel // (views.height * views.width) * views.cells + cell
-    distinct, group, _ = unique_groups(view_and_cell)
-    hits = torch.zeros(distinct.numel(), dtype=torch.float64)
-    hits.index_add_(0, group, weight.abs())
-    share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
+    share = weight
+    if views.composite is None:
+        view_and_cell = pixel // (views.height * views.width) * views.cells + cell
+        distinct, group, _ = unique_groups(view_and_cell)
+        hits = torch.zeros(distinct.numel(), dtype=torch.float64)
+        hits.index_add_(0, group, weight.abs())
+        share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
     share = share * views.weights.double()[pixel]
     total = torch.zeros(views.cells, dtype=torch.float64)
     total.index_add_(0, cell, share.abs())
@@ -51,13 +54,14 @@ def mean_map(views: ViewSet) -> LinearMap:
 
 @dataclass(frozen=True)
 class Aggregator:
-    """Averages view batches of one ViewSet. ``ridge``: Tikhonov floor relative to the mean diagonal of F^T W F."""
+    """Averages view batches of one ViewSet. ``ridge``: Tikhonov floor relative to the mean diagonal of F^T W F; None:
+    1e-6, or what a composite asks for."""
 
     views: ViewSet
     method: Method = "mean"
     iterations: int = 30
     tolerance: float = 1e-6
-    ridge: float = 1e-6
+    ridge: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -84,32 +88,18 @@ class Aggregator:
 
     def _solve(self, pixels: Tensor, mean: Tensor, start: Tensor | None) -> Tensor:
         """Jacobi-preconditioned CG on (F^T W F + ridge) z = F^T W v + ridge * mean, all columns at once."""
-        forward, backward = self.views.forward, self.views.backward
+        forward, backward, composite = self.views.forward, self.views.backward, self.views.composite
         weight = self.views.weights.to(pixels.dtype)[:, None]
         squared = backward.with_weights(backward.weights**2)
+        ridge = (1e-6 if composite is None else composite.ridge) if self.ridge is None else self.ridge
         diagonal = squared.apply(weight)
-        floor = self.ridge * diagonal.mean().clamp_min(torch.finfo(pixels.dtype).tiny)
-        jacobi = (diagonal + floor).clamp_min(torch.finfo(pixels.dtype).tiny)
+        floor = ridge * diagonal.mean().clamp_min(torch.finfo(pixels.dtype).tiny)
+        if composite is not None:
+            pixels = pixels * composite.alpha.to(pixels)[:, None]
 
         def normal(z: Tensor) -> Tensor:
             return backward.apply(weight * forward.apply(z)) + floor * z
 
         target = backward.apply(weight * pixels) + floor * mean
-        z = mean if start is None else start
-        residual = target - normal(z)
-        direction = residual / jacobi
-        energy = (residual * direction).sum(0)
-        goal = self.tolerance**2 * (target * target / jacobi).sum(0).clamp_min(torch.finfo(pixels.dtype).tiny)
-        for _ in range(self.iterations):
-            if bool((energy <= goal).all()):
-                break
-            image = normal(direction)
-            curvature = (direction * image).sum(0)
-            step = torch.where(curvature > 0, energy / curvature.clamp_min(1e-30), torch.zeros_like(energy))
-            z = z + step * direction
-            residual = residual - step * image
-            scaled = residual / jacobi
-            renewed = (residual * scaled).sum(0)
-            direction = scaled + (renewed / energy.clamp_min(1e-30)) * direction
-            energy = renewed
-        return z
+        first = mean if start is None else start
+        return conjugate_gradients(normal, target, diagonal + floor, first, self.iterations, self.tolerance)

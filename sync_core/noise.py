@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -61,6 +62,8 @@ def polar_noise(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor]) 
     """
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
+    if views.composite is not None:
+        return _composited(views, owned_part(views), batch, columns, fresh())
     if has_disjoint_rows(views):
         # F F^T is diagonal: the polar factor scales each row to norm 1 (a single weight of +-1 stays as it is).
         forward = views.forward
@@ -74,6 +77,39 @@ def polar_noise(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor]) 
     if views.fully_covered:
         return shared
     return shared + views.background_of(fresh())
+
+
+def owned_part(views: ViewSet) -> LinearMap:
+    """Each cell given to one pixel of each view, the one that shows most of it; its entry is the root of all that the
+    view shows of the cell. Rows of a view have no cell in common; pixels that were given none are empty."""
+    forward, cells = views.forward, views.cells
+    key = views.view_of_entry * cells + forward.indices.long()
+    strength = forward.weights.abs()
+    total = strength.new_zeros(views.count * cells).index_add_(0, key, strength)
+    most = torch.zeros_like(total).scatter_reduce_(0, key, strength, "amax")
+    entry = torch.arange(forward.nnz, device=key.device)
+    first = torch.full_like(total, forward.nnz, dtype=torch.int64)
+    best = strength == most[key]
+    first = first.scatter_reduce_(0, key[best], entry[best], "amin")
+    chosen = first[key] == entry
+    counts = torch.zeros(forward.rows, dtype=torch.int64, device=key.device)
+    counts.index_add_(0, forward.row_of_entry[chosen], torch.ones_like(entry[chosen]))
+    offsets = torch.zeros_like(forward.offsets)
+    offsets[1:] = torch.cumsum(counts, 0).to(offsets.dtype)
+    return replace(forward, offsets=offsets, indices=forward.indices[chosen], weights=total[key[chosen]].sqrt())
+
+
+def _composited(views: ViewSet, owned: LinearMap, batch: int, columns: Tensor, own: Tensor) -> Tensor:
+    """Rows of ``owned`` are disjoint: scaled to norm 1 they are the polar factor of what a pixel shows of the canonical
+    signal, alpha of its power; the rest is the pixel's own."""
+    assert views.composite is not None
+    power = torch.zeros(owned.rows, dtype=owned.weights.dtype, device=owned.weights.device)
+    power.index_add_(0, owned.row_of_entry, owned.weights**2)
+    unit = owned.with_weights(owned.weights / power.sqrt()[owned.row_of_entry])
+    shared = unit.apply(columns)
+    share = torch.where(power > 0, views.composite.alpha.to(power).clamp(0, 1), 0.0).to(columns)[:, None]
+    _, channels, pixels = views.as_pixels(own)
+    return views.views_from_pixels(share.sqrt() * shared + (1 - share).sqrt() * pixels, batch, channels)
 
 
 def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
@@ -108,6 +144,8 @@ def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callab
     if not has_disjoint_rows(views):
         nearest = nearest_part(views)
         sampled = nearest.with_weights(nearest.weights.sign())
+    if views.composite is not None:
+        return _composited(views, sampled, batch, columns, fresh())
     shared = views.views_from_pixels(sampled.apply(columns), batch, channels)
     return shared if views.fully_covered else shared + views.background_of(fresh())
 

@@ -32,6 +32,21 @@ class Combine(Protocol):
 
 
 @dataclass(frozen=True)
+class Composite:
+    """Of views whose pixels mix many cells, front to back, and let background through (splats).
+
+    alpha: float [N*h*w], how much of a pixel is the canonical signal, the sum of its row: the pixel shows
+    f(z) + (1 - alpha) times its own value. Averages are F^T W v / F^T W 1 over all pixels at once, so that a view
+    counts by how much it sees of a cell; least squares ask F z = alpha v, held to that average by ``ridge`` (relative
+    to the mean diagonal of F^T W F): cells that are hardly seen are not to make up for others. Shared noise: each cell
+    gives its own to one pixel of a view (noise.py).
+    """
+
+    alpha: Tensor
+    ridge: float = 0.1
+
+
+@dataclass(frozen=True)
 class ViewSet:
     """The projection f of N equal-sized views.
 
@@ -40,7 +55,8 @@ class ViewSet:
     pixel counts when views are averaged (0 excludes it). ``gather``: for views whose cells may be finer than their
     pixels, a map [K, N*h*w] of what each cell reads in the views, one interpolation for every view that sees it;
     averaging uses it beside the transpose of ``forward``, which would leave such cells unseen. ``combine``: averages
-    in place of the weighted mean, whichever method is asked for.
+    in place of the weighted mean, whichever method is asked for. ``composite``: pixels that see the canonical signal
+    may show background too; None: a pixel is one or the other.
     """
 
     forward: LinearMap
@@ -50,6 +66,7 @@ class ViewSet:
     weights: Tensor
     gather: LinearMap | None = None
     combine: Combine | None = None
+    composite: Composite | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -64,6 +81,8 @@ class ViewSet:
             raise ValueError(f"a map of {self.gather.rows} x {self.gather.cols} does not take views to cells")
         if self.weights.shape != (self.forward.rows,):
             raise ValueError(f"{self.weights.numel()} weights for {self.forward.rows} view pixels")
+        if self.composite is not None and self.composite.alpha.shape != (self.forward.rows,):
+            raise ValueError(f"{self.composite.alpha.numel()} values of alpha for {self.forward.rows} view pixels")
 
     @property
     def count(self) -> int:
@@ -88,7 +107,7 @@ class ViewSet:
     @cached_property
     def fully_covered(self) -> bool:
         """Whether no view has background."""
-        return bool(self.covered.all())
+        return bool(self.covered.all() if self.composite is None else (self.composite.alpha >= 1).all())
 
     @cached_property
     def hits(self) -> Tensor:
@@ -124,8 +143,11 @@ class ViewSet:
             return self
         gather = None if self.gather is None else self.gather.to(device)
         combine = None if self.combine is None else self.combine.to(device)
+        composite = self.composite
+        if composite is not None:
+            composite = replace(composite, alpha=composite.alpha.to(device))
         forward, weights = self.forward.to(device), self.weights.to(device)
-        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine)
+        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine, composite=composite)
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""
@@ -164,7 +186,9 @@ class ViewSet:
         return stacked.reshape(batch * self.count, channels, self.height, self.width).contiguous()
 
     def background_of(self, views: Tensor) -> Tensor:
-        """The view batch with everything that sees the canonical signal set to 0."""
+        """The view batch with what shows the canonical signal taken away: set to 0, or left with 1 - alpha of it."""
         keep = ~self.covered.to(views.device)
+        if self.composite is not None:
+            keep = 1 - self.composite.alpha.to(views.device).reshape(keep.shape)
         batch = views.shape[0] // self.count
         return views * keep.repeat(batch, 1, 1)[:, None].to(views.dtype)

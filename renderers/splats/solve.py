@@ -1,0 +1,190 @@
+"""From pictures of splats back to their colours.
+
+With geometry at rest a view is F_i z + (1 - alpha_i) background, linear in the colours z, so what a renderer's
+gradient descent looks for is solved for (Kerbl et al. 2023 for the model; methods.md K12 for the solve):
+
+``mean``           F^T W v / F^T W 1, the normalised back-projection: one pass over the views.
+``least_squares``  the z that shows the views best, held to that mean where views say little: CG on
+                   (F^T W F + floor) z = F^T W t + floor mean, floor a tenth of the mean diagonal.
+
+Views are kept as one block each: a view's own pixels fit a processor's cache, a stacked map's do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ...sync_core.aggregate import METHODS, Method
+from ...sync_core.conjugate import conjugate_gradients
+from ...sync_core.linear_map import LinearMap
+from .weights import ViewWeights
+
+# Bytes for one entry of the blocks and their transposes, built one view after the other.
+BYTES_PER_ENTRY = 20
+# A robust fit gives pixels that miss by more than this less weight, as the sum of absolute errors does.
+_ROBUST = 0.01
+ITERATIONS = 10
+
+
+@dataclass(frozen=True)
+class Block:
+    """One view: ``forward`` [pixels, K]; ``backward``, its stored transpose; ``alpha``, ``weights`` float32
+    [pixels, 1]."""
+
+    forward: LinearMap
+    backward: LinearMap
+    alpha: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
+class SplatSolver:
+    """Solves for the colours of K splats from pictures of N views, all of one size."""
+
+    blocks: tuple[Block, ...]
+    height: int
+    width: int
+    ridge: float = 0.1
+    iterations: int = ITERATIONS
+    tolerance: float = 1e-4
+    gram: bool = False
+    """Multiply F^T W F out once: slow to make, then two to three times faster a solve. For many solves on one rig."""
+
+    @staticmethod
+    def of(views: Iterable[ViewWeights], height: int, width: int) -> SplatSolver:
+        return SplatSolver(tuple(_block(view) for view in views), height, width)
+
+    @property
+    def splats(self) -> int:
+        return self.blocks[0].forward.cols
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """float32 [K]: how much all pixels together show of each splat; 0: nothing of it is known."""
+        return sum((b.backward.apply(b.weights)[:, 0] for b in self.blocks), torch.zeros(self.splats))
+
+    @cached_property
+    def diagonal(self) -> Tensor:
+        """float32 [K, 1], of F^T W F."""
+        return sum((_squared(b) for b in self.blocks), torch.zeros(self.splats, 1))
+
+    @cached_property
+    def _gram(self) -> LinearMap:
+        from scipy import sparse
+
+        total = None
+        for block in self.blocks:
+            forward = block.forward.with_weights(
+                block.forward.weights * block.weights[:, 0].sqrt()[block.forward.row_of_entry]
+            )
+            matrix = sparse.csr_matrix(
+                (forward.weights.numpy(), forward.indices.numpy(), forward.offsets.numpy()),
+                (forward.rows, forward.cols),
+            )
+            product = (matrix.T @ matrix).tocsr()
+            total = product if total is None else total + product
+        assert total is not None
+        parts = (torch.from_numpy(a) for a in (total.indptr, total.indices, total.data))
+        return LinearMap(*parts, cols=self.splats)
+
+    def check(self, count: int, size: tuple[int, ...]) -> None:
+        """Raise ValueError for pictures of another number or size [h, w]."""
+        if count != len(self.blocks) or size != (self.height, self.width):
+            raise ValueError(
+                f"{count} images of {size[1]} x {size[0]} for {len(self.blocks)} views of {self.width} x "
+                f"{self.height}; connect all decoded views of this rig"
+            )
+
+    def __call__(
+        self,
+        images: Sequence[Tensor],
+        method: Method = "least_squares",
+        start: Tensor | None = None,
+        background: Tensor | None = None,
+        rounds: int = 0,
+        limits: tuple[float, float] | None = None,
+    ) -> Tensor:
+        """N images [h, w, C] -> colours [K, C]; splats that no view shows are 0.
+
+        start: colours [K, C] to start from instead of the mean. background: what shines through, [C] or [N, h, w, C];
+        None: unknown, a pixel's value is then taken for that of its splats. rounds: so many further solves in which
+        pixels that miss count less (sum of absolute errors instead of squares). limits: clamp to (low, high).
+        Raises ValueError when number or size of the images do not fit.
+        """
+        if method not in METHODS:
+            raise ValueError(f"aggregation '{method}' is unknown; use one of {', '.join(METHODS)}")
+        sizes = {tuple(image.shape[:2]) for image in images}
+        self.check(len(images), max(sizes, default=(0, 0)))
+        self.check(len(images), min(sizes, default=(0, 0)))
+        pixels = [image.reshape(-1, image.shape[-1]).to("cpu", torch.float32) for image in images]
+        if background is not None:
+            behind = background.expand(len(images), self.height, self.width, -1).flatten(1, 2).to("cpu", torch.float32)
+            pixels = [_without(p, b, block.alpha) for p, b, block in zip(pixels, behind, self.blocks, strict=True)]
+        mean = self._mean(pixels)
+        if method == "mean":
+            return mean if limits is None else mean.clamp(*limits)
+        z = self._solved(pixels, mean, mean if start is None else start)
+        for _ in range(rounds):
+            z = self._reweighted(pixels, z)._solved(pixels, mean, z)
+        return z if limits is None else z.clamp(*limits)
+
+    def _mean(self, pixels: list[Tensor]) -> Tensor:
+        total = torch.zeros(self.splats, pixels[0].shape[1])
+        for block, value in zip(self.blocks, pixels, strict=True):
+            total += block.backward.apply(block.weights * value)
+        return torch.where(self.seen[:, None] > 0, total / self.seen.clamp_min(1e-20)[:, None], 0.0)
+
+    def _solved(self, pixels: list[Tensor], mean: Tensor, start: Tensor) -> Tensor:
+        floor = self.ridge * self.diagonal.mean().clamp_min(1e-20)
+        target = floor * mean
+        for block, value in zip(self.blocks, pixels, strict=True):
+            target = target + block.backward.apply(block.weights * block.alpha * value)
+
+        def normal(z: Tensor) -> Tensor:
+            if self.gram:
+                return self._gram.apply(z) + floor * z
+            total = floor * z
+            for block in self.blocks:
+                total += block.backward.apply(block.weights * block.forward.apply(z))
+            return total
+
+        return conjugate_gradients(normal, target, self.diagonal + floor, start, self.iterations, self.tolerance)
+
+    def _reweighted(self, pixels: list[Tensor], z: Tensor) -> SplatSolver:
+        blocks: list[Block] = []
+        for block, value in zip(self.blocks, pixels, strict=True):
+            miss = (block.forward.apply(z) - block.alpha * value).abs().mean(1, keepdim=True)
+            blocks.append(replace(block, weights=block.weights * _ROBUST / miss.clamp_min(_ROBUST)))
+        return replace(self, blocks=tuple(blocks), gram=False)
+
+    def shown(self, colours: Tensor, view: int, own: Tensor) -> Tensor:
+        """Colours [K, C] in one view, over that view's ``own`` picture [h, w, C], which shines through once."""
+        block = self.blocks[view]
+        pixels = block.forward.apply(colours.to(torch.float32))
+        return pixels.reshape(own.shape).to(own) + own * (1 - block.alpha.reshape(*own.shape[:2], 1).to(own))
+
+
+def _block(view: ViewWeights) -> Block:
+    alpha = view.alpha[:, None]
+    return Block(view.map, view.map.transpose(), alpha, pixel_weights(view.alpha)[:, None])
+
+
+def pixel_weights(alpha: Tensor) -> Tensor:
+    """How much a pixel counts that shows alpha of the splats. Where other things shine through, its colour says less
+    about them than a plain share: counted by alpha alone, silhouettes take on the background's colour (a white one
+    costs 4 dB over a whole ball)."""
+    return alpha**8
+
+
+def _squared(block: Block) -> Tensor:
+    return block.backward.with_weights(block.backward.weights**2).apply(block.weights)
+
+
+def _without(pixels: Tensor, behind: Tensor, alpha: Tensor) -> Tensor:
+    """The colour of the splats alone where something else shines through: (v - (1 - alpha) b) / alpha."""
+    return torch.where(alpha > 0, (pixels - (1 - alpha) * behind) / alpha.clamp_min(1e-6), pixels)

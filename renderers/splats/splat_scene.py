@@ -1,0 +1,131 @@
+"""Splats and the cameras around them, as a scene asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...sync_core.linear_map import LinearMap
+from ...sync_core.views import Composite, ViewSet
+from ..cells import check_multiple
+from ..places import ViewPlace
+from ..viewpoints import Orbit, Viewpoint
+from .memory import check_memory, estimated_entries, free_memory
+from .project import project
+from .solve import BYTES_PER_ENTRY, SplatSolver, pixel_weights
+from .splat_space import SplatColours
+from .weights import ViewWeights
+
+# Peak main memory for one entry of the maps of latents, built, averaged and applied.
+_BYTES_OF_MAPS = 120
+# Views whose entries are estimated, spread over the rig.
+_SAMPLED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class SplatGeometry:
+    """See ``scene.Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the angle they look at
+    (the rig's exponent is not used): splats have no surface to measure it from, but what a view sees of one counts."""
+
+    space: SplatColours
+    rig: Orbit
+
+    @property
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        """The cameras in the scene's coordinates."""
+        return self.space.splats.cameras(self.rig)
+
+    def views(self, cell: int, finer: int) -> ViewSet:
+        """Raises ValueError for cameras that see nothing, and when the maps do not fit the free memory."""
+        check_multiple("view width", self.rig.width, cell)
+        check_multiple("view height", self.rig.height, cell)
+        height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
+        canonical = self.space.grid(max(1, cell // finer))
+        key = ("views", self.viewpoints, height, width, canonical)
+        return self.space.kept(key, lambda: self._views(height, width, canonical))
+
+    def _views(self, height: int, width: int, canonical: tuple[int, int]) -> ViewSet:
+        found = list(self._weights(height, width, _BYTES_OF_MAPS, canonical[0] * canonical[1]))
+        starts = torch.tensor([0, *(w.map.nnz for w in found)]).cumsum(0)
+        offsets = [torch.zeros(1, dtype=torch.int32)]
+        offsets += [w.map.offsets[1:] + int(start) for w, start in zip(found, starts, strict=False)]
+        alpha = torch.cat([w.alpha for w in found])
+        forward = LinearMap(
+            torch.cat(offsets).to(torch.int32),
+            torch.cat([w.map.indices for w in found]),
+            torch.cat([w.map.weights for w in found]),
+            found[0].map.cols,
+        )
+        return ViewSet(forward, canonical, height, width, pixel_weights(alpha), composite=Composite(alpha))
+
+    def _weights(self, height: int, width: int, each: int, columns: int | None = None) -> Iterator[ViewWeights]:
+        """View after view; ``each``: bytes an entry will take. Raises ValueError as ``views``."""
+        self.check(height, width, each)
+        for number, viewpoint in enumerate(self.viewpoints):
+            found = self.space.weights(viewpoint, height, width, columns)
+            if found.map.nnz == 0:
+                raise ValueError(self._blind(number))
+            yield found
+
+    def check(self, height: int, width: int, each: int = BYTES_PER_ENTRY) -> None:
+        """Raise ValueError when views of this size would take more memory than is free, by an estimate."""
+        viewpoints, splats = self.viewpoints, self.space.splats
+        step = max(1, len(viewpoints) // _SAMPLED)
+        sample = [
+            estimated_entries(project(splats, v, height, width, self.space.rule), self.space.prune)
+            for v in viewpoints[::step]
+        ]
+        entries = sum(sample) * len(viewpoints) // len(sample)
+        check_memory(splats.name, entries, each, len(viewpoints), len(splats), free_memory())
+
+    def _blind(self, number: int) -> str:
+        place = self.places()[number]
+        x, y, z = self.viewpoints[number].position
+        return (
+            f"camera {number + 1} of {len(self.viewpoints)} ({place or 'straight up or down'}; at {x:.3g}, {y:.3g}, "
+            f"{z:.3g}) sees none of the splats '{self.space.splats.name}'; remove it, or move it further away and "
+            "towards them"
+        )
+
+    def solver(self) -> SplatSolver:
+        """What solves for colours from pictures of the rig's size. Raises ValueError as ``views``."""
+        height, width = self.rig.height, self.rig.width
+        key = ("solver", self.viewpoints, height, width)
+        build = lambda: SplatSolver.of(self._weights(height, width, BYTES_PER_ENTRY), height, width)  # noqa: E731
+        return self.space.kept(key, build)
+
+    def places(self) -> tuple[ViewPlace, ...]:
+        return tuple(
+            ViewPlace(
+                i,
+                azimuth=None if abs(v.elevation) > math.pi / 2 - 1e-6 else round(math.degrees(v.azimuth), 6),
+                elevation=round(math.degrees(v.elevation), 6),
+            )
+            for i, v in enumerate(self.space.splats.upright(self.rig))
+        )
+
+    def look(self, picture: Tensor) -> Tensor:
+        """[B, C, 1, K] -> [B*N, C, h, w]; background is 0. Views are made one at a time and not kept."""
+        batch, channels = picture.shape[:2]
+        columns = picture.reshape(batch * channels, -1).T
+        size = (self.rig.height, self.rig.width)
+        seen = [
+            self.space.weights(v, *size).map.apply(columns.to("cpu")).T.reshape(batch, channels, *size)
+            for v in self.viewpoints
+        ]
+        return torch.stack(seen, 1).flatten(0, 1).to(picture.device)
+
+    def stitch(self, cell: int, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+        """Solved for by least squares; the picture is [1, K, C], its weight what all views together see of a splat."""
+        solver = self.solver()
+        given = list(images)
+        solver.check(len(given), tuple(given[0].shape[:2]) if given else (0, 0))
+        return solver(given, limits=(0.0, 1.0))[None], solver.seen[None]
+
+    def seam_ratio(self, picture: Tensor, cell: int) -> float:
+        """nan: colours of splats lie next to no other in the picture [C, rows, columns]."""
+        return math.nan

@@ -1,0 +1,172 @@
+"""Splats on the image plane and in pixels: against gsplat's torch code and a float64 loop over pixels and splats."""
+
+import importlib.util
+
+import pytest
+import torch
+from splat_twins import around, ball, dense_weights, fog
+from syncpack.renderers.splats import weights
+from syncpack.renderers.splats.project import EPS2D, RULES, project
+from syncpack.renderers.splats.splats import Splats
+from syncpack.renderers.splats.weights import ViewWeights, view_weights
+from syncpack.renderers.viewpoints import Viewpoint
+from torch import Tensor
+
+BACKENDS = [
+    "torch",
+    pytest.param("numba", marks=pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="no numba")),
+]
+CAMERAS = {
+    "around": lambda s: around(s),
+    "near": lambda s: around(s, 2.0, -0.7, 1.3),
+    "inside": lambda s: Viewpoint((0.1, 0.0, 0.2)).in_scene(s.centre, s.radius),
+    "shifted": lambda s: Viewpoint((0.0, 0.0, 2.5), shift=(0.4, -0.7)).in_scene(s.centre, s.radius),
+    "orthographic": lambda s: Viewpoint((0.0, 0.0, 2.5), span=2.2).in_scene(s.centre, s.radius),
+}
+
+
+def dense(found: ViewWeights) -> Tensor:
+    out = torch.zeros(found.map.rows, found.map.cols, dtype=torch.float64)
+    out[found.map.row_of_entry, found.map.indices.long()] = found.map.weights.double()
+    return out
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.parametrize("rule", RULES)
+def test_projection_is_gsplats(name: str, rule: str) -> None:
+    """Centres to 1e-4 pixels, shapes, depths, compensations; what gsplat draws we see."""
+    gsplat = pytest.importorskip("gsplat.cuda._torch_impl", reason="gsplat is not installed")
+    splats = fog(2000, size=0.05)
+    camera = CAMERAS[name](splats)
+    height, width = 48, 64
+    seen = project(splats, camera, height, width, rule, near=0.01)
+    flip = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, :3] = flip @ camera.rotation.T
+    pose[:3, 3] = -pose[:3, :3] @ torch.tensor(camera.position, dtype=torch.float64)
+    focal = width / (2 * camera.half_size(height, width)[0])
+    middle = (width * (1 + camera.shift[0]) / 2, height * (1 - camera.shift[1]) / 2)
+    matrix = torch.tensor([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
+
+    def theirs(dtype: torch.dtype) -> tuple[Tensor, ...]:
+        covariance, _ = gsplat._quat_scale_to_covar_preci(splats.rotations.to(dtype), splats.scales.to(dtype))
+        kind = "pinhole" if camera.span is None else "ortho"
+        found = gsplat._fully_fused_projection(
+            splats.positions.to(dtype), covariance, pose[None].to(dtype), matrix[None].to(dtype), width, height,
+            eps2d=EPS2D, near_plane=0.01, calc_compensations=True, camera_model=kind,
+        )  # fmt: skip
+        return tuple(value[0] for value in found)
+
+    radii, means, depths, conics, compensations = theirs(torch.float64)
+    index = seen.index
+    assert len(seen) > 100
+    assert bool((radii[index] > 0).all())
+    torch.testing.assert_close(seen.mean, means[index], rtol=0, atol=1e-4)
+    torch.testing.assert_close(seen.depth, depths[index], rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(seen.conic, conics[index], rtol=1e-5, atol=1e-7)
+    expected = splats.opacities.double()[index]
+    if rule == "antialiased":
+        expected = expected * compensations[index]
+    torch.testing.assert_close(seen.opacity, expected, rtol=0, atol=1e-5)
+    # In its own float32 too, where a splat's centre is in or near the frame.
+    single = theirs(torch.float32)[1][index].double()
+    framed = (seen.mean - torch.tensor([width / 2, height / 2])).abs().amax(1) < width
+    assert float((seen.mean - single)[framed].abs().max()) <= 1e-4
+
+
+def test_splats_are_sorted_and_none_is_behind() -> None:
+    splats = ball(500)
+    inside = project(splats, CAMERAS["inside"](splats), 32, 32)
+    assert bool((inside.depth.diff() >= 0).all())
+    assert float(inside.depth.min()) > 0.01 * splats.radius
+    away = Viewpoint.orbit(0, 0, 3).in_scene(splats.centre, splats.radius)
+    turned = Viewpoint(away.position, (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    assert len(project(splats, turned, 32, 32)) == 0
+
+
+def test_a_splat_left_out_adds_to_no_pixel() -> None:
+    """The box of a splat holds every pixel where its alpha reaches 1/255."""
+    splats = fog(300)
+    camera = around(splats)
+    seen = project(splats, camera, 24, 32)
+    wide = project(splats, camera, 24, 32)
+    object.__setattr__(wide, "extent", wide.extent + 100)
+    boxed, everywhere = (dense(view_weights(view, 300, "torch", 0)) for view in (seen, wide))
+    assert torch.equal(boxed > 0, everywhere > 0)
+    torch.testing.assert_close(boxed, everywhere, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("scene", [ball(400), fog(300), fog(120, 3, 0.6)], ids=["ball", "fog", "large"])
+@pytest.mark.parametrize("name", CAMERAS)
+def test_weights_are_the_twins(scene: Splats, name: str, backend: str) -> None:
+    """Single weights to 1e-4, colours to 1e-5, on a view that is no whole number of tiles."""
+    seen = project(scene, CAMERAS[name](scene), 21, 27)
+    found = view_weights(seen, len(scene), backend, prune=0)
+    slow = dense_weights(seen, len(scene))
+    fast = dense(found)
+    assert float((fast - slow).abs().max()) <= 1e-4
+    colours = scene.colours.double()
+    assert float((fast @ colours - slow @ colours).abs().max()) <= 1e-5
+    assert float((found.map.apply(scene.colours).double() - slow @ colours).abs().max()) <= 1e-5
+    torch.testing.assert_close(found.alpha.double(), slow.sum(1), rtol=0, atol=1e-5)
+    assert float(slow.sum(1).max()) > 0.5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pixels_list_their_splats_front_to_back(backend: str) -> None:
+    scene = fog(300)
+    seen = project(scene, around(scene), 20, 20)
+    rows = view_weights(seen, 300, backend, 0).map
+    place = torch.full((300,), -1)
+    place[seen.index] = torch.arange(len(seen))
+    steps = place[rows.indices.long()].diff()
+    assert bool((steps > 0)[rows.row_of_entry.diff() == 0].all())
+
+
+def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = ball(600)
+    seen = project(scene, around(scene), 40, 52)
+    whole = view_weights(seen, 600, "torch")
+    monkeypatch.setattr(weights, "_VALUES", 3 * 64 * 32)
+    tiles = [band.first for band in weights.bands(seen, 40)]
+    assert len(tiles) == 5
+    original = weights.bands
+    monkeypatch.setattr(weights, "bands", lambda view: original(view, 40))
+    parts = view_weights(seen, 600, "torch")
+    assert torch.equal(whole.map.indices, parts.map.indices)
+    torch.testing.assert_close(whole.map.weights, parts.map.weights, rtol=1e-6, atol=1e-7)
+
+
+def test_more_splats_deep_than_one_chunk() -> None:
+    """Faint splats one behind the other: every chunk hands on its light."""
+    count = 150
+    positions = torch.zeros(count, 3)
+    positions[:, 2] = torch.linspace(-1, 1, count)
+    turn = torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)
+    scene = Splats(positions, torch.full((count, 3), 0.5), turn, torch.full((count,), 0.05), torch.zeros(count, 1, 3))
+    seen = project(scene, Viewpoint((0, 0, 6.0)), 9, 9)
+    slow = dense_weights(seen, count)
+    assert int((slow > 0).sum(1).max()) > 3 * weights._DEPTH
+    assert float((dense(view_weights(seen, count, "torch", 0)) - slow).abs().max()) <= 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pruning_keeps_every_pixels_sum(backend: str) -> None:
+    scene = ball(800, size=1.5)
+    seen = project(scene, around(scene), 24, 24)
+    full, pruned = (view_weights(seen, 800, backend, prune) for prune in (0.0, 1e-2))
+    assert pruned.map.nnz < 0.9 * full.map.nnz
+    kept = pruned.map.row_counts() > 0
+    torch.testing.assert_close(dense(pruned).sum(1)[kept].float(), full.alpha[kept], rtol=0, atol=1e-5)
+    assert torch.equal(pruned.alpha > 0, kept)
+    # What is left keeps its proportions, and is what was not below the limit.
+    slow = dense(full)
+    slow[slow < 1e-2] = 0
+    scale = full.alpha.double() / slow.sum(1).clamp_min(1e-12)
+    torch.testing.assert_close(dense(pruned), slow * scale[:, None], rtol=0, atol=1e-5)
+
+
+def test_a_backend_that_is_not_there_says_so() -> None:
+    with pytest.raises(ValueError, match="'cuda' is unknown; use one of auto, torch, numba"):
+        weights.chosen_backend("cuda")
