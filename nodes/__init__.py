@@ -13,6 +13,8 @@ from . import (
     sampling_nodes,
     space_nodes,
     splat_file_nodes,
+    splat_nodes,
+    splat_view_nodes,
     view_image_nodes,
     viewer_nodes,
 )
@@ -32,6 +34,8 @@ _TOPICS = (
     view_image_nodes,
     attention_nodes,
     splat_file_nodes,
+    splat_nodes,
+    splat_view_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
