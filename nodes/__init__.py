@@ -16,6 +16,9 @@ from . import (
     rig_nodes,
     sampling_nodes,
     space_nodes,
+    splat_file_nodes,
+    splat_nodes,
+    splat_view_nodes,
     view_image_nodes,
     viewer_nodes,
 )
@@ -38,6 +41,9 @@ _TOPICS = (
     control_nodes,
     view_image_nodes,
     attention_nodes,
+    splat_file_nodes,
+    splat_nodes,
+    splat_view_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}

@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ..renderers.scene import Scene
+from ..renderers.splats.splat_space import SplatColours
+from ..renderers.stitch import contact_sheet
 from . import host
 from .canonical_latents import to_canonical
 
@@ -41,7 +43,11 @@ class LiveView:
         self._step, self._calls = step + 1, 0
         picture = None
         if self._previewer is not None:
-            whole, _ = to_canonical(self._scene, clean)
+            if isinstance(self._scene.space, SplatColours):
+                # A list of colours is no picture; the views are.
+                whole = contact_sheet(clean[: len(self._scene.view_places())])
+            else:
+                whole, _ = to_canonical(self._scene, clean)
             picture = host.preview_format(self._previewer, whole)
         self._show(picture)
 

@@ -83,12 +83,13 @@ class HitShares:
 
 @dataclass(frozen=True)
 class Aggregator:
-    """Averages view batches of one ViewSet. ``ridge``: Tikhonov floor relative to the mean diagonal of F^T W F; None:
-    1e-6, or what a composite asks for. ``shares``: of the same views, when they are at hand."""
+    """Averages view batches of one ViewSet. ``iterations``, ``ridge``: of least squares, the latter a Tikhonov floor
+    relative to the mean diagonal of F^T W F; None: 30 and 1e-6, or what a composite asks for. ``shares``: of the same
+    views, when they are at hand."""
 
     views: ViewSet
     method: Method = "mean"
-    iterations: int = 30
+    iterations: int | None = None
     tolerance: float = 1e-6
     ridge: float | None = None
     shares: HitShares | None = None
@@ -122,7 +123,9 @@ class Aggregator:
         forward, backward, composite = self.views.forward, self.views.backward, self.views.composite
         weight = self.views.weights.to(pixels.dtype)[:, None]
         squared = backward.with_weights(backward.weights**2)
-        ridge = (1e-6 if composite is None else composite.ridge) if self.ridge is None else self.ridge
+        usual = (30, 1e-6) if composite is None else (composite.iterations, composite.ridge)
+        iterations = usual[0] if self.iterations is None else self.iterations
+        ridge = usual[1] if self.ridge is None else self.ridge
         diagonal = squared.apply(weight)
         floor = ridge * diagonal.mean().clamp_min(torch.finfo(pixels.dtype).tiny)
         if composite is not None:
@@ -133,4 +136,4 @@ class Aggregator:
 
         target = backward.apply(weight * pixels) + floor * mean
         first = mean if start is None else start
-        return conjugate_gradients(normal, target, diagonal + floor, first, self.iterations, self.tolerance)
+        return conjugate_gradients(normal, target, diagonal + floor, first, iterations, self.tolerance)

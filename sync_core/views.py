@@ -39,15 +39,16 @@ class Composite:
     alpha: float [N*h*w], how much of a pixel is the canonical signal, the sum of its row: the pixel shows
     f(z) + (1 - alpha) times its own value. Averages are F^T W v / F^T W 1 over all pixels at once, so that a view
     counts by how much it sees of a cell; least squares ask F z = alpha v, held to that average by ``ridge`` (relative
-    to the mean diagonal of F^T W F): cells that are hardly seen are not to make up for others. Shared noise: each cell
-    gives its own to one pixel of a view (noise.py).
+    to the mean diagonal of F^T W F): cells that are hardly seen are not to make up for others; so held, ``iterations``
+    are enough. Shared noise: each cell gives its own to one pixel of a view (noise.py).
     """
 
     alpha: Tensor
     ridge: float = 0.1
+    iterations: int = 10
 
     def to(self, device: torch.device | str) -> Composite:
-        return Composite(self.alpha.to(device), self.ridge)
+        return replace(self, alpha=self.alpha.to(device))
 
 
 @dataclass(frozen=True)

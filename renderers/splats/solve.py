@@ -130,7 +130,8 @@ class SplatSolver:
             return mean if limits is None else mean.clamp(*limits)
         z = self._solved(pixels, mean, mean if start is None else start)
         for _ in range(rounds):
-            z = self._reweighted(pixels, z)._solved(pixels, mean, z)
+            robust = self._reweighted(pixels, z)
+            z = robust._solved(pixels, robust._mean(pixels), z)
         return z if limits is None else z.clamp(*limits)
 
     def _mean(self, pixels: list[Tensor]) -> Tensor:
