@@ -38,10 +38,9 @@ export function halves(width, height) {
 export function projection(look, width, height) {
   const { right, up, back } = axes(look);
   const stand = eye(look);
-  const away = Math.hypot(...stand);
-  // Nothing of the object is nearer or farther.
-  const near = Math.max(0.99 * (away - 1), 0.005 * Math.min(1, look.distance));
-  const far = 1.01 * (away + 1);
+  const middle = dot(back, stand); // depth of the object's middle: nothing of it is 1 nearer or farther
+  const near = Math.max(0.99 * (middle - 1), 0.005 * Math.min(1, look.distance));
+  const far = Math.max(1.01 * (middle + 1), 2 * near);
   const [across, tall] = halves(width, height);
   const depth = [-(far + near) / (far - near), (-2 * far * near) / (far - near)];
   const rows = [
