@@ -14,6 +14,12 @@ const PANELS = {
     load: () => import("./preview360/panel.mjs"),
     show: (files) => files.map(url),
   },
+  SyncTweediesPreviewMesh: {
+    key: "meshes",
+    before: "Run the workflow to see the mesh.",
+    load: () => import("./preview_mesh/panel.mjs"),
+    show: (files) => files.map(url),
+  },
   IllusionPreview: {
     key: "illusions",
     before: "Run the workflow to see the readings.",
