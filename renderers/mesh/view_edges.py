@@ -16,7 +16,7 @@ _FLOW = 0.2
 
 @dataclass(frozen=True)
 class Links:
-    """Which neighbours hang together. right: bool [h, w - 1], a pixel and the one to its right; down: bool [h - 1, w]."""
+    """Which neighbours hang together: right bool [h, w - 1], of a pixel and the next; down bool [h - 1, w]."""
 
     right: Tensor
     down: Tensor
