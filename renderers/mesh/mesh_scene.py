@@ -15,7 +15,7 @@ from ...sync_core.views import ViewSet
 from ..cells import check_multiple
 from ..places import ViewPlace
 from ..viewpoints import Orbit, Viewpoint
-from .maps import Sampling, forward_map, gather_map, numbers, pixel_taps, texel_taps
+from .maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .mesh_space import MeshTexture
 from .seams import texture_seam_ratio
 from .surface import Surface, surface
@@ -143,7 +143,7 @@ class MeshGeometry:
                 hit[index.reshape(-1)] = True
                 seen = seen.only(~hit[seen.point])
             points.append(seen.point)
-            read.append(pixel_taps(seen, grid, view, numbers(view), camera, sampling))
+            read.append(pixel_taps(seen, grid, view, Screen.of(view), camera, sampling))
         return gather_map(points, read, views[0].height * views[0].width, grid)
 
     def _cosines(self, views: list[Surface]) -> Tensor:
@@ -219,7 +219,7 @@ class MeshGeometry:
         space, camera = self.space, self.cameras()[number]
         view = surface(space.mesh, space.places, camera, self.rig.height, self.rig.width, space.backend)
         seen = self.seen(grid, camera, self.rig.height, self.rig.width)
-        pixel, weight = pixel_taps(seen, grid, view, numbers(view), camera, "bilinear")
+        pixel, weight = pixel_taps(seen, grid, view, Screen.of(view), camera, "bilinear")
         return seen.point, pixel, weight, seen.cosine
 
     def seam_ratio(self, picture: Tensor, cell: int) -> float:

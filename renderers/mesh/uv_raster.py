@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .atlas import AtlasLayout, charts
 from .mesh import Mesh
-from .scan import fragments, triangles
+from .scan import Triangles, fragments, triangles
 
 # A texel counts as claimed by a face when its centre is this far inside (barycentric): shared edges are no overlap.
 _INSIDE = 1e-3
@@ -59,14 +59,13 @@ def texels(mesh: Mesh, layout: AtlasLayout, rows: int, columns: int, chart_of_fa
     ready = triangles(corners, torch.ones(corners.shape[:2], dtype=torch.float64), rows, columns, 0.0, False)
     none = len(mesh.faces)
     owner = torch.full((rows * columns,), none, dtype=torch.int64)
-    claims = torch.zeros(rows * columns, dtype=torch.int16)
+    claims = torch.zeros(rows * columns, dtype=torch.int64)
     for item, row, column in fragments(ready):
         cell = row * columns + column
         owner.scatter_reduce_(0, cell, item, "amin")
-        inside = ready.barycentrics(item, row, column).amin(1) > _INSIDE
-        claims.index_add_(0, cell[inside], torch.ones(1, dtype=torch.int16).expand(int(inside.sum())))
+        claims += torch.bincount(cell, minlength=rows * columns)
     covered = torch.nonzero(owner < none).squeeze(1)
-    _refuse_overlap(mesh, layout, claims[covered])
+    _refuse_overlap(mesh, layout, ready, claims.reshape(rows, columns), len(covered))
     item = owner[covered]
     face, bary = ready.face[item], ready.barycentrics(item, covered // columns, covered % columns)
     chart = charts(mesh) if chart_of_face is None else chart_of_face
@@ -110,15 +109,26 @@ def surface_per_picture(mesh: Mesh, places: Tensor) -> Tensor:
     return torch.where(flat > 1e-16, area / flat.clamp_min(1e-16), torch.zeros_like(area))
 
 
-def _refuse_overlap(mesh: Mesh, layout: AtlasLayout, claims: Tensor) -> None:
-    several = float((claims > 1).double().mean()) if claims.numel() else 0.0
-    if several <= _OVERLAP:
+def _refuse_overlap(mesh: Mesh, layout: AtlasLayout, ready: Triangles, claims: Tensor, covered: int) -> None:
+    """claims: int64 [rows, columns], how many faces each texel's centre lies in, their edges included."""
+    if int((claims > 1).sum()) <= _OVERLAP * covered:
+        return
+    inside = torch.zeros_like(claims)
+    for item, row, column in fragments(ready):
+        several = claims[row, column] > 1
+        item, row, column = item[several], row[several], column[several]
+        clear = ready.barycentrics(item, row, column).amin(1) > _INSIDE
+        inside += torch.bincount(row[clear] * claims.shape[1] + column[clear], minlength=claims.numel()).reshape_as(
+            claims
+        )
+    share = float((inside > 1).sum()) / covered
+    if share <= _OVERLAP:
         return
     fix = "unwrap the mesh first"
     if len(mesh.parts) > 1 and layout.columns * layout.rows == 1:
         fix = "use one tile for each part, or unwrap the mesh first"
     raise ValueError(
-        f"{100 * several:.1f} % of the texture of mesh '{mesh.name}' is used by several faces (overlapping or mirrored "
+        f"{100 * share:.1f} % of the texture of mesh '{mesh.name}' is used by several faces (overlapping or mirrored "
         f"texture coordinates), which cannot be painted apart; {fix}"
     )
 
