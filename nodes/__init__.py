@@ -5,6 +5,9 @@ from . import (
     control_nodes,
     diffusers_nodes,
     exemplar_nodes,
+    mesh_bake_nodes,
+    mesh_nodes,
+    orbit_nodes,
     panorama_file_nodes,
     panorama_nodes,
     plane_nodes,
@@ -30,6 +33,9 @@ _TOPICS = (
     control_nodes,
     view_image_nodes,
     attention_nodes,
+    mesh_nodes,
+    orbit_nodes,
+    mesh_bake_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}

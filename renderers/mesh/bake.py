@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .maps import numbers, pixel_taps
+from .maps import Screen, pixel_taps
 from .mesh_scene import MeshGeometry
 from .normals import corner_normals, to_camera
 from .surface import Surface, surface
@@ -60,9 +60,9 @@ def looks(geometry: MeshGeometry, height: int, width: int, which: Sequence[int] 
         camera = cameras[number]
         view = surface(space.mesh, space.places, camera, height, width, space.backend)
         seen = geometry.seen(grid, camera, height, width)
-        number_at = numbers(view)
-        pixel, weight = pixel_taps(seen, grid, view, number_at, camera, "bilinear")
-        weight = weight * _same_side(space.mesh.face_normals, grid.face[seen.point], view, number_at[pixel].long())
+        screen = Screen.of(view)
+        pixel, weight = pixel_taps(seen, grid, view, screen, camera, "bilinear")
+        weight = weight * _same_side(space.mesh.face_normals, grid.face[seen.point], view, screen.number[pixel].long())
         total = weight.sum(1, keepdim=True)
         use = total[:, 0] > 1e-3
         seen, pixel, weight = seen.only(use), pixel[use], (weight / total.clamp_min(1e-3))[use]

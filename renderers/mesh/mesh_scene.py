@@ -13,7 +13,7 @@ from ...sync_core.linear_map import LinearMap
 from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
 from ..cells import check_multiple
-from ..places import ViewPlace
+from ..places import ViewPlace, orbit_places
 from ..viewpoints import Orbit, Viewpoint
 from .maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .mesh_space import MeshTexture
@@ -165,12 +165,7 @@ class MeshGeometry:
         return replace(views, weights=weights.to(views.weights.device))
 
     def places(self) -> tuple[ViewPlace, ...]:
-        found: list[ViewPlace] = []
-        for number, view in enumerate(self.rig.viewpoints):
-            level = abs(view.elevation) < math.pi / 2 - 1e-6
-            azimuth = round(math.degrees(view.azimuth), 6) if level else None
-            found.append(ViewPlace(number, azimuth=azimuth, elevation=round(math.degrees(view.elevation), 6)))
-        return tuple(found)
+        return orbit_places(self.rig.viewpoints, self.rig.front)
 
     def look(self, picture: Tensor) -> Tensor:
         grid = self.texels(self.space.height, self.space.width)
