@@ -5,6 +5,7 @@ from . import (
     control_nodes,
     diffusers_nodes,
     exemplar_nodes,
+    mesh_file_nodes,
     panorama_file_nodes,
     panorama_nodes,
     plane_nodes,
@@ -30,6 +31,7 @@ _TOPICS = (
     control_nodes,
     view_image_nodes,
     attention_nodes,
+    mesh_file_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
