@@ -123,6 +123,23 @@ def test_charts_that_are_apart_never_mix(sampling: Sampling, size: int) -> None:
     assert torch.allclose(views.project(texture), colours, atol=1e-5)
 
 
+@pytest.mark.parametrize("parts", [1, 6])
+def test_pictures_of_a_texture_that_reaches_over_the_edge(parts: int) -> None:
+    mesh = box(parts=parts)
+    geometry = _geometry(replace(mesh, uvs=mesh.uvs + torch.tensor([0.3, 0.2])))
+    grid = geometry.texels(128, 128)
+    picture = torch.zeros(128 * 128, 3)
+    picture[grid.index] = smooth_colour(grid.position)
+    seen = geometry.look(picture.reshape(1, 128, 128, 3).movedim(-1, 1))
+    for image, view in zip(seen, geometry.surfaces(128, 128), strict=True):
+        shown = image.reshape(3, -1).T[view.pixel]
+        assert float((shown - smooth_colour(view.position)).abs().max()) < 0.12
+        assert _psnr(shown, smooth_colour(view.position)) > 35
+    texture, weight = geometry.stitch(8, seen.movedim(1, -1))
+    painted = weight.reshape(-1)[grid.index] > 0
+    assert _psnr(texture.reshape(-1, 3)[grid.index][painted], smooth_colour(grid.position)[painted]) > 35
+
+
 def test_what_is_behind_gets_no_colour() -> None:
     for mesh, hidden in ((sheets(), (1, 2, 3)), (box((1.0, 1.0, 0.004)), (5,))):
         geometry = _geometry(mesh, Orbit((Viewpoint.orbit(0, 0, 2), Viewpoint.orbit(0.3, 0.2, 2)), 128, 128))

@@ -50,10 +50,10 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
 
     Weights of a pixel sum to 1: texels of another chart, or none, are left out and the others count for more.
     """
-    row = view.place[:, 1] * texels.rows
-    column = view.place[:, 0] * texels.columns
-    rows, columns, weights = _corners(row, column, sampling)
-    rows, columns = rows.clamp(0, texels.rows - 1), columns.clamp(0, texels.columns - 1)
+    column, row = texels.layout.wrapped(view.place, texels.origin[view.face]).unbind(1)
+    rows, columns, weights = _corners(row * texels.rows, column * texels.columns, sampling)
+    # (a texture repeats; across the edge of a tile lies another part, which is left out below)
+    rows, columns = rows % texels.rows, columns % texels.columns
     index = texels.place[rows * texels.columns + columns].long()
     known = index.clamp_min(0)
     away = (texels.position[known] - view.position[:, None]).square().sum(-1)
