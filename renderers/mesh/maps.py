@@ -26,8 +26,9 @@ SAMPLINGS: tuple[Sampling, ...] = ("nearest", "bilinear")
 # A texel is read where its centre is this many texels from the pixel's own place at most (a bilinear tap is up to 1.5
 # away, and stretched texels are longer than wide).
 _TEXELS = 5.0
-# A pixel shows a texel's place when it is this many pixels off its plane, and along it, at most.
-_OFF_PLANE, _ALONG = 1.0, 2.5
+# A pixel shows a texel's place when its own is this many pixel sides off the texel's plane at most, and this many away:
+# when it is read alone, and when it is one of four (over the cosine).
+_OFF_PLANE, _BESIDE, _ALONG = 1.0, 2.0, 2.5
 # Depths of neighbouring pixels that differ by no more than this many pixel sides (a slope of 60 degrees) are of one
 # surface.
 _EVEN = 2.0
@@ -50,10 +51,10 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
 
     Weights of a pixel sum to 1: texels of another chart, or none, are left out and the others count for more.
     """
-    row = view.place[:, 1] * texels.rows
-    column = view.place[:, 0] * texels.columns
-    rows, columns, weights = _corners(row, column, sampling)
-    rows, columns = rows.clamp(0, texels.rows - 1), columns.clamp(0, texels.columns - 1)
+    column, row = texels.layout.wrapped(view.place, texels.origin[view.face]).unbind(1)
+    rows, columns, weights = _corners(row * texels.rows, column * texels.columns, sampling)
+    # (a texture repeats; across the edge of a tile lies another part, which is left out below)
+    rows, columns = rows % texels.rows, columns % texels.columns
     index = texels.place[rows * texels.columns + columns].long()
     known = index.clamp_min(0)
     away = (texels.position[known] - view.position[:, None]).square().sum(-1)
@@ -116,28 +117,40 @@ def pixel_taps(
     rows, columns = rows.clamp(0, view.height - 1), columns.clamp(0, view.width - 1)
     pixel = rows * view.width + columns
     if sampling == "nearest":
-        return pixel, weights * _shows(pixel, seen, texels, view, screen, viewpoint)
+        reach = torch.full_like(seen.cosine, _BESIDE)
+        return pixel, weights * _shows(pixel, seen, reach, texels, view, screen, viewpoint)
     # Four pixels whose depths differ by no more than a slanted plane's show one surface: no tap needs a look.
     low, high = screen.low[pixel[:, 0]], screen.high[pixel[:, 0]]
     step = pixel_step(viewpoint, seen.depth, view.width)
     even = (high - low <= step * _EVEN) & (low - step <= seen.depth) & (seen.depth <= high + step)
     doubtful = torch.nonzero(~even).squeeze(1)
     if doubtful.numel():
-        shown = _shows(pixel[doubtful], seen.only(doubtful), texels, view, screen, viewpoint)
-        part = weights[doubtful] * shown
-        total = part.sum(1, keepdim=True)
-        weights[doubtful] = torch.where(total > 1e-3, part / total.clamp_min(1e-3), 0.0)
+        part = seen.only(doubtful)
+        # On a surface seen from the side the four pixels are far apart, but what lies between them is still right.
+        shown = _shows(pixel[doubtful], part, _ALONG / part.cosine, texels, view, screen, viewpoint)
+        share = weights[doubtful] * shown
+        total = share.sum(1, keepdim=True)
+        weights[doubtful] = torch.where(total > 1e-3, share / total.clamp_min(1e-3), 0.0)
     return pixel, weights
 
 
-def _shows(pixel: Tensor, seen: Seen, texels: Texels, view: Surface, screen: Screen, viewpoint: Viewpoint) -> Tensor:
-    """bool [n, T]: whether pixels show the place of the texel that would read them."""
+def _shows(
+    pixel: Tensor,
+    seen: Seen,
+    reach: Tensor,
+    texels: Texels,
+    view: Surface,
+    screen: Screen,
+    viewpoint: Viewpoint,
+) -> Tensor:
+    """bool [n, T]: whether pixels show the place of the texel that would read them. reach: float32 [n], how many pixel
+    sides away from it they may be."""
     number = screen.number[pixel].long()
     known = number.clamp_min(0)
     offset = view.position[known] - texels.position[seen.point][:, None]
     step = pixel_step(viewpoint, seen.depth, view.width)[:, None]
     off = (offset * texels.normal[seen.point][:, None]).sum(-1).abs()
-    along = step * _ALONG / seen.cosine[:, None]
+    along = step * reach[:, None]
     return (number >= 0) & (off <= _OFF_PLANE * step) & (offset.square().sum(-1) <= along.square())
 
 
