@@ -9,6 +9,10 @@ from . import (
     illusion_hybrid_nodes,
     illusion_nodes,
     illusion_output_nodes,
+    mesh_bake_nodes,
+    mesh_file_nodes,
+    mesh_nodes,
+    orbit_nodes,
     panorama_file_nodes,
     panorama_nodes,
     plane_nodes,
@@ -44,6 +48,10 @@ _TOPICS = (
     splat_file_nodes,
     splat_nodes,
     splat_view_nodes,
+    mesh_file_nodes,
+    mesh_nodes,
+    orbit_nodes,
+    mesh_bake_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}

@@ -66,11 +66,11 @@ def orbit(
     return (*around, *(lens.at(azimuth, elevation) for azimuth, elevation in tops))
 
 
-def orbit_sphere(count: int, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
+def orbit_sphere(count: int, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoint, ...]:
     """``count`` cameras spread evenly over all directions, on an odd number of rings from the horizon outwards.
 
     Rings lie at equal distances of elevation and hold as many cameras as their length asks for; every second ring is
-    turned by half a step. The first camera sees the front. Raises ValueError for fewer than 1.
+    turned by half a step. The first camera sees azimuth ``start``. Raises ValueError for fewer than 1.
     """
     if count < 1:
         raise ValueError(f"{count} cameras see nothing; use e.g. 14")
@@ -86,7 +86,7 @@ def orbit_sphere(count: int, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
     for number in sorted(range(rings), key=lambda i: (abs(i - rings // 2), -i)):
         elevation = (number - rings // 2) * 180 / rings
         turn = 0.5 if (number - rings // 2) % 2 else 0.0
-        out += [lens.at((i + turn) * 360 / shares[number], elevation) for i in range(shares[number])]
+        out += [lens.at(start + (i + turn) * 360 / shares[number], elevation) for i in range(shares[number])]
     return tuple(out)
 
 
@@ -100,8 +100,8 @@ def _shares(count: int, rings: int) -> list[int]:
     return shares
 
 
-def custom(text: str, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
-    """One camera a line: ``azimuth elevation [distance [fov]]``; ``#`` begins a comment.
+def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoint, ...]:
+    """One camera a line: ``azimuth elevation [distance [fov]]``, azimuths from ``start``; ``#`` begins a comment.
 
     Raises ValueError naming the line that is none.
     """
@@ -116,7 +116,7 @@ def custom(text: str, lens: Lens = Lens()) -> tuple[Viewpoint, ...]:
         azimuth, elevation, distance, fov = (None if v is None else float(v) for v in found.groups())
         assert azimuth is not None and elevation is not None
         try:
-            out.append(lens.at(azimuth, elevation, distance, fov))
+            out.append(lens.at(start + azimuth, elevation, distance, fov))
         except ValueError as error:
             raise ValueError(f"camera line {number}: {error}") from error
     if not out:

@@ -94,8 +94,11 @@ def test_pixels_read_the_texel_they_see_and_texels_the_pixel_that_shows_them() -
             elif bool(read.any()):
                 assert read.nonzero().flatten().tolist() == [int(r) * size + int(c)]
                 sizes += 1
-            else:  # At the outline: the pixel's centre shows the background or another side.
-                assert int(face[int(r), int(c)]) // 2 != int(grid.face[place]) // 2
+            else:  # The pixel's centre shows the background or another side, or, seen from the side, a place far off.
+                f = int(face[int(r), int(c)])
+                point = (mesh.vertices[mesh.faces[f]].double() * bary[int(r), int(c)][:, None]).sum(0)
+                step = float(camera.pixels(point, 1, 1)[2]) * 2 * math.tan(camera.fov / 2) / size
+                assert f // 2 != int(grid.face[place]) // 2 or float((grid.position[place] - point).norm()) > 1.9 * step
     assert sizes > 20
 
 
@@ -121,6 +124,23 @@ def test_charts_that_are_apart_never_mix(sampling: Sampling, size: int) -> None:
     painted = texture.reshape(-1)[grid.index]
     assert torch.allclose(painted, (grid.chart + 1).float(), atol=1e-5)
     assert torch.allclose(views.project(texture), colours, atol=1e-5)
+
+
+@pytest.mark.parametrize("parts", [1, 6])
+def test_pictures_of_a_texture_that_reaches_over_the_edge(parts: int) -> None:
+    mesh = box(parts=parts)
+    geometry = _geometry(replace(mesh, uvs=mesh.uvs + torch.tensor([0.3, 0.2])))
+    grid = geometry.texels(128, 128)
+    picture = torch.zeros(128 * 128, 3)
+    picture[grid.index] = smooth_colour(grid.position)
+    seen = geometry.look(picture.reshape(1, 128, 128, 3).movedim(-1, 1))
+    for image, view in zip(seen, geometry.surfaces(128, 128), strict=True):
+        shown = image.reshape(3, -1).T[view.pixel]
+        assert float((shown - smooth_colour(view.position)).abs().max()) < 0.12
+        assert _psnr(shown, smooth_colour(view.position)) > 35
+    texture, weight = geometry.stitch(8, seen.movedim(1, -1))
+    painted = weight.reshape(-1)[grid.index] > 0
+    assert _psnr(texture.reshape(-1, 3)[grid.index][painted], smooth_colour(grid.position)[painted]) > 35
 
 
 def test_what_is_behind_gets_no_colour() -> None:
@@ -174,6 +194,19 @@ def test_maps_carry_a_smooth_texture_too(sampling: Sampling) -> None:
     texture = mean(batch)[0].reshape(3, -1).T[grid.index]
     seen = mean.seen[grid.index]
     assert _psnr(texture[seen], smooth_colour(grid.position)[seen]) > (40 if sampling == "bilinear" else 32)
+
+
+def test_a_round_trip_moves_nothing_far() -> None:
+    # Every pixel carries its own place in space: after averaging and looking again it must still be near by.
+    geometry = _geometry(torus(96, 48))
+    views = geometry.views(4, 1)
+    surfaces = geometry.surfaces(32, 32)
+    places, steps = torch.zeros(10, 3, 32 * 32), torch.ones(10, 32 * 32)
+    for number, view in enumerate(surfaces):
+        places[number][:, view.pixel], steps[number, view.pixel] = view.position.T, view.step
+    again = views.project(Aggregator(views)(places.reshape(10, 3, 32, 32))).reshape(10, 3, -1)
+    moved = ((again - places).norm(dim=1) / steps)[views.covered.reshape(10, -1)]
+    assert float(moved.median()) < 0.6 and float(moved.max()) < 3
 
 
 def test_noise_is_white_in_every_view_and_shared() -> None:

@@ -114,11 +114,11 @@ def test_a_gutter_repeats_the_colour_beside_it() -> None:
 
 def test_what_cannot_be_painted_is_refused() -> None:
     mesh = box()
-    with pytest.raises(ValueError, match="unwrap it first"):
-        MeshTexture(replace(mesh, uvs=mesh.uvs * 1.5))
+    with pytest.raises(ValueError, match="larger than the texture"):
+        MeshTexture(replace(mesh, uvs=mesh.uvs * 5))
     with pytest.raises(ValueError, match="no texture coordinates"):
         MeshTexture(replace(mesh, uvs=torch.zeros(0, 2), face_uvs=torch.zeros(0, 3, dtype=torch.int64)))
-    with pytest.raises(ValueError, match="outside 0 to 1"):
+    with pytest.raises(ValueError, match="no numbers"):
         MeshTexture(replace(mesh, uvs=mesh.uvs * math.nan))
     mirrored = mesh.uvs.clone()
     mirrored[20:] = mirrored[:4]
@@ -139,3 +139,34 @@ def test_equal_geometry_is_an_equal_space() -> None:
     assert MeshTexture(box()) == MeshTexture(box())
     assert MeshTexture(box()) != MeshTexture(box((1, 1, 2)))
     assert hash(MeshTexture(box())) == hash(MeshTexture(box()))
+
+
+def test_a_texture_repeats() -> None:
+    # Charts that are moved by whole textures, or over the edge, are where the repeated texture has them.
+    for mesh in (torus(16, 8), box(), box(parts=6)):
+        here = _texels(mesh, 62, 62)
+        moved = _texels(replace(mesh, uvs=mesh.uvs + torch.tensor([2.0, -1.0])), 62, 62)
+        assert torch.equal(here.index, moved.index) and torch.equal(here.face, moved.face)
+    # By a quarter of 60 texels: the same picture, rolled.
+    mesh = torus(16, 8)
+    here = _texels(mesh, 60, 60)
+    over = _texels(replace(mesh, uvs=mesh.uvs + 0.25), 60, 60)
+    there = torch.full((60 * 60,), -1, dtype=torch.int64)
+    there[here.index] = here.face
+    found = torch.full((60 * 60,), -1, dtype=torch.int64)
+    found[over.index] = over.face
+    rolled = there.reshape(60, 60).roll((-15, 15), (0, 1)).reshape(-1)
+    assert float((rolled == found).float().mean()) > 0.998 and torch.equal(rolled >= 0, found >= 0)
+
+
+def test_a_part_that_reaches_over_the_edge_stays_in_its_tile() -> None:
+    mesh = box(parts=6)
+    mesh = replace(mesh, uvs=mesh.uvs + torch.tensor([0.3, 0.2]))
+    layout = AtlasLayout.of(mesh, "tiles", 96, 64)
+    found = texels(mesh, layout, 64, 96)
+    for part in range(6):
+        rows, columns = layout.tile(part)
+        inside = torch.zeros(64, 96, dtype=torch.bool)
+        inside[rows, columns] = True
+        own = found.index[mesh.part_of_face[found.face] == part]
+        assert len(own) > 700 and bool(inside.reshape(-1)[own].all())

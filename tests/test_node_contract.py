@@ -18,6 +18,7 @@ from hosting import host
 from syncpack.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from syncpack.nodes.diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, list_folders
 from syncpack.nodes.splat_files import NO_SCENE, list_scenes
+from syncpack.nodes.mesh_files import NO_MESH, list_meshes
 
 pytestmark = pytest.mark.host
 
@@ -31,6 +32,7 @@ HOSTS_LISTS = (
     list_folders("unet") or [NO_FOLDER],
     list_folders("text_encoder") or [NO_TEXT_FOLDER],
     list_scenes() or [NO_SCENE],
+    list_meshes() or [NO_MESH],
 )
 # Nodes of hosts newer than those tested here.
 NEWER = {"UnwrapMesh", "RenderMesh", "SaveGLB", "PreviewGaussianSplat", "SplitImageToTileList", "ImageMergeTileList"}

@@ -51,27 +51,46 @@ class AtlasLayout:
         row, column = divmod(part, self.columns) if self.columns * self.rows > 1 else (0, 0)
         return slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide)
 
+    def origins(self, mesh: Mesh) -> Tensor:
+        """float64 [F, 2]: (x, y) of the upper left corner of every face's tile, as fractions of the picture."""
+        wide, high = self.tile_size
+        part = mesh.part_of_face if self.columns * self.rows > 1 else torch.zeros_like(mesh.part_of_face)
+        left, top = part % self.columns * wide / self.width, part // self.columns * high / self.height
+        return torch.stack([left, top], 1).double()
+
+    @property
+    def share(self) -> tuple[float, float]:
+        """(width, height) of a tile as fractions of the picture."""
+        wide, high = self.tile_size
+        return wide / self.width, high / self.height
+
     def places(self, mesh: Mesh) -> Tensor:
         """float64 [F, 3, 2]: (x, y) of every face's corners as fractions of the picture, from the left and the top.
 
-        Raises ValueError for a mesh without texture coordinates, or with such that reach outside the square.
+        A texture repeats: coordinates outside 0..1 are moved by whole numbers, so that a face begins in its tile. One
+        that reaches over the edge goes on at the other side (``wrapped``). Raises ValueError for a mesh without texture
+        coordinates, or with faces that are larger than the texture.
         """
         if not mesh.has_uvs:
             raise ValueError(f"mesh '{mesh.name}' has no texture coordinates; unwrap it first")
-        low, high = float(mesh.uvs[mesh.face_uvs].min()), float(mesh.uvs[mesh.face_uvs].max())
-        if not (low >= -_SLACK and high <= 1 + _SLACK):
+        uv = mesh.uvs.double()[mesh.face_uvs]
+        if not bool(torch.isfinite(uv).all()):
+            raise ValueError(f"texture coordinates of mesh '{mesh.name}' are no numbers (NaN); unwrap it first")
+        across = torch.stack([uv[..., 0], 1 - uv[..., 1]], -1)
+        repeated = int(((across.amax(1) - across.amin(1)) > 1 + _SLACK).any(1).sum())
+        if repeated:
             raise ValueError(
-                f"texture coordinates of mesh '{mesh.name}' reach from {low:.3g} to {high:.3g}, outside 0 to 1 "
-                "(tiled); unwrap it first"
+                f"{repeated} faces of mesh '{mesh.name}' are larger than the texture in their coordinates (tiled); "
+                "unwrap it first"
             )
-        uv = mesh.uvs.double()[mesh.face_uvs].clamp(0, 1)
-        tile_wide, tile_high = self.tile_size
-        part = mesh.part_of_face if self.columns * self.rows > 1 else torch.zeros_like(mesh.part_of_face)
-        left = (part % self.columns * tile_wide)[:, None]
-        top = (part // self.columns * tile_high)[:, None]
-        x = (left + uv[..., 0] * tile_wide) / self.width
-        y = (top + (1 - uv[..., 1]) * tile_high) / self.height
-        return torch.stack([x, y], -1)
+        inside = across - (across.amin(1) + _SLACK).floor()[:, None]
+        return self.origins(mesh)[:, None] + inside * torch.tensor(self.share).double()
+
+    def wrapped(self, place: Tensor, origin: Tensor) -> Tensor:
+        """Places [n, 2] of faces whose tiles begin at ``origin`` [n, 2], brought into their tiles."""
+        share = torch.tensor(self.share).to(place)
+        local = (place - origin) / share
+        return origin + (local - local.floor()) * share
 
 
 def charts(mesh: Mesh) -> Tensor:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .maps import numbers, pixel_taps
+from .maps import Screen, pixel_taps
 from .mesh_scene import MeshGeometry
 from .normals import corner_normals, to_camera
 from .surface import Surface, surface
+from .view_edges import Links, from_edge, smoothed
 
 Weighting = Literal["cosine", "best view"]
 WEIGHTINGS: tuple[Weighting, ...] = ("cosine", "best view")
 
 # How decidedly the straightest view wins the fine detail.
 _DECISION = 24.0
-# Neighbouring pixels whose depths differ by more than this part lie on different surfaces.
-_STEP = 0.03
+# Least cosine between the normals of a texel and of a pixel that it reads.
+_BEND = 0.4
 # Views are compared where both see a texel at no flatter an angle.
 _WELL = 0.5
 
@@ -31,13 +32,14 @@ _WELL = 0.5
 class Look:
     """What one view knows of the texels: which it sees (int64 [m]), where they read it (pixels int64 [m, 4] and weights
     [m, 4] that sum to 1), the cosine of the angle [m], and how many pixels from an outline, a step in depth or the
-    frame they are [m]."""
+    frame they are [m]. links: of the view's pixels."""
 
     texel: Tensor
     pixel: Tensor
     weight: Tensor
     cosine: Tensor
     from_edge: Tensor
+    links: Links
 
     def read(self, flat: Tensor) -> Tensor:
         """Values of the view's pixels [h * w, C] at the texels [m, C]."""
@@ -58,16 +60,26 @@ def looks(geometry: MeshGeometry, height: int, width: int, which: Sequence[int] 
         camera = cameras[number]
         view = surface(space.mesh, space.places, camera, height, width, space.backend)
         seen = geometry.seen(grid, camera, height, width)
-        pixel, weight = pixel_taps(seen, grid, view, numbers(view), camera, "bilinear")
-        use = weight.sum(1) > 0
-        seen, pixel, weight = seen.only(use), pixel[use], weight[use]
+        screen = Screen.of(view)
+        pixel, weight = pixel_taps(seen, grid, view, screen, camera, "bilinear")
+        weight = weight * _same_side(space.mesh.face_normals, grid.face[seen.point], view, screen.number[pixel].long())
+        total = weight.sum(1, keepdim=True)
+        use = total[:, 0] > 1e-3
+        seen, pixel, weight = seen.only(use), pixel[use], (weight / total.clamp_min(1e-3))[use]
         facing = (to_camera(camera, grid.position[seen.point]) * smooth[seen.point]).sum(1)
         # From behind, the other side's normal counts; where only the smooth one is turned away, the face's own.
         facing = torch.where(facing.abs() > 1e-3, facing.abs(), seen.cosine)
         row = (seen.row * height).long().clamp_max(height - 1)
         column = (seen.column * width).long().clamp_max(width - 1)
-        edge = _from_edge(_depths(view))[row, column]
-        yield Look(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), edge)
+        links = Links.of(_depths(view))
+        yield Look(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), from_edge(links)[row, column], links)
+
+
+def _same_side(normals: Tensor, face: Tensor, view: Surface, number: Tensor) -> Tensor:
+    """bool [m, 4]: pixels (numbers among those of the surface, -1 none) whose faces lie as the texels' own [m] do:
+    beyond a sharp edge a pixel may be near, but shows another side."""
+    there = normals[view.face[number.clamp_min(0)]]
+    return (there * normals[face][:, None]).sum(-1).abs() > _BEND
 
 
 def _depths(view: Surface) -> Tensor:
@@ -75,25 +87,6 @@ def _depths(view: Surface) -> Tensor:
     flat = torch.full((view.height * view.width,), torch.inf)
     flat[view.pixel] = view.depth.float()
     return flat.reshape(view.height, view.width)
-
-
-def _from_edge(depths: Tensor) -> Tensor:
-    """float32 [h, w]: pixels from the nearest pixel beside an outline, a step in depth, or the frame; 0 on it."""
-    from scipy.ndimage import distance_transform_edt
-
-    height, width = depths.shape
-    edge = torch.zeros(height + 2, width + 2, dtype=torch.bool)
-    edge[[0, -1]] = True
-    edge[:, [0, -1]] = True
-    inner = edge[1:-1, 1:-1]
-    near = torch.where(torch.isinf(depths), 0.0, 1 / depths)
-    for axis in (0, 1):
-        one, two = near.narrow(axis, 0, near.shape[axis] - 1), near.narrow(axis, 1, near.shape[axis] - 1)
-        step = (one - two).abs() > _STEP * torch.maximum(one, two)
-        inner.narrow(axis, 0, near.shape[axis] - 1).logical_or_(step)
-        inner.narrow(axis, 1, near.shape[axis] - 1).logical_or_(step)
-    far: Any = distance_transform_edt(~edge.numpy())
-    return torch.from_numpy(far)[1:-1, 1:-1].float()
 
 
 @dataclass(frozen=True)
@@ -187,7 +180,7 @@ class _Blend:
             weight = (look.cosine.double().pow(self.exponent).float() * inner).clamp_min(1e-20)
             coarse = full
             if self.detail > 0:
-                coarse = look.read(_blurred(image, look, self.detail).reshape(flat.shape))
+                coarse = look.read(smoothed(image, look.links, self.detail).reshape(flat.shape))
                 decided = straight.double().pow(max(_DECISION, self.exponent)).float().clamp_min(1e-30)
                 self.fine_weight[here] += decided
                 self.fine[here] += decided[:, None] * (full - coarse)
@@ -221,20 +214,3 @@ def _psnr(squares: Tensor) -> float:
     error = float(squares.double().mean())
     # Below half a millionth of the range is rounding.
     return math.inf if error < 2.5e-13 else -10 * math.log10(error)
-
-
-def _blurred(image: Tensor, look: Look, size: float) -> Tensor:
-    """An image [h, w, C] under a bell with a standard deviation of ``size`` pixels, of the pixels that texels read:
-    what is not the object takes no part."""
-    height, width, channels = image.shape
-    known = torch.zeros(height * width)
-    known[look.pixel[look.weight > 0]] = 1
-    known = known.reshape(height, width, 1)
-    radius = max(1, math.ceil(3 * size))
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / size) ** 2)
-    planes = torch.cat([image * known, known], -1).movedim(-1, 0)[None]
-    kernel = line[None, None].expand(channels + 1, 1, -1)
-    across = F.conv2d(planes, kernel[:, :, None], padding=(0, radius), groups=channels + 1)
-    both = F.conv2d(across, kernel[..., None], padding=(radius, 0), groups=channels + 1)
-    mean = both[0, :channels] / both[0, channels:].clamp_min(1e-12)
-    return torch.where(known > 0, mean.movedim(0, -1), image)

@@ -14,9 +14,9 @@ from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
 from ...sync_core.weight_ramp import WeightRamp, cosine_weights
 from ..cells import check_multiple
-from ..places import ViewPlace
+from ..places import ViewPlace, orbit_places
 from ..viewpoints import Orbit, Viewpoint
-from .maps import Sampling, forward_map, gather_map, numbers, pixel_taps, texel_taps
+from .maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .mesh_space import MeshTexture
 from .seams import texture_seam_ratio
 from .surface import Surface, surface
@@ -148,7 +148,7 @@ class MeshGeometry:
                 hit[index.reshape(-1)] = True
                 seen = seen.only(~hit[seen.point])
             points.append(seen.point)
-            read.append(pixel_taps(seen, grid, view, numbers(view), camera, sampling))
+            read.append(pixel_taps(seen, grid, view, Screen.of(view), camera, sampling))
         return gather_map(points, read, views[0].height * views[0].width, grid)
 
     def _cosines(self, views: list[Surface]) -> Tensor:
@@ -164,12 +164,7 @@ class MeshGeometry:
         return self.space.kept.get(key, lambda: self._cosines(self.surfaces(height, width)))
 
     def places(self) -> tuple[ViewPlace, ...]:
-        found: list[ViewPlace] = []
-        for number, view in enumerate(self.rig.viewpoints):
-            level = abs(view.elevation) < math.pi / 2 - 1e-6
-            azimuth = round(math.degrees(view.azimuth), 6) if level else None
-            found.append(ViewPlace(number, azimuth=azimuth, elevation=round(math.degrees(view.elevation), 6)))
-        return tuple(found)
+        return orbit_places(self.rig.viewpoints, self.rig.front)
 
     def look(self, picture: Tensor) -> Tensor:
         grid = self.texels(self.space.height, self.space.width)
@@ -218,7 +213,7 @@ class MeshGeometry:
         space, camera = self.space, self.cameras()[number]
         view = surface(space.mesh, space.places, camera, self.rig.height, self.rig.width, space.backend)
         seen = self.seen(grid, camera, self.rig.height, self.rig.width)
-        pixel, weight = pixel_taps(seen, grid, view, numbers(view), camera, "bilinear")
+        pixel, weight = pixel_taps(seen, grid, view, Screen.of(view), camera, "bilinear")
         return seen.point, pixel, weight, seen.cosine
 
     def seam_ratio(self, picture: Tensor, cell: int) -> float:

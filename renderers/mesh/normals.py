@@ -22,8 +22,11 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
     differ by less than ``crease`` degrees from the corner's own face; vertices at the same place count as one, so that
     a texture seam shows no edge. Faces without area have normal 0.
     """
-    if mesh.normals is not None:
-        own = mesh.normals[mesh.faces]
+    if mesh.corner_normals is not None or mesh.normals is not None:
+        own = mesh.corner_normals
+        if own is None:
+            assert mesh.normals is not None
+            own = mesh.normals[mesh.faces]
         return torch.where(own.norm(dim=-1, keepdim=True) > 0.5, own, mesh.face_normals[:, None])
     place = torch.unique(mesh.vertices, dim=0, return_inverse=True)[1][mesh.faces]
     corners = mesh.vertices.double()[mesh.faces]

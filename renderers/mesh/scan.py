@@ -45,15 +45,16 @@ class Triangles:
 
     def depth_at(self, item: Tensor, row: Tensor, column: Tensor) -> Tensor:
         """float32: depth of triangles ``item`` at pixels."""
-        plane = self.depth[item]
+        plane = self.depth.index_select(0, item)
         value = plane[:, 0] * (column + 0.5) + plane[:, 1] * (row + 0.5) + plane[:, 2]
         value = torch.clamp(value, self.reach[item, 0], self.reach[item, 1])
         return (1 / value if self.perspective else value).float()
 
     def barycentrics(self, item: Tensor, row: Tensor, column: Tensor) -> Tensor:
         """float64 [m, 3]: weights of the corners of triangles ``item`` at the centres of pixels, >= 0, sum 1."""
-        plane = self.planes[item, :3]
-        value = plane[..., 0] * (column + 0.5)[:, None] + plane[..., 1] * (row + 0.5)[:, None] + plane[..., 2]
+        plane = self.planes.reshape(-1, 12)[:, :9].index_select(0, item)
+        x, y = (column + 0.5)[:, None], (row + 0.5)[:, None]
+        value = plane[:, 0::3] * x + plane[:, 1::3] * y + plane[:, 2::3]
         value = value.clamp_min(0)
         return value / value.sum(1, keepdim=True).clamp_min(1e-300)
 

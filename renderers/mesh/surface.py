@@ -18,7 +18,8 @@ class Surface:
     """The covered pixels of one view, in reading order.
 
     height, width: of the view. pixel: int64 [n], row * width + column. face: int64 [n]. position: float32 [n, 3].
-    place: float32 [n, 2], (x, y) in the texture's picture as fractions from the left and the top. cosine: float32 [n],
+    place: float32 [n, 2], (x, y) in the texture's picture as fractions from the left and the top, as
+    ``AtlasLayout.places`` has them: not yet wrapped. cosine: float32 [n],
     between the face's normal and the direction to the camera, whichever side is seen. depth: float32 [n], along the
     axis. step: float32 [n], side of a pixel at that depth, across the axis.
     """

@@ -49,7 +49,7 @@ def mask_from_views(geometry: MeshGeometry, masks: Tensor) -> Tensor:
         raise ValueError(f"{len(masks)} masks for {count} views; paint one mask a view, black where nothing is")
     out = torch.zeros(len(geometry.texels(space.height, space.width).index))
     painted = [i for i in range(count) if bool((masks[i] > 0).any())]
-    for number, look in zip(painted, looks(geometry, *masks.shape[1:], painted), strict=True):
+    for number, look in zip(painted, looks(geometry, masks.shape[1], masks.shape[2], painted), strict=True):
         value = look.read(masks[number].float().reshape(-1, 1))[:, 0]
         out[look.texel] = torch.maximum(out[look.texel], value)
     return out

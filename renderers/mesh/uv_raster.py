@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .atlas import AtlasLayout, charts
 from .mesh import Mesh
-from .scan import fragments, triangles
+from .scan import Triangles, fragments, triangles
 
 # A texel counts as claimed by a face when its centre is this far inside (barycentric): shared edges are no overlap.
 _INSIDE = 1e-3
@@ -25,7 +25,8 @@ class Texels:
     bary: float32 [n, 3], where on the face the texel's centre is. position, normal: float32 [n, 3], on the surface;
     the normal is the face's own. size: float32 [n], side of the texel on the surface, as if it were square.
     chart: int64 [n]. place: int32 [rows * columns], which of the covered texels a cell of the grid is, -1 for none.
-    lost_charts: how many charts are too thin to hold any texel's centre and found no free texel either.
+    lost_charts: how many charts are too thin to hold any texel's centre and found no free texel either. layout: of the
+    parts in the picture; origin: float32 [F, 2], where each face's tile begins.
     """
 
     rows: int
@@ -38,7 +39,9 @@ class Texels:
     size: Tensor
     chart: Tensor
     place: Tensor
-    lost_charts: int = 0
+    lost_charts: int
+    layout: AtlasLayout
+    origin: Tensor
 
     @property
     def covered(self) -> Tensor:
@@ -55,43 +58,66 @@ def texels(mesh: Mesh, layout: AtlasLayout, rows: int, columns: int, chart_of_fa
     and when more than half a percent of the texels are claimed by several faces (overlapping or mirrored charts).
     """
     places = layout.places(mesh)
-    corners = torch.cat([places * torch.tensor([columns, rows]).double(), torch.ones_like(places[..., :1])], -1)
+    scale = torch.tensor([columns, rows]).double()
+    origin = layout.origins(mesh)
+    source, copies = _copies(places, origin, layout)
+    corners = torch.cat([copies * scale, torch.ones_like(copies[..., :1])], -1)
     ready = triangles(corners, torch.ones(corners.shape[:2], dtype=torch.float64), rows, columns, 0.0, False)
-    none = len(mesh.faces)
+    tile = torch.cat([origin * scale, (origin + torch.tensor(layout.share)) * scale], 1)[source][ready.face]
+    alone = len(source) == len(mesh.faces)
+    none = len(source)
     owner = torch.full((rows * columns,), none, dtype=torch.int64)
-    claims = torch.zeros(rows * columns, dtype=torch.int16)
+    claims = torch.zeros(rows * columns, dtype=torch.int64)
     for item, row, column in fragments(ready):
+        item, row, column = (item, row, column) if alone else _inside_tile(item, row, column, tile)
         cell = row * columns + column
         owner.scatter_reduce_(0, cell, item, "amin")
-        inside = ready.barycentrics(item, row, column).amin(1) > _INSIDE
-        claims.index_add_(0, cell[inside], torch.ones(1, dtype=torch.int16).expand(int(inside.sum())))
+        claims += torch.bincount(cell, minlength=rows * columns)
     covered = torch.nonzero(owner < none).squeeze(1)
-    _refuse_overlap(mesh, layout, claims[covered])
+    _refuse_overlap(mesh, layout, ready, tile, claims.reshape(rows, columns), len(covered))
     item = owner[covered]
-    face, bary = ready.face[item], ready.barycentrics(item, covered // columns, covered % columns)
+    face, bary = source[ready.face[item]], ready.barycentrics(item, covered // columns, covered % columns)
     chart = charts(mesh) if chart_of_face is None else chart_of_face
-    index, face, bary, lost = _thin_charts(corners, chart, covered, face, bary, rows, columns)
-    return _texels(mesh, places, chart, rows, columns, index, face, bary, lost)
-
-
-def _texels(
-    mesh: Mesh,
-    places: Tensor,
-    chart: Tensor,
-    rows: int,
-    columns: int,
-    index: Tensor,
-    face: Tensor,
-    bary: Tensor,
-    lost: int,
-) -> Texels:
+    index, face, bary, lost = _thin_charts(corners[: len(mesh.faces)], chart, covered, face, bary, rows, columns)
     position = on_surface(mesh, face, bary)
     size = (surface_per_picture(mesh, places)[face] / (rows * columns)).sqrt().float()
     place = torch.full((rows * columns,), -1, dtype=torch.int32)
     place[index] = torch.arange(len(index), dtype=torch.int32)
     return Texels(
-        rows, columns, index, face, bary.float(), position, mesh.face_normals[face], size, chart[face], place, lost
+        rows,
+        columns,
+        index,
+        face,
+        bary.float(),
+        position,
+        mesh.face_normals[face],
+        size,
+        chart[face],
+        place,
+        lost,
+        layout,
+        origin.float(),
     )
+
+
+def _copies(places: Tensor, origin: Tensor, layout: AtlasLayout) -> tuple[Tensor, Tensor]:
+    """Faces that reach over the right or lower edge of their tile again, a tile farther to the left or above: (face
+    int64 [m], corners float64 [m, 3, 2]), all faces themselves first."""
+    share = torch.tensor(layout.share).double()
+    over = (places.amax(1) - origin) > share * (1 + 1e-9)
+    source, corners = [torch.arange(len(places))], [places]
+    for x, y in ((1, 0), (0, 1), (1, 1)):
+        again = torch.nonzero((over[:, 0] | (x == 0)) & (over[:, 1] | (y == 0))).squeeze(1)
+        source.append(again)
+        corners.append(places[again] - share * torch.tensor([x, y]))
+    return torch.cat(source), torch.cat(corners)
+
+
+def _inside_tile(item: Tensor, row: Tensor, column: Tensor, tile: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """tile: float64 [n, 4], left, top, right, bottom of every item's tile, in cells."""
+    left, top, right, bottom = tile[item].unbind(1)
+    keep = (column + 0.5 >= left) & (column + 0.5 < right) & (row + 0.5 >= top) & (row + 0.5 < bottom)
+    return item[keep], row[keep], column[keep]
 
 
 def on_surface(mesh: Mesh, face: Tensor, bary: Tensor) -> Tensor:
@@ -110,15 +136,29 @@ def surface_per_picture(mesh: Mesh, places: Tensor) -> Tensor:
     return torch.where(flat > 1e-16, area / flat.clamp_min(1e-16), torch.zeros_like(area))
 
 
-def _refuse_overlap(mesh: Mesh, layout: AtlasLayout, claims: Tensor) -> None:
-    several = float((claims > 1).double().mean()) if claims.numel() else 0.0
-    if several <= _OVERLAP:
+def _refuse_overlap(
+    mesh: Mesh, layout: AtlasLayout, ready: Triangles, tile: Tensor, claims: Tensor, covered: int
+) -> None:
+    """claims: int64 [rows, columns], how many faces each texel's centre lies in, their edges included."""
+    if int((claims > 1).sum()) <= _OVERLAP * covered:
+        return
+    inside = torch.zeros_like(claims)
+    for item, row, column in fragments(ready):
+        item, row, column = _inside_tile(item, row, column, tile)
+        several = claims[row, column] > 1
+        item, row, column = item[several], row[several], column[several]
+        clear = ready.barycentrics(item, row, column).amin(1) > _INSIDE
+        inside += torch.bincount(row[clear] * claims.shape[1] + column[clear], minlength=claims.numel()).reshape_as(
+            claims
+        )
+    share = float((inside > 1).sum()) / covered
+    if share <= _OVERLAP:
         return
     fix = "unwrap the mesh first"
     if len(mesh.parts) > 1 and layout.columns * layout.rows == 1:
         fix = "use one tile for each part, or unwrap the mesh first"
     raise ValueError(
-        f"{100 * several:.1f} % of the texture of mesh '{mesh.name}' is used by several faces (overlapping or mirrored "
+        f"{100 * share:.1f} % of the texture of mesh '{mesh.name}' is used by several faces (overlapping or mirrored "
         f"texture coordinates), which cannot be painted apart; {fix}"
     )
 

@@ -40,7 +40,7 @@ class Seen:
     cosine: Tensor
 
     def only(self, keep: Tensor) -> Seen:
-        """Those of a bool [n]."""
+        """Those of an index or a bool [n]."""
         return Seen(self.point[keep], self.row[keep], self.column[keep], self.depth[keep], self.cosine[keep])
 
 
@@ -67,30 +67,34 @@ def seen_points(
     scale = max(1, -(-LEAST_BUFFER // min(height, width)))
     height, width = height * scale, width * scale
     face, depth = depth_buffer(mesh.vertices, mesh.faces, viewpoint, height, width, backend)
+    fronts = _fronts(mesh, viewpoint)
+    # Of a closed surface only fronts are ever drawn, and half of the points need no further look.
+    drawn = torch.zeros(len(fronts) + 1, dtype=torch.bool)
+    drawn[face.reshape(-1).long()] = True
+    both = two_sided and bool((drawn[:-1] & ~fronts).any())
     axes = viewpoint.rotation.float()
-    place = torch.tensor(viewpoint.position, dtype=torch.float64)
+    place = torch.tensor(viewpoint.position, dtype=torch.float32)
+    facing = normal @ axes[:, 2] if viewpoint.span is not None else normal @ place - (normal * position).sum(1)
+    point = torch.nonzero(facing if both else facing > 0).squeeze(1)
+    position, normal, facing = position.index_select(0, point), normal.index_select(0, point), facing[point]
     row, column, far = viewpoint.pixels(position, height, width)
     near = NEAR * max(float(far.max()) if far.numel() else 0.0, 1e-30)
-    inside = (far > near) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    if viewpoint.span is None:
-        towards = place.float() - position
-        facing = (normal * towards).sum(1)
-        cosine = facing / towards.norm(dim=1).clamp_min(1e-30)
-    else:
-        facing = cosine = normal @ axes[:, 2]
-    straight = cosine.abs() if two_sided else cosine
-    point = torch.nonzero(inside & (straight >= least_cosine)).squeeze(1)
-    row, column, far, cosine, facing = row[point], column[point], far[point], cosine[point], facing[point]
+    cosine = facing if viewpoint.span is not None else facing / (position - place).norm(dim=1).clamp_min(1e-30)
+    cosine = cosine.abs().clamp_max(1)
+    inside = (far > near) & (row >= 0) & (row < height) & (column >= 0) & (column < width) & (cosine >= least_cosine)
+    if not bool(inside.all()):
+        keep = torch.nonzero(inside).squeeze(1)
+        position, normal = position.index_select(0, keep), normal.index_select(0, keep)
+        point, facing, row, column, far, cosine = (t[keep] for t in (point, facing, row, column, far, cosine))
     pixel = row.long().clamp_max(height - 1) * width + column.long().clamp_max(width - 1)
-    expected = _plane_depth(viewpoint, axes, position[point], normal[point], far, pixel, height, width)
+    expected = _plane_depth(viewpoint, axes, position, normal, far, pixel, height, width)
     front = depth.reshape(-1)[pixel]
     winner = face.reshape(-1)[pixel].long()
     # Where the pixel's centre lies beside the surface nothing can be said; what is drawn there must face the same way,
     # or the back of a thin wall would be seen at its outline.
-    same = (winner >= 0) & (_fronts(mesh, viewpoint)[winner.clamp_min(0)] == (facing > 0))
-    visible = same & (expected <= front * (1 + tolerance))
-    seen = Seen(point, row / height, column / width, far, cosine.abs())
-    return seen.only(visible)
+    same = (winner >= 0) & (fronts[winner.clamp_min(0)] == (facing > 0))
+    visible = torch.nonzero(same & (expected <= front * (1 + tolerance))).squeeze(1)
+    return Seen(point, row / height, column / width, far, cosine).only(visible)
 
 
 def _fronts(mesh: Mesh, viewpoint: Viewpoint) -> Tensor:
