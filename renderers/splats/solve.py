@@ -179,7 +179,7 @@ def pixel_weights(alpha: Tensor) -> Tensor:
     """How much a pixel counts that shows alpha of the splats. Where other things shine through, its colour says less
     about them than a plain share: counted by alpha alone, silhouettes take on the background's colour (a white one
     costs 4 dB over a whole ball)."""
-    return alpha**8
+    return alpha.clamp_min(0.1) ** 8
 
 
 def _squared(block: Block) -> Tensor:
