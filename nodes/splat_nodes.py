@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..renderers.splats.bake import UNSEEN
+from ..renderers.splats.bake import BAKED_BANDS, UNSEEN
 from ..renderers.splats.project import RULES
-from ..renderers.splats.splats import BANDS, UPS
+from ..renderers.splats.splats import UPS
 from ..renderers.splats.weights import BACKENDS
 from ..sync_core.aggregate import METHODS
 from .errors import named
@@ -164,10 +164,10 @@ class SplatTextureBake:
                     },
                 ),
                 "bands": (
-                    list(BANDS),
+                    list(BAKED_BANDS),
                     {
                         "tooltip": "What becomes of colour that depends on the direction: kept as it is around the new "
-                        "colour (shine stays), or dropped."
+                        "colour (shine stays), dropped, or solved for from the views."
                     },
                 ),
                 "unseen": (

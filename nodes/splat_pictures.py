@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ..renderers.depth import Range
 from ..renderers.scene import Scene
-from ..renderers.splats.bake import Baked, Unseen, bake
+from ..renderers.splats.bake import Baked, BakedBands, Unseen, bake
 from ..renderers.splats.choose import in_box, in_views
 from ..renderers.splats.conditions import depth_hints, renders
 from ..renderers.splats.project import Rule
 from ..renderers.splats.splat_scene import SplatGeometry
 from ..renderers.splats.splat_space import SplatColours
-from ..renderers.splats.splats import Bands, Splats, Up
+from ..renderers.splats.splats import Splats, Up
 from ..renderers.splats.turntable import turntable
 from ..renderers.splats.weights import Backend
 from ..renderers.viewpoints import Vector
@@ -107,7 +107,7 @@ def bake_splats(
     images: Tensor | None,
     method: Method,
     rounds: int,
-    bands: Bands,
+    bands: BakedBands,
     unseen: Unseen,
     mask: Tensor | None,
 ) -> tuple[Splats, str]:
@@ -120,7 +120,7 @@ def bake_splats(
     began = time.perf_counter()
     chosen = None if mask is None else chosen_splats(space, mask)
     solver = _sized(geometry, images).solver()
-    baked = bake(solver, space.splats, list(images), method, rounds, bands, unseen, chosen)
+    baked = bake(solver, space.splats, list(images), method, rounds, bands, unseen, chosen, geometry.viewpoints)
     return baked.splats, _report(baked, len(images), unseen, time.perf_counter() - began)
 
 

@@ -11,13 +11,17 @@ import torch
 from torch import Tensor
 
 from ...sync_core.aggregate import Method
+from ..viewpoints import Viewpoint
 from .choose import SEEN, restricted
 from .solve import SplatSolver
-from .splats import Bands, Splats
+from .solve_bands import solve_bands
+from .splats import SH_DC, Splats
 from .weights import ViewWeights
 
 Unseen = Literal["nearest", "keep"]
 UNSEEN: tuple[Unseen, ...] = get_args(Unseen)
+BakedBands = Literal["kept", "dropped", "solved"]
+BAKED_BANDS: tuple[BakedBands, ...] = get_args(BakedBands)
 
 # How many seen splats an unseen one takes its colour from.
 _NEIGHBOURS = 4
@@ -28,7 +32,7 @@ _SOLID = 0.95
 @dataclass(frozen=True)
 class Baked:
     """Splats in new colours. unseen: how many of those meant no view shows; clipped: share of colours that left [0, 1];
-    psnr: how well the new colours show the pictures where only splats are seen, dB."""
+    psnr: how well the new colours, without direction, show the pictures where only splats are seen, dB."""
 
     splats: Splats
     meant: int
@@ -43,19 +47,23 @@ def bake(
     images: Sequence[Tensor],
     method: Method = "least_squares",
     rounds: int = 0,
-    bands: Bands = "kept",
+    bands: BakedBands = "kept",
     unseen: Unseen = "nearest",
     chosen: Tensor | None = None,
+    viewpoints: Sequence[Viewpoint] = (),
 ) -> Baked:
     """Pictures [h, w, 3 or 4] in [0, 1] of the solver's N views -> splats that show them.
 
-    rounds: see ``SplatSolver``. bands: what becomes of colour by direction (``Splats.recoloured``). unseen: splats that
-    no view shows take the colour of the nearest that are seen, or keep theirs. chosen: bool [K]; only these are
-    painted, in pixels that show nothing else, and all others keep every bit.
+    rounds: see ``SplatSolver``. bands: what becomes of colour by direction: kept or dropped (``Splats.recoloured``), or
+    solved for too (``solve_bands``; ``viewpoints`` are then the views' cameras, in the scene's coordinates).
+    unseen: splats that no view shows take the colour of the nearest that are seen, or keep theirs. chosen: bool [K];
+    only these are painted, in pixels that show nothing else, and all others keep every bit.
     Raises ValueError when number or size of the pictures do not fit, and when the views see none of the chosen.
     """
     if unseen not in UNSEEN:
         raise ValueError(f"unseen '{unseen}' is unknown; use {' or '.join(UNSEEN)}")
+    if bands not in BAKED_BANDS:
+        raise ValueError(f"bands '{bands}' are unknown; use {', '.join(BAKED_BANDS)}")
     if chosen is not None:
         whole = [ViewWeights(b.forward, b.alpha[:, 0]) for b in solver.blocks]
         solver = SplatSolver.of((restricted(w, chosen) for w in whole), solver.height, solver.width)
@@ -70,7 +78,14 @@ def bake(
     hidden = meant & ~known
     if unseen == "nearest" and bool(hidden.any()):
         colours[hidden] = _nearest(splats.positions[known], colours[known], splats.positions[hidden])
-    painted = splats.recoloured(colours, bands, meant if unseen == "nearest" else known)
+    changed = meant if unseen == "nearest" else known
+    if bands == "solved":
+        sh = torch.zeros_like(splats.sh)
+        sh[:, 0] = (colours - 0.5) / SH_DC
+        sh[known] = solve_bands(solver, splats, viewpoints, images, colours)[known]
+        painted = splats.recoloured(sh, chosen=changed)
+    else:
+        painted = splats.recoloured(colours, bands, changed)
     return Baked(painted, int(meant.sum()), int(hidden.sum()), clipped, _psnr(solver, images, colours))
 
 
