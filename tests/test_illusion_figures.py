@@ -1,4 +1,4 @@
-"""Figures promised for ambiguous images that need a model with structure, or more samples than the checks beside them."""
+"""Figures promised for ambiguous images that need a model with structure, or more samples than checks elsewhere."""
 
 import itertools
 
