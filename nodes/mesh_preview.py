@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..renderers.mesh.mesh import Mesh
@@ -16,7 +18,7 @@ def save_meshes(mesh: Mesh, pictures: Tensor | None = None) -> list[dict[str, st
 
     pictures [B, H, W, C] in [0, 1], C 1 (grey), 3 or 4: textures instead of the mesh's own. B is 1 (for all parts), or
     the number of parts (one each, in order), or several times that: a file for each set. Raises ValueError for another
-    number, for an empty batch, and as ``save_mesh``.
+    number, for an empty batch, for NaN, and as ``save_mesh``.
     """
     saved: list[dict[str, str]] = []
     for textures in _sets(mesh, pictures):
@@ -27,7 +29,7 @@ def save_meshes(mesh: Mesh, pictures: Tensor | None = None) -> list[dict[str, st
     return saved
 
 
-def _sets(mesh: Mesh, pictures: Tensor | None) -> list[list[Tensor | None] | None]:
+def _sets(mesh: Mesh, pictures: Tensor | None) -> Sequence[list[Tensor] | None]:
     """What each file is painted with."""
     if pictures is None:
         return [None]
@@ -38,6 +40,8 @@ def _sets(mesh: Mesh, pictures: Tensor | None) -> list[list[Tensor | None] | Non
         raise ValueError(
             f"{count} textures for a mesh of {parts} parts; connect one for all of them, or one for each part"
         )
+    if not bool(torch.isfinite(pictures).all()):
+        raise ValueError("the texture holds NaN or infinity; a VAE in half precision often makes them: use --fp32-vae")
     colours = pictures.expand(-1, -1, -1, 3) if pictures.shape[-1] == 1 else pictures[..., :4]
     if count == 1:
         return [[colours[0]] * parts]

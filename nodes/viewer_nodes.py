@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from .errors import named
+from .mesh_preview import save_meshes
+from .mesh_socket import from_socket
 from .viewer import save_panoramas
 
 
@@ -40,5 +42,38 @@ class SyncTweediesPreview360:
             return {"ui": {"panoramas": save_panoramas(image)}, "result": (image,)}
 
 
-NODES = {"SyncTweediesPreview360": SyncTweediesPreview360}
-NAMES = {"SyncTweediesPreview360": "Preview 360"}
+class SyncTweediesPreviewMesh:
+    CATEGORY = "SyncTweedies/mesh"
+    DESCRIPTION = (
+        "Shows a textured mesh in the graph: drag to turn it, scroll to zoom, save the view. Costs writing one GLB a "
+        "mesh to the temp folder."
+    )
+    RETURN_TYPES = ("MESH",)
+    RETURN_NAMES = ("mesh",)
+    OUTPUT_TOOLTIPS = ("The mesh, unchanged.",)
+    FUNCTION = "show"
+    OUTPUT_NODE = True
+    SEARCH_ALIASES = ["mesh viewer", "3d", "glb", "orbit", "textured mesh", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"mesh": ("MESH", {"tooltip": "What to look at."})},
+            "optional": {
+                "texture": (
+                    "IMAGE",
+                    {
+                        "tooltip": "Shown instead of the mesh's own look: one picture for all parts, or one for each; "
+                        "several times as many are compared in the viewer."
+                    },
+                )
+            },
+        }
+
+    def show(self, mesh: Any, texture: Tensor | None = None) -> dict[str, Any]:
+        with named("SyncTweediesPreviewMesh"):
+            return {"ui": {"meshes": save_meshes(from_socket(mesh), texture)}, "result": (mesh,)}
+
+
+NODES = {"SyncTweediesPreview360": SyncTweediesPreview360, "SyncTweediesPreviewMesh": SyncTweediesPreviewMesh}
+NAMES = {"SyncTweediesPreview360": "Preview 360", "SyncTweediesPreviewMesh": "Preview Mesh"}
