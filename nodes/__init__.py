@@ -9,6 +9,7 @@ from . import (
     illusion_hybrid_nodes,
     illusion_nodes,
     illusion_output_nodes,
+    mesh_file_nodes,
     panorama_file_nodes,
     panorama_nodes,
     plane_nodes,
@@ -38,6 +39,7 @@ _TOPICS = (
     control_nodes,
     view_image_nodes,
     attention_nodes,
+    mesh_file_nodes,
 )
 
 NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..renderers.mesh.atlas import LAYOUTS
 from .errors import named
 from .mesh_preview import save_meshes
 from .mesh_socket import from_socket
@@ -43,7 +44,7 @@ class SyncTweediesPreview360:
 
 
 class SyncTweediesPreviewMesh:
-    CATEGORY = "SyncTweedies/mesh"
+    CATEGORY = "SyncTweedies/meshes"
     DESCRIPTION = (
         "Shows a textured mesh in the graph: drag to turn it, scroll to zoom, save the view. Costs writing one GLB a "
         "mesh to the temp folder."
@@ -66,13 +67,21 @@ class SyncTweediesPreviewMesh:
                         "tooltip": "Shown instead of the mesh's own look: one picture for all parts, or one for each; "
                         "several times as many are compared in the viewer."
                     },
-                )
+                ),
+                "layout": (
+                    list(LAYOUTS),
+                    {
+                        "default": "joint",
+                        "tooltip": "Of one picture for several parts: joint, all use the whole of it; tiles, each has "
+                        "a tile of its own.",
+                    },
+                ),
             },
         }
 
-    def show(self, mesh: Any, texture: Tensor | None = None) -> dict[str, Any]:
+    def show(self, mesh: Any, texture: Tensor | None = None, layout: Any = "joint") -> dict[str, Any]:
         with named("SyncTweediesPreviewMesh"):
-            return {"ui": {"meshes": save_meshes(from_socket(mesh), texture)}, "result": (mesh,)}
+            return {"ui": {"meshes": save_meshes(from_socket(mesh), texture, layout)}, "result": (mesh,)}
 
 
 NODES = {"SyncTweediesPreview360": SyncTweediesPreview360, "SyncTweediesPreviewMesh": SyncTweediesPreviewMesh}

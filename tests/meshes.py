@@ -98,3 +98,24 @@ def slow_raster(
                     face[row, column], depth[row, column] = number, t
                     bary[row, column] = torch.tensor([1 - u - v, u, v], dtype=torch.float64)
     return face, bary, depth
+
+
+def sheets(count: int = 4, gap: float = 0.5) -> Mesh:
+    """Parallel squares one behind the other, far apart in space, that touch each other in the texture (2 x 2)."""
+    points, faces, uvs = [], [], []
+    for number in range(count):
+        base = len(points)
+        for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)):
+            points.append([2.0 * x - 1, 2.0 * y - 1, -gap * number])
+            uvs.append([(number % 2 + x) / 2, (number // 2 % 2 + y) / 2])
+        faces += [[base, base + 1, base + 2], [base, base + 2, base + 3]]
+    index = torch.tensor(faces)
+    part = torch.zeros(len(index), dtype=torch.int64)
+    return Mesh(torch.tensor(points), index, torch.tensor(uvs), index, part, name="sheets")
+
+
+def smooth_colour(points: Tensor) -> Tensor:
+    """A smooth colour in space: [..., 3] -> [..., 3] in [0, 1]."""
+    x, y, z = points.float().unbind(-1)
+    waves = [torch.sin(2 * x + y), torch.cos(2 * y - z), torch.sin(2 * z + x * y)]
+    return 0.5 + 0.4 * torch.stack(waves, -1)

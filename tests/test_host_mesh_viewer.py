@@ -40,9 +40,9 @@ def square(parts=1, uvs=True):
     )
 
 
-def show(mesh, texture=None):
+def show(mesh, texture=None, layout="joint"):
     given = to_socket(mesh) if isinstance(mesh, Mesh) else mesh
-    shown = SyncTweediesPreviewMesh().show(given, texture)
+    shown = SyncTweediesPreviewMesh().show(given, texture, layout)
     assert set(shown) == {"ui", "result"} and set(shown["ui"]) == {"meshes"}
     assert shown["result"] == (given,), "the mesh is passed on as it is"
     return shown["ui"]["meshes"]
@@ -78,6 +78,16 @@ def test_one_texture_for_each_part_and_several_sets(temp_folder):
         parts = stored(temp_folder, entry).parts
         assert all(torch.allclose(p.texture, texture[2 * number + i]) for i, p in enumerate(parts))
     assert len(show(square(), texture)) == 4
+
+
+def test_tiles_of_one_picture(temp_folder):
+    """Two parts lie beside each other; every picture of a batch is a look of its own."""
+    texture = pictures(2, 8, 16, 3)
+    files = show(square(2), texture, "tiles")
+    assert len(files) == 2
+    for entry, picture in zip(files, texture, strict=True):
+        left, right = stored(temp_folder, entry).parts
+        assert torch.allclose(left.texture, picture[:, :8]) and torch.allclose(right.texture, picture[:, 8:])
 
 
 @pytest.mark.parametrize("channels", [1, 4])

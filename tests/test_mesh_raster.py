@@ -52,7 +52,8 @@ def test_every_pixel_sees_what_its_ray_hits(name: str, backend: Backend, cull: b
     assert torch.allclose(seen.bary.double(), bary, atol=1e-5)
     assert torch.allclose(seen.depth.double(), depth, rtol=1e-5)
     if not cull:
-        assert torch.equal(depth_buffer(mesh.vertices, mesh.faces, camera, 13, 16, backend), seen.depth)
+        buffers = depth_buffer(mesh.vertices, mesh.faces, camera, 13, 16, backend)
+        assert torch.equal(buffers[0], seen.face) and torch.equal(buffers[1], seen.depth)
     # Outside a closed surface, what faces away is hidden anyway; inside there is nothing else.
     outside = name != "inside" and "middle" not in name
     assert bool(seen.covered.any()) != (name == "inside" and cull)

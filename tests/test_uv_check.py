@@ -11,7 +11,7 @@ from syncpack.renderers.mesh.adjacency import charts, components, edges
 from syncpack.renderers.mesh.load import load_mesh
 from syncpack.renderers.mesh.mesh import Mesh, Part
 from syncpack.renderers.mesh.uv_check import check_uvs
-from syncpack.renderers.mesh.uv_raster import texels
+from syncpack.renderers.mesh.uv_count import texels
 
 TEAPOT = Path(__file__).resolve().parent.parent / "assets" / "teapot.glb"
 

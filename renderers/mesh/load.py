@@ -15,7 +15,7 @@ from .mesh import Mesh
 from .obj_read import read_obj
 from .pieces import MAX_FACES, Limits, Notes
 from .ply_read import read_ply
-from .scans import read_off, read_stl
+from .stl_read import read_off, read_stl
 
 _READERS: dict[str, Callable[[Path, Path, Limits, Notes], Mesh]] = {
     ".obj": read_obj,

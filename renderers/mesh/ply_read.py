@@ -47,7 +47,9 @@ def read_ply(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     form, elements, textures, start = _header(data)
     counts = {element.name: element.count for element in elements}
     if not counts.get("face"):
-        raise ValueError(f"it holds {counts.get('vertex', 0)} points and no faces; use a file with a surface")
+        raise ValueError(
+            f"it holds {counts.get('vertex', 0)} points and no faces (a point cloud, or splats); use a mesh"
+        )
     limits.check_faces(counts["face"])
     limits.check_vertices(counts.get("vertex", 0))
     read = _text if form == "ascii" else _binary

@@ -83,21 +83,27 @@ def rasterise(
 @torch.no_grad()
 def depth_buffer(
     vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int, width: int, backend: Backend = "auto"
-) -> Tensor:
-    """Only the depth that ``rasterise`` gives, float32 [h, w]; raises as it does."""
+) -> tuple[Tensor, Tensor]:
+    """Only (face int32, depth float32), [h, w] each, as ``rasterise`` gives them; raises as it does."""
     device = vertices.device
-    if chosen_backend(backend) == "pytorch3d":
-        return rasterise(vertices, faces, viewpoint, height, width, backend).depth
     check_faces(vertices, faces)
     vertices, faces, backend = _placed(vertices, faces, backend)
+    if backend == "pytorch3d":
+        seen = rasterise(vertices, faces, viewpoint, height, width, backend)
+        return seen.face.to(device), seen.depth.to(device)
     ready = _in_view(vertices, faces, viewpoint, height, width, False)
     if backend == "numba":
         from . import raster_numba
 
-        return raster_numba.z_buffer(ready, height, width)[1].to(device)
-    nearest = _nearest(ready, height, width)
-    depth = (nearest >> 32).to(torch.int32).view(torch.float32)
-    return torch.where(nearest == _NOTHING, torch.inf, depth).reshape(height, width).to(device)
+        item, depth = raster_numba.z_buffer(ready, height, width)
+    else:
+        nearest = _nearest(ready, height, width).reshape(height, width)
+        nothing = nearest == _NOTHING
+        item = torch.where(nothing, -1, nearest & 0xFFFFFFFF)
+        depth = torch.where(nothing, torch.inf, (nearest >> 32).to(torch.int32).view(torch.float32))
+    # One more entry, the last, is what -1 names.
+    names = torch.cat([ready.face.to(torch.int32), ready.face.new_full((1,), -1, dtype=torch.int32)])
+    return names[item].to(device), depth.to(device)
 
 
 def _placed(vertices: Tensor, faces: Tensor, backend: Backend) -> tuple[Tensor, Tensor, Backend]:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from .adjacency import charts, edges
 from .mesh import Mesh
-from .uv_raster import texels, work
+from .uv_count import texels, work
 
 # Coordinates may miss [0, 1] by rounding.
-MARGIN = 1e-4
+MARGIN = 1e-3
 # Shares above which coordinates are not usable: of covered texels that several faces claim, and of the surface that
 # has no area in the texture.
 MOST_SHARED = 0.005
