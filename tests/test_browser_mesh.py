@@ -144,6 +144,7 @@ def served(driver, tmp_path_factory):
     whole = (base / "input" / "box0.glb").read_bytes()
     (base / "input" / "cut.glb").write_bytes(whole[: len(whole) // 2])
     save_mesh(veils(), None, base / "input" / "veils")
+    Image.fromarray((atlas(1.0) * 255).round().byte().numpy()).save(base / "input" / "atlas.png")
     with server.running(host(), ROOT, base / "output", base=base) as running:
         yield running
 
@@ -331,14 +332,6 @@ def test_it_recovers_when_the_browser_takes_webgl_away(page):
     assert np.array_equal(before, after)
 
 
-def test_the_viewer_is_no_input_and_no_value(page):
-    inputs, values = page.evaluate("""async () => {
-      const { output } = await app.graphToPrompt();
-      return [output[previewNode.id].inputs, previewNode.serialize().widgets_values ?? []];
-    }""")
-    assert inputs == {} and not any(values)
-
-
 def test_one_mesh_of_several_is_chosen(page):
     show(page, "box0.glb", "box1.glb")
     flat_colours(page)
@@ -362,6 +355,41 @@ def test_what_cannot_be_shown_is_said(page):
     assert "run the workflow again" in note(page)
     # The browser reports what it could not fetch; that is no error of the scripts.
     page.problems[:] = [text for text in page.problems if "nowhere.glb" not in text]
+
+
+RUN = """() => {
+  app.graph.clear();
+  const add = (type, pos, values) => {
+    const node = LiteGraph.createNode(type);
+    node.pos = pos;
+    app.graph.add(node);
+    Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
+    return node;
+  };
+  const mesh = add("SyncTweediesLoadMesh", [20, 90], { file: "box0.glb", unwrap: "keep" });
+  const picture = add("LoadImage", [20, 400], { image: "atlas.png" });
+  const preview = add("SyncTweediesPreviewMesh", [440, 90], {});
+  mesh.connect(0, preview, 0);
+  picture.connect(0, preview, 1);
+  preview.setSize([500, 460]);
+  app.canvas.setDirty(true, true);
+  window.previewNode = preview;
+  app.queuePrompt(0);
+}"""
+
+
+def test_a_run_shows_the_mesh_with_the_texture_it_is_given(page):
+    page.evaluate(RUN)
+    page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent.includes('view ')", timeout=60_000)
+    page.wait_for_timeout(300)
+    keep(page, "run")
+    assert any("/view?" in url and "type=temp" in url and "synctweedies_mesh" in url for url in page.fetched)
+    flat_colours(page)
+    worst, mean = difference(saved(page)[1], box(1.0), 30, 20)
+    print("run", worst, mean)
+    assert worst <= 3 and mean <= 1
+    inputs = page.evaluate("async () => (await app.graphToPrompt()).output[previewNode.id].inputs")
+    assert sorted(inputs) == ["layout", "mesh", "texture"], "the viewer is no input"
 
 
 def veils():
