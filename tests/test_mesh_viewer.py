@@ -76,7 +76,10 @@ def two_parts():
         torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]]),
         torch.tensor([[0, 1, 2], [0, 2, 3]]),
         torch.tensor([0, 1]),
-        (Part("brick", torch.rand(8, 16, 3, generator=torch.Generator().manual_seed(0))), Part("red", None, (1, 0.5, 0, 1))),
+        (
+            Part("brick", torch.rand(8, 16, 3, generator=torch.Generator().manual_seed(0))),
+            Part("red", None, (1, 0.5, 0, 1)),
+        ),
         normals=torch.tensor([[0.0, 0, 1]]).repeat(5, 1),
     )
 
@@ -154,7 +157,10 @@ def test_interleaved_normalised_and_coloured_vertices(tmp_path):
     built.tree["accessors"][colours]["type"] = "VEC3"  # three of four bytes: the fourth is padding
     built.tree["bufferViews"][-1]["byteStride"] = 4
     half = built.accessor(np.asarray(UVS) * 65535, "u2", normalized=True)
-    one = {"attributes": {"POSITION": place, "TEXCOORD_0": uv, "COLOR_0": colours}, "indices": built.accessor(TWO, "u2")}
+    one = {
+        "attributes": {"POSITION": place, "TEXCOORD_0": uv, "COLOR_0": colours},
+        "indices": built.accessor(TWO, "u2"),
+    }
     two = {"attributes": {"POSITION": place, "TEXCOORD_0": half}, "indices": built.accessor(TWO, "u2")}
     built.node(mesh=built.mesh(one, two))
     first, second = same_as_python(written(tmp_path, built))["pieces"]
@@ -245,8 +251,9 @@ def test_cut_off_files_are_refused_in_words(tmp_path):
     whole, path = a_square().file(), tmp_path / "cut.glb"
     for data in (b"", b"solid not a GLB file at all", whole[:100], whole[:-8], b"glTF" + b"\2\0\0\0" * 20):
         path.write_bytes(data)
-        assert read(path)["refused"].startswith("The mesh cannot be shown: it is no GLB file") or "damaged" in (
-            read(path)["refused"]
+        assert (
+            read(path)["refused"].startswith("The mesh cannot be shown: it is no GLB file")
+            or "damaged" in (read(path)["refused"])
         )
 
 
@@ -268,7 +275,9 @@ def camera(look, width, height):
 
 @pytest.mark.parametrize("width, height", [(300, 200), (120, 240)])
 def test_the_camera_is_a_rigs_camera(width, height):
-    points = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(1)).double(), dim=1)
+    points = torch.nn.functional.normalize(
+        torch.randn(50, 3, generator=torch.Generator().manual_seed(1)).double(), dim=1
+    )
     found = run(
         "preview_mesh/orbit.mjs",
         f"""return {json.dumps(LOOKS)}.map((look) => {{
@@ -292,11 +301,13 @@ def test_what_is_moved_follows_the_pointer():
     found = run(
         "preview_mesh/orbit.mjs",
         """const look = { azimuth: 40, elevation: 25, distance: 1.7, target: [0.1, 0.2, 0] };
-        const seen = (m, p) => [0, 1, 3].map((row) => m[row] * p[0] + m[4 + row] * p[1] + m[8 + row] * p[2] + m[12 + row]);
+        const seen = (m, p) => [0, 1, 3].map((row) =>
+          m[row] * p[0] + m[4 + row] * p[1] + m[8 + row] * p[2] + m[12 + row]);
         const after = g.projection(g.panned(look, 30, -12, 400, 200), 400, 200);
         const [x, y, w] = seen(after, look.target);
         const turned = g.dragged(look, 50, 20, 400, 200);
-        return [(x / w) * 200, (-y / w) * 100, turned.azimuth, turned.elevation, g.panned(look, 1e6, 0, 9, 9).target];""",
+        const far = g.panned(look, 1e6, 0, 9, 9).target;
+        return [(x / w) * 200, (-y / w) * 100, turned.azimuth, turned.elevation, far];""",
     )
     assert found[0] == pytest.approx(30, abs=1e-9) and found[1] == pytest.approx(-12, abs=1e-9)
     assert found[2] == pytest.approx(40 - 45) and found[3] == pytest.approx(25 + 18)
