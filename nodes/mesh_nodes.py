@@ -185,7 +185,8 @@ class MeshTurntable:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         def degrees(default: float, low: float, high: float, tooltip: str) -> tuple[str, dict[str, Any]]:
-            return ("FLOAT", {"default": default, "min": low, "max": high, "step": 5.0, "tooltip": tooltip})
+            limits = {"default": float(default), "min": float(low), "max": float(high), "step": 5.0}
+            return ("FLOAT", {**limits, "tooltip": tooltip})
 
         return {
             "required": {

@@ -32,7 +32,8 @@ class OrbitRig:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         def number(default: float, low: float, high: float, step: float, tooltip: str) -> tuple[str, dict[str, Any]]:
-            return ("FLOAT", {"default": default, "min": low, "max": high, "step": step, "tooltip": tooltip})
+            limits = {"default": float(default), "min": float(low), "max": float(high), "step": float(step)}
+            return ("FLOAT", {**limits, "tooltip": tooltip})
 
         return {
             "required": {
