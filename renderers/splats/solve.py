@@ -22,6 +22,8 @@ from torch import Tensor
 from ...sync_core.aggregate import METHODS, Method
 from ...sync_core.conjugate import conjugate_gradients
 from ...sync_core.linear_map import LinearMap
+from ...sync_core.views import Composite
+from .background import background_pixels
 from .weights import ViewWeights
 
 # Bytes for one entry of the blocks and their transposes, built one view after the other.
@@ -36,12 +38,13 @@ RIDGE, ITERATIONS = 0.03, 10
 @dataclass(frozen=True)
 class Block:
     """One view: ``forward`` [pixels, K]; ``backward``, its stored transpose; ``alpha``, ``weights`` float32
-    [pixels, 1]."""
+    [pixels, 1]; ``behind`` int64 [pixels], the pixel whose value is taken for what shines through."""
 
     forward: LinearMap
     backward: LinearMap
     alpha: Tensor
     weights: Tensor
+    behind: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class SplatSolver:
 
     @staticmethod
     def of(views: Iterable[ViewWeights], height: int, width: int) -> SplatSolver:
-        return SplatSolver(tuple(_block(view) for view in views), height, width)
+        return SplatSolver(tuple(_block(view, height, width) for view in views), height, width)
 
     @property
     def splats(self) -> int:
@@ -115,8 +118,8 @@ class SplatSolver:
         """N images [h, w, C] -> colours [K, C]; splats that no view shows are 0.
 
         start: colours [K, C] to start from instead of the mean. background: what shines through, [C] or [N, h, w, C];
-        None: unknown, a pixel's value is then taken for that of its splats, and counts little where it shows
-        background. rounds: so many further solves in which
+        None: unknown, the nearest pixel of a view that shows nothing else is taken for it, and pixels where much
+        shines through count little. rounds: so many further solves in which
         pixels that miss count less (sum of absolute errors instead of squares). limits: clamp to (low, high).
         ridge: in place of the solver's own. Raises ValueError when number or size of the images do not fit.
         """
@@ -131,6 +134,8 @@ class SplatSolver:
             own = self._even
             behind = background.expand(len(images), self.height, self.width, -1).flatten(1, 2).to("cpu", torch.float32)
             pixels = [_without(p, b, block.alpha) for p, b, block in zip(pixels, behind, self.blocks, strict=True)]
+        else:
+            pixels = [Composite(b.alpha[:, 0], b.behind).front(p) for p, b in zip(pixels, self.blocks, strict=True)]
         ridge = self.ridge if ridge is None else ridge
         z = own._mean(pixels)
         if method == "least_squares":
@@ -175,15 +180,15 @@ class SplatSolver:
         return replace(self, blocks=tuple(blocks), gram=False)
 
     def shown(self, colours: Tensor, view: int, own: Tensor) -> Tensor:
-        """Colours [K, C] in one view, over that view's ``own`` picture [h, w, C], which shines through once."""
+        """Colours [K, C] in one view, over the background of that view's ``own`` picture [h, w, C]."""
         block = self.blocks[view]
-        pixels = block.forward.apply(colours.to(torch.float32))
-        return pixels.reshape(own.shape).to(own) + own * (1 - block.alpha.reshape(*own.shape[:2], 1).to(own))
+        behind = Composite(block.alpha[:, 0], block.behind).background(own.reshape(-1, own.shape[-1]).cpu())
+        return (block.forward.apply(colours.to(torch.float32)) + behind).reshape(own.shape).to(own)
 
 
-def _block(view: ViewWeights) -> Block:
-    alpha = view.alpha[:, None]
-    return Block(view.map, view.map.transpose(), alpha, pixel_weights(view.alpha)[:, None])
+def _block(view: ViewWeights, height: int, width: int) -> Block:
+    behind = background_pixels(view.alpha.reshape(1, height, width))[0]
+    return Block(view.map, view.map.transpose(), view.alpha[:, None], pixel_weights(view.alpha)[:, None], behind)
 
 
 def pixel_weights(alpha: Tensor) -> Tensor:
