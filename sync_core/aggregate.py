@@ -81,6 +81,8 @@ class Aggregator:
         if self.views.combine is not None:
             return self.views.combine(batch)
         count, channels, pixels = self.views.as_pixels(batch)
+        if self.views.composite is not None:
+            pixels = self.views.composite.front(pixels)
         cells = self.mean.apply(pixels)
         if self.method == "least_squares":
             cells = self._solve(pixels, cells, None if start is None else start.reshape(-1, self.views.cells).T)

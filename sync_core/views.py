@@ -31,20 +31,43 @@ class Combine(Protocol):
         ...
 
 
+# A background is taken out of a pixel as if it showed at least this much of the canonical signal.
+_FAINT = 0.25
+
+
 @dataclass(frozen=True)
 class Composite:
     """Of views whose pixels mix many cells, front to back, and let background through (splats).
 
-    alpha: float [N*h*w], how much of a pixel is the canonical signal, the sum of its row: the pixel shows
-    f(z) + (1 - alpha) times its own value. Averages are F^T W v / F^T W 1 over all pixels at once, so that a view
-    counts by how much it sees of a cell; least squares ask F z = alpha v, held to that average by ``ridge`` (relative
-    to the mean diagonal of F^T W F): cells that are hardly seen are not to make up for others; so held, ``iterations``
-    are enough. Shared noise: each cell gives its own to one pixel of a view (noise.py).
+    alpha: float [N*h*w], how much of a pixel is the canonical signal, the sum of its row. behind: int64 [N*h*w], the
+    view pixel whose value is taken for what shines through there, one of the same view that shows nothing else; None:
+    the pixel itself. A pixel shows f(z) + (1 - alpha) b of its background b; what is averaged is what it shows of the
+    canonical signal alone, u = (v - (1 - alpha) b) / alpha.
+
+    Averages are F^T W u / F^T W 1 over all pixels at once, so that a view counts by how much it sees of a cell; least
+    squares ask F z = alpha u, held to that average by ``ridge`` (relative to the mean diagonal of F^T W F): cells that
+    are hardly seen are not to make up for others; so held, ``iterations`` are enough. Shared noise: each cell gives
+    its own to one pixel of a view (noise.py).
     """
 
     alpha: Tensor
+    behind: Tensor | None = None
     ridge: float = 0.1
     iterations: int = 10
+
+    def front(self, pixels: Tensor) -> Tensor:
+        """u above, [N*h*w, C] -> [N*h*w, C]; where little of the signal is shown, not all background is taken out: it
+        would be amplified."""
+        if self.behind is None:
+            return pixels
+        alpha = self.alpha.to(pixels)[:, None]
+        share = (1 - alpha).clamp_min(0) / alpha.clamp_min(_FAINT)
+        return pixels + share * (pixels - pixels[self.behind.to(pixels.device)])
+
+    def background(self, pixels: Tensor) -> Tensor:
+        """(1 - alpha) b: [N*h*w, C] -> [N*h*w, C]."""
+        behind = pixels if self.behind is None else pixels[self.behind.to(pixels.device)]
+        return (1 - self.alpha.to(pixels)[:, None]) * behind
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,9 @@ class ViewSet:
             raise ValueError(f"{self.weights.numel()} weights for {self.forward.rows} view pixels")
         if self.composite is not None and self.composite.alpha.shape != (self.forward.rows,):
             raise ValueError(f"{self.composite.alpha.numel()} values of alpha for {self.forward.rows} view pixels")
+        behind = None if self.composite is None else self.composite.behind
+        if behind is not None and behind.shape != (self.forward.rows,):
+            raise ValueError(f"{behind.numel()} background pixels for {self.forward.rows} view pixels")
 
     @property
     def count(self) -> int:
@@ -146,7 +172,8 @@ class ViewSet:
         combine = None if self.combine is None else self.combine.to(device)
         composite = self.composite
         if composite is not None:
-            composite = replace(composite, alpha=composite.alpha.to(device))
+            behind = None if composite.behind is None else composite.behind.to(device)
+            composite = replace(composite, alpha=composite.alpha.to(device), behind=behind)
         forward, weights = self.forward.to(device), self.weights.to(device)
         return replace(self, forward=forward, weights=weights, gather=gather, combine=combine, composite=composite)
 
@@ -187,9 +214,10 @@ class ViewSet:
         return stacked.reshape(batch * self.count, channels, self.height, self.width).contiguous()
 
     def background_of(self, views: Tensor) -> Tensor:
-        """The view batch with what shows the canonical signal taken away: set to 0, or left with 1 - alpha of it."""
-        keep = ~self.covered.to(views.device)
+        """The view batch with what shows the canonical signal taken away: set to 0, or what shines through it."""
         if self.composite is not None:
-            keep = 1 - self.composite.alpha.to(views.device).reshape(keep.shape)
+            count, channels, pixels = self.as_pixels(views)
+            return self.views_from_pixels(self.composite.background(pixels), count, channels)
+        keep = ~self.covered.to(views.device)
         batch = views.shape[0] // self.count
         return views * keep.repeat(batch, 1, 1)[:, None].to(views.dtype)

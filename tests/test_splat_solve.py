@@ -42,18 +42,28 @@ def dense(solver: SplatSolver) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def small() -> SplatSolver:
-    return solver_of(fog(60, size=0.1), 4, 13)
+    return replace(solver_of(fog(60, size=0.1), 4, 13), ridge=0.1)
 
 
 def pictures(count: int, size: int, seed: int = 0) -> list[Tensor]:
     return list(torch.rand(count, size, size, 3, generator=torch.Generator().manual_seed(seed)))
 
 
+def fronts(solver: SplatSolver, images: list[Tensor]) -> list[Tensor]:
+    """What pixels show of the splats alone: the background, where it is seen, taken out."""
+    found = []
+    for block, image in zip(solver.blocks, images, strict=True):
+        pixels = image.reshape(-1, 3)
+        share = (1 - block.alpha) / block.alpha.clamp(min=0.25)
+        found.append(pixels + share * (pixels - pixels[block.behind]))
+    return found
+
+
 def expected(solver: SplatSolver, images: list[Tensor], weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(mean, least squares) by dense float64 algebra."""
     forward, own, alpha = dense(solver)
     back_projection = forward.T * own
-    pixels = torch.cat([image.reshape(-1, 3) for image in images]).double()
+    pixels = torch.cat(fronts(solver, images)).double()
     total = back_projection.sum(1, keepdim=True)
     mean = torch.where(total > 0, back_projection @ pixels / total.clamp_min(1e-30), 0.0)
     weights = own if weights is None else weights
@@ -69,6 +79,9 @@ def test_mean_and_least_squares_are_the_dense_ones(small: SplatSolver) -> None:
     torch.testing.assert_close(small(images, "mean").double(), mean, rtol=1e-4, atol=1e-5)
     exact = replace(small, iterations=200, tolerance=1e-7)
     torch.testing.assert_close(exact(images).double(), best, rtol=1e-3, atol=1e-4)
+    looser = replace(exact, ridge=0.02)
+    torch.testing.assert_close(exact(images, ridge=0.02), looser(images))
+    assert float((looser(images) - exact(images)).abs().max()) > 0.02
     # Ten iterations are close already, and a warm start stays where the solution is.
     assert float((small(images).double() - best).abs().max()) < 0.05
     once = replace(small, iterations=1)(images, start=best.float())
@@ -78,7 +91,7 @@ def test_mean_and_least_squares_are_the_dense_ones(small: SplatSolver) -> None:
 def test_the_gram_matrix_gives_the_same(small: SplatSolver) -> None:
     pytest.importorskip("scipy")
     images = pictures(4, 13, 1)
-    torch.testing.assert_close(replace(small, gram=True)(images), small(images), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(replace(small, gram=True)(images), small(images), rtol=1e-3, atol=1e-3)
 
 
 def test_a_known_background_is_taken_out(small: SplatSolver) -> None:
@@ -88,9 +101,14 @@ def test_a_known_background_is_taken_out(small: SplatSolver) -> None:
     size = (13, 13, 3)
     over = [small.shown(colours, i, pink.expand(size)) for i in range(4)]
     alone = [(b.forward.apply(colours) / b.alpha.clamp_min(1e-6)).reshape(size) for b in small.blocks]
+    nothing_behind = torch.arange(13 * 13)
+    even = replace(
+        small,
+        blocks=tuple(replace(b, weights=torch.ones_like(b.weights), behind=nothing_behind) for b in small.blocks),
+    )
     for method in ("mean", "least_squares"):
         taken = small(over, method, background=pink)
-        torch.testing.assert_close(taken, small(alone, method), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(taken, even(alone, method), rtol=1e-3, atol=1e-3)
         per_view = torch.stack([pink.expand(size)] * 4)
         assert torch.equal(small(over, method, background=per_view), taken)
 
@@ -131,6 +149,25 @@ def test_known_colours_are_found_again() -> None:
     assert float(free.min()) > -0.25 and float(free.max()) < 1.25
 
 
+def test_backgrounds_that_nobody_knows_leave_no_fringes() -> None:
+    """Every view over another colour: found nearly as well as when the colours are known, 5 dB better than without
+    looking behind."""
+    splats = ball(1500)
+    smooth = 0.5 + 0.35 * torch.sin(4 * splats.positions)
+    solver = solver_of(splats, 16, 40)
+    behind = torch.rand(16, 1, 1, 3, generator=torch.Generator().manual_seed(3)).expand(16, 40, 40, 3)
+    images = [solver.shown(smooth, i, behind[i]) for i in range(16)]
+    enough = solver.seen > 0.5
+
+    def psnr(found: Tensor) -> float:
+        return -10 * math.log10(float((found - smooth)[enough].square().mean()))
+
+    unaware = replace(solver, blocks=tuple(replace(b, behind=torch.arange(1600)) for b in solver.blocks))
+    known, found = psnr(solver(images, background=behind)), psnr(solver(images))
+    assert found > known - 3, (known, found)
+    assert found > psnr(unaware(images)) + 5
+
+
 def test_limits_clamp_and_unseen_splats_are_zero() -> None:
     splats = fog(60, size=0.02)
     # A splat far behind every camera.
@@ -154,7 +191,8 @@ def test_picture_mean_shows_the_background_once(small: SplatSolver) -> None:
     for image, (scene, view) in zip(found, places, strict=True):
         given = scene[view]
         block = small.blocks[view]
-        expected_image = block.forward.apply(small(scene, "mean")) + (1 - block.alpha) * given.reshape(-1, 3)
+        behind = given.reshape(-1, 3)[block.behind]
+        expected_image = block.forward.apply(small(scene, "mean").clamp(0, 1)) + (1 - block.alpha) * behind
         torch.testing.assert_close(image.reshape(-1, 3), expected_image, rtol=1e-5, atol=1e-6)
     grey = SplatMean(small, "least_squares")
     grey.add(0, torch.full((4, 13, 13, 3), 0.3))

@@ -132,7 +132,7 @@ def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     tiles = [band.first for band in weights.bands(seen, 40)]
     assert len(tiles) == 5
     original = weights.bands
-    monkeypatch.setattr(weights, "bands", lambda view: original(view, 40))
+    monkeypatch.setattr(weights, "bands", lambda view, every=1: original(view, 40, every))
     parts = view_weights(seen, 600, "torch")
     assert torch.equal(whole.map.indices, parts.map.indices)
     torch.testing.assert_close(whole.map.weights, parts.map.weights, rtol=1e-6, atol=1e-7)

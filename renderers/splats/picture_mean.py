@@ -8,6 +8,9 @@ from torch import Tensor
 from ...sync_core.aggregate import Method
 from .solve import SplatSolver
 
+# Of composites in the engine (views.py): pictures of clean estimates disagree.
+RIDGE = 0.1
+
 
 class SplatMean:
     """See ``rgb_domain.ViewMean``: image i of scene b has index b * N + i. Colours stay in [0, 1]; what shines through
@@ -31,6 +34,6 @@ class SplatMean:
         if not self._colours:
             for start in range(0, len(self._given), count):
                 pictures = self._given[start : start + count]
-                self._colours.append(self._solver(pictures, self._method, limits=(0.0, 1.0)))
+                self._colours.append(self._solver(pictures, self._method, limits=(0.0, 1.0), ridge=RIDGE))
         numbers = range(first, last)
         return torch.stack([self._solver.shown(self._colours[i // count], i % count, self._given[i]) for i in numbers])

@@ -14,6 +14,7 @@ from ...sync_core.views import Composite, ViewSet
 from ..cells import check_multiple
 from ..places import ViewPlace
 from ..viewpoints import Orbit, Viewpoint
+from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
 from .project import project
 from .solve import BYTES_PER_ENTRY, SplatSolver, pixel_weights
@@ -60,7 +61,9 @@ class SplatGeometry:
             torch.cat([w.map.weights for w in found]),
             found[0].map.cols,
         )
-        return ViewSet(forward, canonical, height, width, pixel_weights(alpha), composite=Composite(alpha))
+        pixels = torch.arange(len(found))[:, None] * (height * width)
+        behind = (background_pixels(alpha.reshape(-1, height, width)) + pixels).reshape(-1)
+        return ViewSet(forward, canonical, height, width, pixel_weights(alpha), composite=Composite(alpha, behind))
 
     def _weights(self, height: int, width: int, each: int, columns: int | None = None) -> Iterator[ViewWeights]:
         """View after view; ``each``: bytes an entry will take. Raises ValueError as ``views``."""

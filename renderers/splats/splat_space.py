@@ -36,6 +36,7 @@ class SplatColours:
 
     kind = "splats"
     height = 1
+    wrap_x = wrap_y = False
 
     def __post_init__(self) -> None:
         check_rule(self.rule)
