@@ -20,16 +20,16 @@ def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, An
         raise ValueError(f"batch_size {batch} makes no picture; use 1 or more")
     cell = 8 if model is None else host.cell_of(model)
     channels = 4 if model is None else host.latent_channels(model)
-    samples = torch.zeros(batch, channels, *scene.space.grid(cell), device=host.intermediate_device())
+    samples = torch.zeros(batch, channels, *scene.grid(cell), device=host.intermediate_device())
     return {"samples": samples if model is None else host.fit_empty_latent(model, samples)}
 
 
 def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
-    """A canonical latent on the space's grid; one cell short (encoders crop odd sizes) is filled from its edge.
+    """A canonical latent on the scene's grid; one cell short (encoders crop odd sizes) is filled from its edge.
 
     Raises ValueError when the latent is of another size.
     """
-    rows, columns = scene.space.grid(scene.cell_of_canonical(tuple(samples.shape)))
+    rows, columns = scene.grid(scene.cell_of_canonical(tuple(samples.shape)))
     height, width = samples.shape[-2:]
     flat = samples.reshape(-1, 1, height, width)
     padded = F.pad(flat, (0, columns - width, 0, rows - height), mode="replicate")

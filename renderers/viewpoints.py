@@ -121,6 +121,7 @@ class Orbit:
     coordinates (cameras that were recorded with the scene).
     exponent: views count by the cosine of the viewing angle to this power when they are averaged; (first, last) goes
     from one to the other over the steps of a run.
+    front: azimuth from which the object's front is seen, radians; words such as front and left are meant from there.
     """
 
     viewpoints: tuple[Viewpoint, ...]
@@ -128,6 +129,7 @@ class Orbit:
     height: int
     units: Units = "object"
     exponent: tuple[float, float] = (1.0, 1.0)
+    front: float = 0.0
 
     kind = "orbit cameras"
 
