@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..renderers.mesh.bake import Baked, Weighting, bake
 from ..renderers.mesh.conditions import MeshViews, NormalSpace, Span
+from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh import Mesh
 from ..renderers.mesh.mesh_coverage import mesh_coverage, mesh_coverage_lines, mesh_hole_warning
 from ..renderers.mesh.mesh_scene import MeshGeometry
@@ -36,11 +37,12 @@ _SHOWN = 768
 
 
 def need_mesh(space: Any, rig: Any) -> MeshGeometry:
-    """The mesh and its cameras. Raises ValueError for other spaces and rigs."""
+    """The mesh and its cameras. Raises ValueError for other spaces and rigs, and for a camera inside the mesh."""
     if not isinstance(space, MeshTexture):
         raise ValueError(f"a space of kind {getattr(space, 'kind', type(space).__name__)} is no mesh; use MeshSpace's")
     geometry = Scene(space, rig).geometry
     assert isinstance(geometry, MeshGeometry)
+    space.kept.get(("outside", geometry.rig.viewpoints), lambda: check_outside(space.mesh, geometry.cameras()))
     return geometry
 
 
