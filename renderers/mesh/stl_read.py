@@ -46,8 +46,8 @@ def _trimesh(path: Path, kind: str) -> Any:
         import trimesh
     except ImportError as error:
         raise ValueError(
-            f"{kind.upper()} files need trimesh, which is not installed; install this pack's requirements.txt, or export "
-            "the mesh as GLB"
+            f"{kind.upper()} files need trimesh, which is not installed; install this pack's requirements.txt, or "
+            "export the mesh as GLB"
         ) from error
     try:
         found = trimesh.load(path, file_type=kind, process=False)
