@@ -18,9 +18,9 @@ Array = np.ndarray
 FILE = Path(__file__).resolve().parent / "lighthouse.splat"
 
 # Distance between neighbours, and how far a splat reaches (one deviation) along and off the surface.
-SPACING, ALONG, ACROSS = 0.0137, 0.0075, 0.001
+SPACING, ALONG, ACROSS = 0.0137, 0.0105, 0.0012
 _SEED = 7
-_ROW = [("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)]
+ROW = [("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4), ("rotation", "u1", 4)]
 
 
 def _length(*parts: Array) -> Array:
@@ -125,7 +125,7 @@ def surface_points() -> Array:
     for _ in range(3):
         slope = gradient(p)
         p = p - slope * (distance(p) / np.maximum((slope * slope).sum(1), 1e-6))[:, None]
-    p = p[(np.abs(distance(p)) < 1e-3) & (np.linalg.norm(gradient(p), axis=1) > 0.3)]
+    p = p[(np.abs(distance(p)) < 1e-3) & (np.linalg.norm(gradient(p), axis=1) > 0.1)]
     return p[_apart(p, random.permutation(len(p)))]
 
 
@@ -164,11 +164,11 @@ def scene() -> Array:
     owner = np.argmin([part(p) for part, _ in PARTS], 0)
     colours = np.select([(owner == i)[:, None] for i in range(len(PARTS))], [paint(p) for _, paint in PARTS])
     turns = np.random.Generator(np.random.PCG64(_SEED + 1)).uniform(0, 2 * np.pi, len(p))
-    rows = np.zeros(len(p), _ROW)
+    rows = np.zeros(len(p), ROW)
     down = np.array((1, -1, -1))
     rows["position"], rows["scale"] = p * down, (ALONG, ALONG, ACROSS)
     rows["colour"][:, :3] = np.round(colours.clip(0, 1) * 255)
-    rows["colour"][:, 3] = 242
+    rows["colour"][:, 3] = 250
     rows["rotation"] = np.round(_quaternions(normals * down, turns) * 128 + 128).clip(0, 255)
     # From below upwards, as a file that was written by hand would be; the order does not matter to viewers.
     return rows[np.lexsort((p[:, 0], p[:, 2], p[:, 1]))]

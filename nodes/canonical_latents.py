@@ -20,16 +20,16 @@ def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, An
         raise ValueError(f"batch_size {batch} makes no picture; use 1 or more")
     cell = 8 if model is None else host.cell_of(model)
     channels = 4 if model is None else host.latent_channels(model)
-    samples = torch.zeros(batch, channels, *scene.space.grid(cell), device=host.intermediate_device())
+    samples = torch.zeros(batch, channels, *scene.grid(cell), device=host.intermediate_device())
     return {"samples": samples if model is None else host.fit_empty_latent(model, samples)}
 
 
 def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
-    """A canonical latent on the space's grid; one cell short (encoders crop odd sizes) is filled from its edge.
+    """A canonical latent on the scene's grid; one cell short (encoders crop odd sizes) is filled from its edge.
 
     Raises ValueError when the latent is of another size.
     """
-    rows, columns = scene.space.grid(scene.cell_of_canonical(tuple(samples.shape)))
+    rows, columns = scene.grid(scene.cell_of_canonical(tuple(samples.shape)))
     height, width = samples.shape[-2:]
     flat = samples.reshape(-1, 1, height, width)
     padded = F.pad(flat, (0, columns - width, 0, rows - height), mode="replicate")
@@ -49,6 +49,41 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
         # (the host takes a batch of flat masks for the frames of one video where latents have frames)
         result["noise_mask"] = mask.unsqueeze(2) if frames else mask
     return result
+
+
+def starting_latents(
+    scene: Scene,
+    model: Any,
+    canonical: dict[str, Any] | None,
+    views: dict[str, Any] | None,
+    denoise: float,
+    batch: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the canonical LATENT, the LATENT of its views) that a run starts from: whichever is given, or empty ones.
+
+    Views are taken as they are, with their mask [B*N, (1,) h, w]; they need not agree. Raises ValueError when both are
+    given, or none to change.
+    """
+    if canonical is not None and views is not None:
+        raise ValueError("both canonical and views are connected; a run starts from one of them")
+    if canonical is None and views is None and denoise < 1:
+        raise ValueError(
+            f"denoise {denoise:g} changes a picture, but none is connected; connect canonical or views, or use 1"
+        )
+    if views is not None:
+        samples = host.fit_empty_latent(model, views["samples"])
+        count = scene.views_of_batch(tuple(samples.shape)).count
+        mask = views.get("noise_mask")
+        rows = mask.reshape(-1, *mask.shape[-2:]).shape[0] if mask is not None else samples.shape[0]
+        if rows not in (1, count, samples.shape[0]):
+            raise ValueError(f"{rows} masks for {samples.shape[0]} views; connect one for each view, in rig order")
+        whole = {k: v for k, v in views.items() if k not in ("samples", "noise_mask")}
+        latent = {**whole, "samples": samples}
+        if mask is not None:
+            latent["noise_mask"] = mask.reshape(-1, *[1] * (samples.ndim - 3), *mask.shape[-2:])
+        return whole, latent
+    whole = canonical or empty_canonical(scene, model, batch)
+    return whole, to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
 
 
 def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ import logging
 from typing import Any
 
 from ..renderers.coverage import coverage_lines, hole_warning, rig_coverage
+from ..renderers.mesh.mesh_scene import MeshGeometry
 from ..renderers.scene import Scene
 from .errors import named
+from .mesh_pictures import mesh_report
 from .sampling_nodes import SCENE
 from .stitch import heat, save_preview
 
@@ -25,7 +27,8 @@ class RigReport:
     RETURN_NAMES = ("views", "coverage", "text")
     OUTPUT_TOOLTIPS = (
         "Number of views: model calls per step.",
-        "How many views see each place, dark to bright; black is a hole.",
+        "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and object: "
+        "how straight the best view looks at each place.",
         "The figures, one a line; the last warns of holes.",
     )
     FUNCTION = "report"
@@ -39,6 +42,11 @@ class RigReport:
     def report(self, space: Any, rig: Any) -> dict[str, Any]:
         with named("RigReport"):
             scene = Scene(space, rig)
+            if isinstance(scene.geometry, MeshGeometry):
+                pictures, text = mesh_report(scene.geometry)
+                shown = [save_preview(picture) for picture in pictures]
+                result = (len(scene.view_places()), pictures, text)
+                return {"ui": {"images": shown, "text": [text]}, "result": result}
             found = rig_coverage(scene)
             text = "\n".join(coverage_lines(scene, found))
             if warning := hole_warning(found):

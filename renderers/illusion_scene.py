@@ -29,6 +29,9 @@ class IllusionGeometry:
     def __post_init__(self) -> None:
         self.rig.check()
 
+    def grid(self, cell: int) -> tuple[int, int]:
+        return self.space.grid(cell)
+
     def views(self, cell: int, finer: int) -> ViewSet:
         rows, columns = self.space.view_grid(cell)
         return illusion_views(self.space, self.rig, rows * finer, columns * finer, cell // finer or 1)

@@ -24,6 +24,9 @@ class PanoramaGeometry:
     space: Panorama
     rig: Lookout
 
+    def grid(self, cell: int) -> tuple[int, int]:
+        return self.space.grid(cell)
+
     def views(self, cell: int, finer: int) -> ViewSet:
         rows, columns = self.space.grid(cell)
         check_multiple("view width", self.rig.width, cell)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .cameras import Look
 from .plane import Placement
+from .viewpoints import Viewpoint
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,19 @@ def look_places(looks: Sequence[Look]) -> tuple[ViewPlace, ...]:
             elevation=round(math.degrees(look.elevation), 6),
         )
         for i, look in enumerate(looks)
+    )
+
+
+def orbit_places(viewpoints: Sequence[Viewpoint], front: float = 0.0) -> tuple[ViewPlace, ...]:
+    """Where cameras around an object look from, in degrees from its front, which is seen from azimuth ``front``
+    (radians); one straight above or below has no azimuth."""
+    return tuple(
+        ViewPlace(
+            i,
+            azimuth=None
+            if abs(v.elevation) > math.pi / 2 - 1e-6
+            else 180.0 - (180.0 - round(math.degrees(v.azimuth - front), 6)) % 360.0,
+            elevation=round(math.degrees(v.elevation), 6),
+        )
+        for i, v in enumerate(viewpoints)
     )

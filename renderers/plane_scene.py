@@ -21,6 +21,9 @@ class PlaneGeometry:
     space: Plane
     rig: Windows
 
+    def grid(self, cell: int) -> tuple[int, int]:
+        return self.space.grid(cell)
+
     def placement(self, cell: int) -> Placement:
         """Where the windows lie on cells of ``cell`` image pixels."""
         return place(self.space, self.rig, cell)

@@ -13,6 +13,8 @@ from ..sync_core.aggregate import Aggregator
 from ..sync_core.views import ViewSet
 from .illusion_scene import IllusionGeometry
 from .illusions.rig import Illusion, Warps
+from .mesh.mesh_scene import MeshGeometry
+from .mesh.mesh_space import MeshTexture
 from .panorama import Lookout, Panorama
 from .panorama_scene import PanoramaGeometry
 from .places import ViewPlace
@@ -22,12 +24,16 @@ from .splats.splat_scene import SplatGeometry
 from .splats.splat_space import SplatColours
 from .viewpoints import Orbit
 
-CanonicalSpace = Plane | Panorama | Illusion | SplatColours
+CanonicalSpace = Plane | Panorama | Illusion | MeshTexture | SplatColours
 ViewRig = Windows | Lookout | Warps | Orbit
 
 
 class Geometry(Protocol):
     """What a pair of space and rig knows. cell: image pixels per canonical cell."""
+
+    def grid(self, cell: int) -> tuple[int, int]:
+        """(rows, columns) of canonical cells."""
+        ...
 
     def views(self, cell: int, finer: int) -> ViewSet:
         """The views on cells of ``cell`` pixels, each divided into ``finer`` x ``finer``."""
@@ -61,14 +67,17 @@ def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
         return IllusionGeometry(space, rig)
     if isinstance(space, SplatColours) and isinstance(rig, Orbit):
         return SplatGeometry(space, rig)
+    if isinstance(space, MeshTexture) and isinstance(rig, Orbit):
+        return MeshGeometry(space, rig)
     fitting = {
-        "plane": "windows",
-        "panorama": "ring, sphere, fibonacci or custom cameras",
-        "illusion": "warps",
-        "splats": "orbit cameras",
+        "plane": "set ViewRig's kind to windows",
+        "panorama": "set ViewRig's kind to ring, sphere, fibonacci or custom",
+        "illusion": "connect IllusionRig",
+        "mesh": "connect OrbitRig",
+        "splats": "connect OrbitRig or CameraFileRig",
     }[space.kind]
     article = "" if space.kind == "splats" else "an " if space.kind[0] in "aeiou" else "a "
-    raise ValueError(f"a rig of {rig.kind} cannot look at {article}{space.kind}; set ViewRig's kind to {fitting}")
+    raise ValueError(f"a rig of {rig.kind} cannot look at {article}{space.kind}; {fitting}")
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,10 @@ class Scene:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "geometry", geometry_of(self.space, self.rig))
+
+    def grid(self, cell: int) -> tuple[int, int]:
+        """(rows, columns) of canonical cells of ``cell`` image pixels."""
+        return self.geometry.grid(cell)
 
     def views(self, cell: int, finer: int = 1) -> ViewSet:
         """The views on cells of ``cell`` image pixels, each divided into ``finer`` x ``finer`` (cell, finer = 8, 8 are
@@ -157,17 +170,30 @@ class Scene:
         as encoders crop sizes that are not a multiple of the cell. Raises ValueError when it is of another size."""
         _refuse_video(shape)
         height, width = shape[-2:]
+        if isinstance(self.geometry, MeshGeometry):
+            return self._cell_of_texture(height, width)
         # A sphere's grid is whole: a column less would open the seam.
         short = 0 if isinstance(self.space, Panorama) else 1
         for cell in (self.space.width // width, self.space.width // width + 1):
             if cell == 0 or (isinstance(self.space, Panorama) and self.space.height % cell):
                 continue
-            rows, columns = self.space.grid(cell)
+            rows, columns = self.grid(cell)
             if 0 <= rows - height <= short and 0 <= columns - width <= short:
                 return cell
         raise ValueError(
             f"a canonical latent of {width} x {height} cells is not a picture of {self.space.width} x "
             f"{self.space.height} pixels; scale the image to the CanonicalSpace's size before encoding"
+        )
+
+    def _cell_of_texture(self, height: int, width: int) -> int:
+        """The grid of a texture depends on the views, so it is no fixed part of the picture."""
+        wide, high = self.view_size
+        for cell in range(1, min(wide, high) + 1):
+            if wide % cell == 0 and high % cell == 0 and self.grid(cell) == (height, width):
+                return cell
+        raise ValueError(
+            f"a canonical latent of {width} x {height} cells is not on the grid of this mesh and rig; "
+            "leave canonical unconnected, or encode pictures of the views instead"
         )
 
 

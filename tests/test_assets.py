@@ -1,4 +1,4 @@
-"""The committed exemplar pictures are what the script paints, and they tile."""
+"""The committed exemplar pictures are what the script paints, and they tile; the scene of splats is its script's."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from syncpack.assets.make_exemplars import EXEMPLARS, main
+from syncpack.assets.make_splats import FILE, ROW, scene
+from syncpack.renderers.splats.files import load_splats
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets"
 each = pytest.mark.parametrize("exemplar", EXEMPLARS, ids=lambda exemplar: exemplar.name)
@@ -77,3 +79,26 @@ def test_script_refuses_an_unknown_name(tmp_path, capsys):
         main(["sandstone", "--output", str(tmp_path)])
     assert "unknown exemplar sandstone" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+# The scene of splats
+
+
+def test_script_builds_the_committed_scene():
+    """Another libm may swap a few splats; another shape moves all of them."""
+    stored_rows = np.fromfile(FILE, ROW)
+    rows = scene()
+    assert 0.99 < len(rows) / len(stored_rows) < 1.01
+    known = {row.tobytes() for row in np.round(stored_rows["position"], 4)}
+    found = [row.tobytes() in known for row in np.round(rows["position"], 4)]
+    assert np.mean(found) > 0.97
+    assert np.abs(rows["colour"].mean(0) - stored_rows["colour"].mean(0)).max() < 1
+
+
+def test_the_scene_is_small_and_plain():
+    path = FOLDER / "lighthouse.splat"
+    splats = load_splats(path)
+    assert 20_000 <= len(splats) <= 50_000 and path.stat().st_size < 1_000_000
+    assert float(splats.opacities.min()) > 0.9 and 0.9 < splats.radius < 1.2
+    # Colours of very different parts: bands, rock, grass, lamp.
+    assert float(splats.colours.std(0).min()) > 0.1

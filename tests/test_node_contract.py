@@ -17,6 +17,8 @@ from help_tables import tables, with_tables
 from hosting import host
 from syncpack.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from syncpack.nodes.diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, list_folders
+from syncpack.nodes.mesh_files import NO_MESH, list_meshes
+from syncpack.nodes.splat_files import NO_SCENE, list_scenes
 
 pytestmark = pytest.mark.host
 
@@ -29,6 +31,8 @@ HOSTS_LISTS = (
     host.SCHEDULER_NAMES,
     list_folders("unet") or [NO_FOLDER],
     list_folders("text_encoder") or [NO_TEXT_FOLDER],
+    list_scenes() or [NO_SCENE],
+    list_meshes() or [NO_MESH],
 )
 # Nodes of hosts newer than those tested here.
 NEWER = {"UnwrapMesh", "RenderMesh", "SaveGLB", "PreviewGaussianSplat", "SplitImageToTileList", "ImageMergeTileList"}

@@ -16,7 +16,8 @@ from ..viewpoints import Vector
 class Part:
     """One material of a mesh: its name, and what it looked like in the file.
 
-    texture: float [H, W, 3 or 4] in [0, 1], row 0 at the top, or None; colour: base colour RGBA that multiplies it.
+    texture: float [H, W, 3 or 4] in [0, 1], row 0 at the top, or None; colour: base colour RGBA that multiplies it,
+    encoded as pictures are (sRGB).
     """
 
     name: str
@@ -31,7 +32,8 @@ class Mesh:
     vertices: float32 [V, 3], the file's coordinates and order. faces: int64 [F, 3] into them, counter-clockwise seen
     from outside. uvs: float32 [T, 2], origin at the bottom left of each part's texture; face_uvs: int64 [F, 3] into
     them, so that a seam splits texture coordinates and not vertices. Both empty ([0, 2], [0, 3]) when the mesh has
-    none. normals: float32 [V, 3], unit, or None. part_of_face: int64 [F] into ``parts``.
+    none. normals: float32 [V, 3], unit, or None. part_of_face: int64 [F] into ``parts``. corner_normals: float32
+    [F, 3, 3] where the file gives a vertex several normals (hard edges), else None.
 
     Raises ValueError when the pieces do not fit together.
     """
@@ -44,6 +46,7 @@ class Mesh:
     parts: tuple[Part, ...] = (Part("material"),)
     normals: Tensor | None = None
     name: str = "mesh"
+    corner_normals: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.faces.shape[0] == 0 or self.vertices.shape[0] == 0:
@@ -60,6 +63,10 @@ class Mesh:
             )
         if self.normals is not None and self.normals.shape != self.vertices.shape:
             raise ValueError(f"mesh '{self.name}' has {len(self.normals)} normals for {len(self.vertices)} vertices")
+        if self.corner_normals is not None and self.corner_normals.shape != (*self.faces.shape, 3):
+            raise ValueError(
+                f"mesh '{self.name}' has normals for {len(self.corner_normals)} of {len(self.faces)} faces"
+            )
         if self.part_of_face.shape != self.faces.shape[:1] or int(self.part_of_face.max()) >= len(self.parts):
             raise ValueError(f"mesh '{self.name}': faces and parts do not fit together")
 

@@ -40,6 +40,9 @@ class SplatGeometry:
         """The cameras in the scene's coordinates."""
         return self.space.splats.cameras(self.rig)
 
+    def grid(self, cell: int) -> tuple[int, int]:
+        return self.space.grid(cell)
+
     def views(self, cell: int, finer: int) -> ViewSet:
         """Raises ValueError for cameras that see nothing, and when the maps do not fit the free memory."""
         check_multiple("view width", self.rig.width, cell)

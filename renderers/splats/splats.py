@@ -202,6 +202,13 @@ class Splats:
         rows: Any = tuple(zip(*_FRAMES[self.up], strict=True))
         return tuple(_turned(v, rows) for v in rig.viewpoints)
 
+    @property
+    def object_positions(self) -> Tensor:
+        """float32 [K, 3]: where splats are in object units, upright: the centre is 0, the radius 1, +Y up, +Z the
+        front."""
+        axes = torch.tensor(_FRAMES[self.up], dtype=torch.float64)
+        return ((self.positions.double() - torch.tensor(self.centre)) @ axes.T / self.radius).float()
+
     def recoloured(self, colours: Tensor, bands: Bands = "kept", chosen: Tensor | None = None) -> Splats:
         """The same splats in other colours.
 

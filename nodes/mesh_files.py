@@ -1,0 +1,169 @@
+"""Meshes found in the host's input folder, made ready for a texture, and saved to its output folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from ..renderers.mesh.atlas import AtlasLayout, Layout
+from ..renderers.mesh.carry import carry_textures
+from ..renderers.mesh.load import ENDINGS, load_mesh
+from ..renderers.mesh.mesh import Mesh, Part
+from ..renderers.mesh.save import Format, save_mesh
+from ..renderers.mesh.unwrap import Method, joined, unwrap
+from ..renderers.mesh.uv_check import UvReport, check_uvs
+from . import host
+from .pictures import ASSETS
+
+NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
+
+Unwrap = Literal["when needed", "keep", "always"]
+UNWRAPS: tuple[Unwrap, ...] = ("when needed", "keep", "always")
+Parts = Literal["one texture each", "joint"]
+PARTS: tuple[Parts, ...] = ("one texture each", "joint")
+TEXTURES = ("load", "ignore")
+
+
+def list_meshes() -> list[str]:
+    """Mesh files in the host's input folder, below its folder 3d, and those that come with the pack; names as
+    ``read_mesh`` takes them, sorted."""
+    root = Path(host.input_folder())
+    found = {p for p in (*root.glob("*"), *(root / "3d").rglob("*")) if p.suffix.lower() in ENDINGS and p.is_file()}
+    return sorted({p.relative_to(root).as_posix() for p in found} | {p.name for p in ASSETS.glob("*.glb")})
+
+
+def mesh_path(name: str) -> tuple[Path, Path]:
+    """(The file of that name, the folder that its textures must lie in). Raises ValueError when it is not there, or
+    lies outside of the input folder."""
+    root = Path(host.input_folder()).resolve()
+    path = (root / name.strip()).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"'{name}' lies outside of ComfyUI's input folder; copy it there")
+    if path.is_file():
+        return path, root
+    if name in {p.name for p in ASSETS.glob("*.glb")}:
+        return ASSETS / name, ASSETS
+    raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there, or into its folder 3d")
+
+
+def fingerprint(name: str) -> str:
+    """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
+    try:
+        path, root = mesh_path(name)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+        # Textures and material files: their dates, since there may be many.
+        if root != ASSETS and path.suffix.lower() != ".stl":
+            for other in sorted(path.parent.iterdir()):
+                if other.suffix.lower() in (".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"):
+                    digest.update(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}".encode())
+        return digest.hexdigest()
+    except (OSError, ValueError):
+        return name
+
+
+def read_mesh(
+    name: str, parts: Parts, unwrapping: Unwrap, method: Method, size: int, textures: str, time_limit: float
+) -> tuple[Mesh, str]:
+    """(The mesh of a file of the input folder, ready to be painted; what was found and done, in words).
+
+    Raises ValueError as ``mesh_path``, ``load_mesh`` and ``prepared``.
+    """
+    path, root = mesh_path(name)
+    loaded = load_mesh(path, textures, root)
+    mesh, said = prepared(loaded.mesh, parts, unwrapping, method, size, time_limit)
+    return mesh, "\n".join((description(mesh), *(f"{note[0].upper()}{note[1:]}." for note in loaded.notes), *said))
+
+
+def prepared(
+    mesh: Mesh, parts: Parts, unwrapping: Unwrap, method: Method, size: int, time_limit: float
+) -> tuple[Mesh, tuple[str, ...]]:
+    """(The mesh with the parts and texture coordinates asked for, what was found and done).
+
+    size: side of the texture that is to be painted; charts keep their distance at that size. Raises ValueError where
+    coordinates are to be kept and are not usable, and as ``unwrap``.
+    """
+    joint = parts == "joint" and len(mesh.parts) > 1
+    kept = _one_part(mesh) if joint else mesh
+    report = check_uvs(kept)
+    if unwrapping == "keep" or (unwrapping == "when needed" and report.usable):
+        if not report.usable:
+            raise ValueError(f"{_refusal(report, joint)}; set unwrap to 'when needed', or repair the mesh")
+        return kept, report.lines
+    bar = host.ProgressBar(max(len(mesh.parts), 1))
+
+    def tick(done: int, total: int) -> None:
+        host.check_interrupt()
+        bar.update_absolute(done, total)
+
+    found = unwrap(mesh, method, size, joint=joint, time_limit=time_limit, tick=tick)
+    said = [] if unwrapping == "always" else [report.lines[0]]
+    said.append(f"Unwrapped with {found.method} for a texture of {size} x {size}.")
+    if found.warning:
+        said.append(f"{found.warning[0].upper()}{found.warning[1:]}.")
+    done = carry_textures(mesh, found.mesh, size)
+    if any(part.texture is not None for part in done.parts):
+        said.append("The file's textures were painted onto the new coordinates.")
+    return done, (*said, *check_uvs(done).lines)
+
+
+def _one_part(mesh: Mesh) -> Mesh:
+    """All parts in one, with the texture that they share, if they do."""
+    pictures = {id(p.texture) for p in mesh.parts}
+    one = joined(mesh)
+    return replace(one, parts=(Part(mesh.name, mesh.parts[0].texture),)) if len(pictures) == 1 else one
+
+
+def _refusal(report: UvReport, joint: bool) -> str:
+    where = " when the parts share one texture" if joint else ""
+    return f"the texture coordinates are not usable{where}: {report.reason}"
+
+
+def description(mesh: Mesh) -> str:
+    """How large a mesh is, in words."""
+    x, y, z = mesh.centre
+    parts = "" if len(mesh.parts) == 1 else f", {len(mesh.parts)} parts: {', '.join(p.name for p in mesh.parts)}"
+    pictures = sum(p.texture is not None for p in mesh.parts)
+    many = "one texture" if pictures == 1 else f"{pictures or 'no'} textures"
+    return (
+        f"{mesh.name}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} faces{parts}\n"
+        f"Centre {x:.3g}, {y:.3g}, {z:.3g}, radius {mesh.radius:.3g}, {many}."
+    )
+
+
+def save_textured(
+    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout
+) -> tuple[Mesh, str, list[dict[str, str]]]:
+    """Save to the host's output folder -> (the mesh with its textures, path below that folder, what the front end needs
+    to find the files).
+
+    images: [B, H, W, C], one for all parts or one for each, or one with a tile for each part (layout ``tiles``); None
+    for the mesh's own textures. Raises ValueError as ``save_mesh``.
+    """
+    if images is not None:
+        mesh = textured(mesh, images, layout)
+    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
+    files = save_mesh(mesh, None, Path(folder, f"{name}_{counter:05}_"), format)
+    shown = [{"filename": file.name, "subfolder": subfolder, "type": "output"} for file in files]
+    return mesh, Path(subfolder, files[0].name).as_posix(), shown
+
+
+def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:
+    """The mesh with other textures. Raises ValueError without texture coordinates and for a wrong number of images."""
+    if not mesh.has_uvs:
+        raise ValueError(f"mesh '{mesh.name}' has no texture coordinates; unwrap it first")
+    count = len(mesh.parts)
+    if images.shape[0] not in (1, count):
+        raise ValueError(f"{images.shape[0]} images for a mesh of {count} parts; connect one, or one for each part")
+    pictures: Sequence[Tensor] = [images[0]] * count if images.shape[0] == 1 else list(images)
+    if images.shape[0] == 1 and layout == "tiles":
+        grid = AtlasLayout.of(mesh, layout, images.shape[2], images.shape[1])
+        pictures = [images[0][grid.tile(part)] for part in range(count)]
+    return replace(mesh, parts=tuple(replace(part, texture=p) for part, p in zip(mesh.parts, pictures, strict=True)))

@@ -1,0 +1,136 @@
+"""What the widgets of OrbitRig mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..renderers.framing import ASPECTS, FRAMINGS, filled, fitted_size, tight
+from ..renderers.lookouts import elevations_of
+from ..renderers.mesh.coverage_rig import coverage_rig
+from ..renderers.mesh.mesh_space import MeshTexture
+from ..renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
+from ..renderers.viewpoints import Orbit, Viewpoint
+
+ORBIT_KINDS = ("orbit", "orbit_sphere", "coverage", "custom", "camera")
+PROJECTIONS = ("perspective", "orthographic")
+EXAMPLE_ORBIT = "# azimuth elevation [distance [fov]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 60\n180 -40 2.5"
+
+
+@dataclass(frozen=True)
+class OrbitWishes:
+    """The widgets, with their defaults: the reference's ten cameras. Angles in degrees, lengths in object units."""
+
+    kind: str = "orbit"
+    width: int = 512
+    height: int = 512
+    fov: float = 60.0
+    distance: float = 2.0
+    projection: str = "perspective"
+    azimuth_step: float = 45.0
+    elevations: str = "0"
+    top_cameras: bool = True
+    views: int = 12
+    target: float = 0.98
+    cameras: str = EXAMPLE_ORBIT
+    front: float = 0.0
+    framing: str = "reference"
+    margin: float = 0.03
+    aspect: str = "as given"
+    exponent: float = 1.0
+    exponent_end: float = 1.0
+
+
+def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] | None = None) -> tuple[Orbit, str]:
+    """(rig, a report of some lines). space: the mesh's, for what depends on its shape. camera: of the host's 3D viewer.
+
+    Raises ValueError for values that make no rig, and without a space where one is needed.
+    """
+    for name, value, known in (
+        ("kind", wishes.kind, ORBIT_KINDS),
+        ("projection", wishes.projection, PROJECTIONS),
+        ("framing", wishes.framing, FRAMINGS),
+        ("aspect", wishes.aspect, ASPECTS),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
+    mesh_space = _mesh_space(wishes, space)
+    points = None if mesh_space is None else _object_points(mesh_space)
+    height, width = wishes.height, wishes.width
+    viewpoints, lines = _viewpoints(wishes, mesh_space)
+    if camera is not None:
+        extent = None if points is None else tuple((points.amax(0) - points.amin(0)).tolist())
+        viewpoints = (*viewpoints, from_load3d(camera, height, width, extent))  # pyright: ignore[reportArgumentType]
+    if not viewpoints:
+        raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
+    if wishes.framing == "tight":
+        assert points is not None
+        if wishes.aspect == "fitted":
+            height, width = fitted_size(viewpoints, points, height, width)
+            lines.append(f"fitted views have {width} x {height} pixels")
+        viewpoints = tuple(tight(v, points, height, width, wishes.margin) for v in viewpoints)
+    if points is not None:
+        lines.append(_frames(viewpoints, points, height, width))
+    exponent = (wishes.exponent, wishes.exponent_end)
+    rig = Orbit(viewpoints, width, height, exponent=exponent, front=math.radians(wishes.front))
+    return rig, "\n".join([f"{len(viewpoints)} views of {width} x {height}", *lines])
+
+
+def _viewpoints(wishes: OrbitWishes, space: MeshTexture | None) -> tuple[tuple[Viewpoint, ...], list[str]]:
+    """The rig's own cameras, none for kind camera, and what to tell of how they were found."""
+    lens = Lens(wishes.fov, wishes.distance, wishes.projection == "orthographic")
+    front, lines = wishes.front, list[str]()
+    if wishes.kind == "orbit":
+        tops = ((front, 30.0), (front + 180, 30.0)) if wishes.top_cameras else ()
+        found = orbit(lens, wishes.azimuth_step, elevations_of(wishes.elevations), tops, front)
+    elif wishes.kind == "orbit_sphere":
+        found = orbit_sphere(wishes.views, lens, front)
+    elif wishes.kind == "custom":
+        found = custom(wishes.cameras, lens, front)
+    elif wishes.kind == "coverage":
+        assert space is not None
+        found, reached = coverage_rig(
+            space.mesh, lens, wishes.target, wishes.views, start=front, two_sided=space.two_sided, backend=space.backend
+        )
+        lines.append(reached.text)
+    else:
+        return (), []
+    return tuple(_across_the_shorter_side(v, wishes.height, wishes.width) for v in found), lines
+
+
+def _across_the_shorter_side(viewpoint: Viewpoint, height: int, width: int) -> Viewpoint:
+    """fov is meant across the shorter side, so that an object is not cut off in wide views."""
+    wider = max(1.0, width / height)
+    if viewpoint.span is not None:
+        return replace(viewpoint, span=viewpoint.span * wider)
+    return replace(viewpoint, fov=2 * math.atan(math.tan(viewpoint.fov / 2) * wider))
+
+
+def _mesh_space(wishes: OrbitWishes, space: Any) -> MeshTexture | None:
+    needs = (wishes.kind == "coverage", "kind coverage"), (wishes.framing == "tight", "framing tight")
+    if wishes.aspect == "fitted" and wishes.framing != "tight":
+        raise ValueError("aspect fitted shapes tight frames; set framing to tight, or aspect to as given")
+    if space is None:
+        for needed, what in needs:
+            if needed:
+                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space")
+        return None
+    if not isinstance(space, MeshTexture):
+        raise ValueError(f"a space of kind {getattr(space, 'kind', type(space).__name__)} is no mesh; use MeshSpace's")
+    return space
+
+
+def _object_points(space: MeshTexture) -> Tensor:
+    """float64 [V, 3]: the mesh's vertices in object units."""
+    mesh = space.mesh
+    return (mesh.used.double() - torch.tensor(mesh.centre, dtype=torch.float64)) / mesh.radius
+
+
+def _frames(viewpoints: tuple[Viewpoint, ...], points: Tensor, height: int, width: int) -> str:
+    shares = [filled(v, points, height, width) for v in viewpoints]
+    return f"the object's frame takes {100 * sum(shares) / len(shares):.0f} % of the views' pixels"

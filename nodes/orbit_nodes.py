@@ -1,0 +1,134 @@
+"""Cameras around an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..renderers.framing import ASPECTS, FRAMINGS
+from .errors import named
+from .orbit_inputs import EXAMPLE_ORBIT, ORBIT_KINDS, PROJECTIONS, OrbitWishes, orbit_rig
+
+
+def side_widget(default: int, what: str) -> tuple[str, dict[str, Any]]:
+    """A width or height in pixels."""
+    return ("INT", {"default": default, "min": 16, "max": 8192, "step": 8, "tooltip": what})
+
+
+class OrbitRig:
+    CATEGORY = "SyncTweedies/space"
+    DESCRIPTION = (
+        "Cameras around an object, which the model denoises together. More views see more of it and cost one model "
+        "call each per step; kind coverage takes about a second to choose."
+    )
+    RETURN_TYPES = ("VIEW_RIG", "STRING")
+    RETURN_NAMES = ("rig", "report")
+    OUTPUT_TOOLTIPS = (
+        "Connect together with MeshSpace's space.",
+        "How many views, and with a space connected how much of them the object fills.",
+    )
+    FUNCTION = "build"
+    SEARCH_ALIASES = ["cameras", "turntable", "multi view", "3d", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        def number(default: float, low: float, high: float, step: float, tooltip: str) -> tuple[str, dict[str, Any]]:
+            limits = {"default": float(default), "min": float(low), "max": float(high), "step": float(step)}
+            return ("FLOAT", {**limits, "tooltip": tooltip})
+
+        return {
+            "required": {
+                "kind": (
+                    list(ORBIT_KINDS),
+                    {
+                        "tooltip": "orbit: around the object, as published. orbit_sphere: evenly from all directions. "
+                        "coverage: chosen one by one so that most of the surface is seen. custom: a list of cameras. "
+                        "camera: only the connected camera."
+                    },
+                ),
+                "width": side_widget(512, "Width of a view, image pixels. Use the size the model was trained on."),
+                "height": side_widget(512, "Height of a view, image pixels."),
+                "fov": number(60, 5, 150, 1, "Field of view in degrees, across the shorter side of a view."),
+                "distance": number(
+                    2, 0.1, 100, 0.05, "From the object's middle, in its radii. 2 with fov 60 just fits any object."
+                ),
+                "framing": (
+                    list(FRAMINGS),
+                    {
+                        "tooltip": "reference: the object's sphere fits the view, which often is three quarters "
+                        "background. tight: every view is cut to the object, for twice the detail; needs the space."
+                    },
+                ),
+                "front": number(
+                    0,
+                    -180,
+                    180,
+                    5,
+                    "Azimuth from which the object's front is seen: 0 is +Z, 90 is +X, 180 is -Z. The rig begins "
+                    "there, and prompts for front, side and back go by it.",
+                ),
+            },
+            "optional": {
+                "azimuth_step": number(45, 5, 360, 1, "orbit: degrees from one camera to the next, around."),
+                "elevations": (
+                    "STRING",
+                    {"default": "0", "tooltip": "orbit: heights of the rings in degrees, e.g. '0, 35, -35'."},
+                ),
+                "top_cameras": (
+                    "BOOLEAN",
+                    {"default": True, "tooltip": "orbit: two more from 30 degrees above, in front and behind."},
+                ),
+                "views": (
+                    "INT",
+                    {
+                        "default": 12,
+                        "min": 1,
+                        "max": 100,
+                        "tooltip": "orbit_sphere: how many cameras. coverage: how many at most.",
+                    },
+                ),
+                "target": number(
+                    0.98, 0.1, 1, 0.01, "coverage: stop when this share of what can be seen at all is seen."
+                ),
+                "cameras": (
+                    "STRING",
+                    {
+                        "default": EXAMPLE_ORBIT,
+                        "multiline": True,
+                        "tooltip": "custom: one camera a line, azimuth elevation [distance [fov]]; # begins a comment. "
+                        "Azimuths count from the front.",
+                    },
+                ),
+                "projection": (
+                    list(PROJECTIONS),
+                    {"default": "perspective", "tooltip": "orthographic: parallel rays, for CAD-like views."},
+                ),
+                "margin": number(0.03, 0, 0.4, 0.01, "tight: free part of the view on each side."),
+                "aspect": (
+                    list(ASPECTS),
+                    {
+                        "default": "as given",
+                        "tooltip": "tight: fitted changes width and height, in steps of 64, to the shape that wastes "
+                        "the fewest pixels.",
+                    },
+                ),
+                "exponent": number(
+                    1, 0, 32, 0.5, "Views count by the cosine of the viewing angle to this power: at the first step."
+                ),
+                "exponent_end": number(
+                    1, 0, 32, 0.5, "The same at the last step; the power goes from one to the other."
+                ),
+                "space": ("CANONICAL_SPACE", {"tooltip": "MeshSpace's; needed by coverage and tight."}),
+                "camera": (
+                    "LOAD3D_CAMERA",
+                    {"tooltip": "A camera of the host's 3D viewer, added to the others; the space places it exactly."},
+                ),
+            },
+        }
+
+    def build(self, space: Any = None, camera: Any = None, **wishes: Any) -> tuple[Any, str]:
+        with named("OrbitRig"):
+            return orbit_rig(OrbitWishes(**wishes), space, camera)
+
+
+NODES = {"OrbitRig": OrbitRig}
+NAMES = {"OrbitRig": "Orbit Rig"}

@@ -1,0 +1,132 @@
+"""Splat scenes and recorded cameras: found in the host's input folder, saved to its output folder."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+import torch
+
+from ..renderers.camera_files import camera_rig, chosen, read_cameras
+from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_splats
+from ..renderers.splats.splats import Splats
+from ..renderers.viewpoints import Orbit
+from . import host
+from .pictures import ASSETS
+
+NO_SCENE = "(no .ply or .splat file in the input folder)"
+
+_ENDINGS = tuple(f".{kind}" for kind in FORMATS)
+# Bytes that reading one splat takes at worst: the file's row, its columns, and what is made of them.
+_EACH = 1500
+
+
+def list_scenes() -> list[str]:
+    """Splat files in the host's input folder, below its folder 3d, and those that come with the pack; names as
+    ``load_scene`` takes them, sorted."""
+    root = Path(host.input_folder())
+    found = {p for p in (*root.glob("*"), *(root / "3d").rglob("*")) if p.suffix.lower() in _ENDINGS and p.is_file()}
+    names = {p.relative_to(root).as_posix() for p in found}
+    return sorted(names | {p.name for p in ASSETS.glob("*.splat")})
+
+
+def scene_path(name: str) -> Path:
+    """The file of that name. Raises ValueError when it is not there, or lies outside of the input folder."""
+    path = input_path(name)
+    shipped = ASSETS / name
+    if not path.is_file() and shipped.parent == ASSETS and shipped.suffix in _ENDINGS and shipped.is_file():
+        return shipped
+    if not path.is_file():
+        raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there, or into its folder 3d")
+    return path
+
+
+def input_path(name: str) -> Path:
+    """A path in the host's input folder. Raises ValueError when it leads outside."""
+    root = Path(host.input_folder()).resolve()
+    path = (root / name.strip()).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"'{name}' lies outside of ComfyUI's input folder; copy it there")
+    return path
+
+
+def fingerprint(name: str) -> str:
+    """Changes when the content of a scene's file does."""
+    try:
+        with scene_path(name).open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 22):
+                digest.update(block)
+            return digest.hexdigest()
+    except (OSError, ValueError):
+        return name
+
+
+def load_scene(name: str) -> tuple[Splats, str]:
+    """(The scene of a file, what it is in words). Raises ValueError as ``scene_path`` and ``load_splats``, and for more
+    splats than memory holds."""
+    splats = load_splats(scene_path(name), int(host.free_memory(torch.device("cpu")) / _EACH))
+    return splats, description(splats)
+
+
+def description(splats: Splats) -> str:
+    x, y, z = splats.centre
+    colour = "the same from everywhere" if splats.degree == 0 else f"by direction, harmonics of degree {splats.degree}"
+    faint = 100 * float((splats.opacities < 0.05).float().mean())
+    return "\n".join(
+        (
+            f"{splats.name}: {len(splats):,} splats",
+            f"centre {x:.3g}, {y:.3g}, {z:.3g}, radius {splats.radius:.3g}",
+            f"colour {colour}",
+            f"middling size {float(splats.scales.amax(1).median()) / splats.radius:.2g} of the radius",
+            f"{faint:.1f} % are nearly transparent",
+        )
+    )
+
+
+def save_scene(splats: Splats, prefix: str, kind: SplatFormat) -> tuple[str, dict[str, str]]:
+    """Save to the host's output folder -> (path below that folder, what the front end needs to find it)."""
+    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
+    path = Path(folder, f"{name}_{counter:05}_.{kind}")
+    save_splats(splats, path)
+    below = Path(subfolder, path.name).as_posix()
+    return below, {"filename": path.name, "subfolder": subfolder, "type": "output"}
+
+
+def recorded_rig(
+    name: str, width: int, height: int, every: int, at_most: int, exponent: tuple[float, float]
+) -> tuple[Orbit, str]:
+    """(Rig of the cameras in a file or folder of the input folder, what was found in words).
+
+    Raises ValueError as ``read_cameras``, and for names that are not there.
+    """
+    path = input_path(name)
+    if not name.strip() or not path.exists():
+        raise ValueError(
+            f"'{name}' is not in ComfyUI's input folder; copy a transforms.json or a COLMAP folder there and name it"
+        )
+    shots, bent = read_cameras(path)
+    taken = chosen(shots, every, at_most)
+    rig = camera_rig(taken, width, height, exponent)
+    text = f"{len(taken)} of {len(shots)} cameras, views of {rig.width} x {rig.height} pixels"
+    if bent:
+        logging.warning("CameraFileRig: the lenses of '%s' distort; views are straight, as splats are drawn", path.name)
+        text += "\nthe lenses distort, the views do not"
+    sizes = {s.size for s in taken}
+    if len(sizes) > 1:
+        text += f"\npictures of {len(sizes)} sizes: every view shows the whole width of its own"
+    return rig, text
+
+
+def camera_fingerprint(name: str) -> str:
+    """Changes when a file of cameras does, or one in their folder."""
+    try:
+        path = input_path(name)
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        stats = [
+            (p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.suffix in (".json", ".txt", ".bin")
+        ]
+    except (OSError, ValueError):
+        return name
+    return f"{name} {stats}"

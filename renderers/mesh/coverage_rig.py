@@ -1,0 +1,126 @@
+"""Cameras chosen one after another, each the one that sees most of what no other has seen yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..orbits import Lens, orbit
+from ..viewpoints import Viewpoint
+from .mesh import Mesh
+from .raster import Backend
+from .visibility import seen_points
+
+# The surface is looked at in about this many places, and through frames of this many pixels.
+_PLACES = 20000
+_FRAME = 512
+_LENS = Lens()
+# Of the surface: less shows through the tolerance at edges of a mesh that is turned inside out.
+_NOTHING = 0.02
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a chosen rig sees. shares: of the surface's area, after each camera. reachable: what all candidates see
+    together; the rest is hidden from everywhere, or too far inside. target: share of ``reachable`` that was asked."""
+
+    shares: tuple[float, ...]
+    reachable: float
+    target: float
+
+    @property
+    def text(self) -> str:
+        """One line to tell."""
+        seen = self.shares[-1]
+        reached = "reached" if seen >= self.target * self.reachable - 1e-9 else "not reached: allow more views"
+        return (
+            f"{len(self.shares)} views see {100 * seen:.1f} % of the surface; {100 * self.reachable:.1f} % can be seen "
+            f"at all from these distances; target {100 * self.target:.0f} % of that {reached}"
+        )
+
+
+def surface_points(mesh: Mesh, count: int) -> tuple[Tensor, Tensor]:
+    """``count`` places spread evenly over the surface -> (float64 [M, 3], their faces int64 [M]). Always the same."""
+    corners = mesh.vertices.double()[mesh.faces]
+    area = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=1)
+    edges = torch.cumsum(area, 0)
+    at = (torch.arange(count, dtype=torch.float64) + 0.5) / count * edges[-1]
+    face = torch.searchsorted(edges, at).clamp(max=len(area) - 1)
+    # A lattice that fills the unit square evenly (R2, Roberts 2018), folded into the triangle.
+    lattice = torch.arange(count, dtype=torch.float64)[:, None] * torch.tensor([0.7548776662466927, 0.5698402909980532])
+    a, b = (lattice % 1.0).unbind(1)
+    folded = a + b > 1
+    a, b = torch.where(folded, 1 - a, a), torch.where(folded, 1 - b, b)
+    bary = torch.stack([1 - a - b, a, b], 1)
+    return (corners[face] * bary[..., None]).sum(1), face
+
+
+def cosines(
+    mesh: Mesh,
+    points: Tensor,
+    face: Tensor,
+    cameras: Sequence[Viewpoint],
+    two_sided: bool = False,
+    backend: Backend = "auto",
+) -> Tensor:
+    """float32 [N, M]: the cosine at which each camera (in the mesh's coordinates) sees each point of a face, 0 where it
+    does not."""
+    normals = mesh.face_normals[face]
+    out = torch.zeros(len(cameras), len(points))
+    for row, camera in zip(out, cameras, strict=True):
+        seen = seen_points(mesh, points.float(), normals, camera, _FRAME, _FRAME, two_sided=two_sided, backend=backend)
+        row[seen.point] = seen.cosine
+    return out
+
+
+def candidates(lens: Lens, start: float = 0.0) -> tuple[Viewpoint, ...]:
+    """Cameras to choose from: every 30 degrees on the horizon and 35 degrees above and below, every 60 at 65, poles."""
+    low = orbit(lens, 30, (0, 35, -35), (), start)
+    high = orbit(lens, 60, (65, -65), ((start, 90), (start, -90)), start)
+    return (*low, *high)
+
+
+def coverage_rig(
+    mesh: Mesh,
+    lens: Lens = _LENS,
+    target: float = 0.98,
+    most: int = 12,
+    flattest: float = 0.35,
+    start: float = 0.0,
+    two_sided: bool = False,
+    backend: Backend = "auto",
+) -> tuple[tuple[Viewpoint, ...], Coverage]:
+    """Cameras in object units, greedily chosen, and what they see.
+
+    A place counts as seen from a cosine of ``flattest`` on. Cameras are added until ``target`` (share of what can be
+    seen from any candidate) or ``most`` is reached, or none sees anything new. start: azimuth of the front, degrees.
+    Raises ValueError for a target outside 0 to 1, no cameras, or a mesh that no camera sees.
+    """
+    if not 0 < target <= 1:
+        raise ValueError(f"target {target:g} is outside 0 to 1; 0.98 is 98 % of what can be seen")
+    if most < 1:
+        raise ValueError(f"{most} views see nothing; use e.g. 12")
+    choice = candidates(lens, start)
+    points, face = surface_points(mesh, _PLACES)
+    placed = tuple(v.in_scene(mesh.centre, mesh.radius) for v in choice)
+    found = cosines(mesh, points, face, placed, two_sided, backend)
+    seen = found >= flattest
+    reachable = seen.any(0)
+
+    if float(reachable.double().mean()) < _NOTHING:
+        raise ValueError("no camera sees the surface; its faces may be turned inside out, or the distance too small")
+    known, taken, shares = torch.zeros_like(reachable), list[int](), list[float]()
+    while len(taken) < most and float((known & reachable).sum()) < target * float(reachable.sum()):
+        new = seen & ~known
+        # Among equals the one that sees it most straight.
+        gain = new.sum(1) + 1e-3 * (found * new).sum(1)
+        best = int(gain.argmax())
+        if not bool(new[best].any()):
+            break
+        taken.append(best)
+        known |= seen[best]
+        shares.append(float(known.double().mean()))
+    return tuple(choice[i] for i in taken), Coverage(tuple(shares), float(reachable.double().mean()), target)

@@ -1,0 +1,123 @@
+"""What every mesh format is read into before it becomes a ``Mesh``: pieces of surface, joined here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from .mesh import Mesh, Part
+
+MAX_FACES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may hold, and what is done about textures: ``load`` them or ``ignore`` them."""
+
+    max_faces: int = MAX_FACES
+    textures: str = "load"
+
+    def check_faces(self, count: int) -> None:
+        """Raise ValueError above ``max_faces``."""
+        if count > self.max_faces:
+            raise ValueError(
+                f"{count} faces are more than {self.max_faces}; reduce them first (Blender: Decimate modifier) or "
+                "export a lower level of detail"
+            )
+
+    def check_vertices(self, count: int) -> None:
+        """Raise ValueError when there are more vertices than so many faces could use."""
+        if count > 3 * self.max_faces:
+            raise ValueError(f"{count} vertices are more than {self.max_faces} faces can use; remove loose points")
+
+
+@dataclass
+class Piece:
+    """Triangles of one material. vertices float [V, 3]; faces int [F, 3]; uvs [T, 2] with face_uvs [F, 3] or None;
+    normals [V, 3] or None, or corner_normals [F, 3, 3] or None. part: index of its material."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    part: int
+    uvs: np.ndarray | None = None
+    face_uvs: np.ndarray | None = None
+    normals: np.ndarray | None = None
+
+
+@dataclass
+class Notes:
+    """What the file holds and a mesh does not: one sentence each, every one once."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        if line not in self.lines:
+            self.lines.append(line)
+
+
+def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes) -> Mesh:
+    """Pieces one after another, vertex order kept. Pieces that are the same array of vertices share them.
+
+    Faces of pieces without texture coordinates, where others have them, all point at one coordinate (0, 0): they have
+    no area in the texture. Raises ValueError as ``Mesh``.
+    """
+    if not pieces:
+        raise ValueError("it holds no triangles; use a file with a surface, not points or lines")
+    some_uvs = any(piece.uvs is not None for piece in pieces)
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    uvs: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    face_uvs: list[np.ndarray] = []
+    owner: list[np.ndarray] = []
+    seen: dict[int, int] = {}
+    seen_uvs: dict[int, int] = {}
+    count = count_uvs = 0
+    for piece in pieces:
+        if id(piece.vertices) not in seen:
+            seen[id(piece.vertices)] = count
+            vertices.append(piece.vertices)
+            if piece.normals is not None:
+                normals.append(piece.normals)
+            count += len(piece.vertices)
+        faces.append(piece.faces + seen[id(piece.vertices)])
+        owner.append(np.full(len(piece.faces), piece.part))
+        if not some_uvs:
+            continue
+        own = piece.uvs if piece.uvs is not None else np.zeros((1, 2))
+        if piece.uvs is None:
+            notes.add(f"part '{parts[piece.part].name}' has faces without texture coordinates; others have them")
+        if id(own) not in seen_uvs:
+            seen_uvs[id(own)] = count_uvs
+            uvs.append(own)
+            count_uvs += len(own)
+        inside = piece.face_uvs if piece.face_uvs is not None else piece.faces
+        inside = inside if piece.uvs is not None else np.zeros_like(piece.faces)
+        face_uvs.append(inside + seen_uvs[id(own)])
+    all_normals = np.concatenate(normals) if normals else None
+    if all_normals is not None and len(all_normals) != count:
+        notes.add("some parts have normals and others have none; the surface's own are used")
+        all_normals = None
+    used, numbers = np.unique(np.concatenate(owner), return_inverse=True)
+    return Mesh(
+        vertices=torch.from_numpy(np.concatenate(vertices).astype(np.float32)),
+        faces=torch.from_numpy(np.concatenate(faces).astype(np.int64)),
+        uvs=torch.from_numpy(np.concatenate(uvs).astype(np.float32)) if some_uvs else torch.zeros(0, 2),
+        face_uvs=torch.from_numpy(np.concatenate(face_uvs).astype(np.int64))
+        if some_uvs
+        else torch.zeros(0, 3, dtype=torch.int64),
+        part_of_face=torch.from_numpy(numbers.reshape(-1).astype(np.int64)),
+        parts=tuple(parts[int(i)] for i in used),
+        normals=None if all_normals is None else unit(torch.from_numpy(all_normals.astype(np.float32))),
+        name=name,
+    )
+
+
+def unit(normals: torch.Tensor) -> torch.Tensor:
+    """Vectors [..., 3] at length 1; those of length 0 stay."""
+    length = normals.norm(dim=-1, keepdim=True)
+    # A file's own unit vectors come back bit for bit.
+    return torch.where((length - 1).abs() < 1e-5, normals, normals / length.clamp_min(1e-30))

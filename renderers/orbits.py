@@ -1,0 +1,191 @@
+"""Sets of cameras around an object, in object units: its centre is the origin, its radius 1. Angles are degrees here.
+
+Azimuth 0 sees the front (the +Z side), 90 the +X side; elevation 90 looks straight down.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .viewpoints import Vector, Viewpoint
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
+_CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
+# The host's 3D viewer shows an object with its longest side this long, standing on y = 0 in the middle; an orthographic
+# camera of zoom 1 shows a height of twice that.
+_VIEWER_SIDE = 5.0
+# What its camera shows vertically when the camera does not say it (the default of the host's own camera node), degrees.
+_VIEWER_FOV = 35.0
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What all cameras of a set have in common: horizontal field of view in degrees, distance from the middle in object
+    units. orthographic: parallel rays that show as much as the perspective camera shows at the object's middle."""
+
+    fov: float = 60.0
+    distance: float = 2.0
+    orthographic: bool = False
+
+    def at(
+        self, azimuth: float, elevation: float, distance: float | None = None, fov: float | None = None
+    ) -> Viewpoint:
+        """The camera at these degrees. Raises ValueError for an elevation beyond the poles, or no distance."""
+        if not -90 <= elevation <= 90:
+            raise ValueError(f"elevation {elevation:g} is outside -90 to 90 degrees; 90 looks straight down")
+        away = self.distance if distance is None else distance
+        angle = math.radians(self.fov if fov is None else fov)
+        span = 2 * away * math.tan(angle / 2) if self.orthographic else None
+        turn = math.radians(math.remainder(azimuth, 360))
+        return Viewpoint.orbit(turn, math.radians(elevation), away, fov=angle, span=span)
+
+
+def orbit(
+    lens: Lens = Lens(),
+    step: float = 45.0,
+    elevations: Sequence[float] = (0.0,),
+    tops: Sequence[tuple[float, float]] = ((0.0, 30.0), (180.0, 30.0)),
+    start: float = 0.0,
+) -> tuple[Viewpoint, ...]:
+    """A camera every ``step`` degrees of azimuth on every elevation, then those of ``tops`` (azimuth, elevation).
+
+    The defaults are the reference's ten cameras (SyncMVD's and SyncTweedies'; apps 6.2: distance 2, field of view 60,
+    so that the unit sphere just fills the frame), front first. Raises ValueError for a step outside 0 to 360.
+    """
+    if not 0 < step <= 360:
+        raise ValueError(f"azimuth step {step:g} is outside 0 to 360 degrees; use 45 for eight views around")
+    count = max(1, round(360 / step)) if abs(360 / step - round(360 / step)) < 1e-6 else math.ceil(360 / step)
+    around = [lens.at(start + i * 360 / count, e) for e in elevations for i in range(count)]
+    return (*around, *(lens.at(azimuth, elevation) for azimuth, elevation in tops))
+
+
+def orbit_sphere(count: int, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoint, ...]:
+    """``count`` cameras spread evenly over all directions, on an odd number of rings from the horizon outwards.
+
+    Rings lie at equal distances of elevation and hold as many cameras as their length asks for; every second ring is
+    turned by half a step. The first camera sees azimuth ``start``. Raises ValueError for fewer than 1.
+    """
+    if count < 1:
+        raise ValueError(f"{count} cameras see nothing; use e.g. 14")
+    # Cells as high as wide: r rings of height pi / r share 4 pi among count.
+    rings = max(1, 2 * round((math.sqrt(math.pi * count) / 2 - 1) / 2) + 1)
+    while rings > 1:
+        shares = _shares(count, rings)
+        if min(shares) > 0:
+            break
+        rings -= 2
+    shares = _shares(count, rings)
+    out: list[Viewpoint] = []
+    for number in sorted(range(rings), key=lambda i: (abs(i - rings // 2), -i)):
+        elevation = (number - rings // 2) * 180 / rings
+        turn = 0.5 if (number - rings // 2) % 2 else 0.0
+        out += [lens.at(start + (i + turn) * 360 / shares[number], elevation) for i in range(shares[number])]
+    return tuple(out)
+
+
+def _shares(count: int, rings: int) -> list[int]:
+    """How many of ``count`` each ring gets, by its length; rings above and below the horizon alike where it can be."""
+    lengths = [math.cos(math.radians((i - rings // 2) * 180 / rings)) for i in range(rings)]
+    shares = [int(count * length / sum(lengths)) for length in lengths]
+    missing = sorted(range(rings), key=lambda i: (shares[i] - count * lengths[i] / sum(lengths), abs(i - rings // 2)))
+    for i in missing[: count - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoint, ...]:
+    """One camera a line: ``azimuth elevation [distance [fov]]``, azimuths from ``start``; ``#`` begins a comment.
+
+    Raises ValueError naming the line that is none.
+    """
+    out: list[Viewpoint] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        plain = line.split("#")[0].strip()
+        if not plain:
+            continue
+        found = _CAMERA.fullmatch(plain)
+        if found is None:
+            raise ValueError(f"camera line {number} '{plain}' is not 'azimuth elevation [distance [fov]]'")
+        azimuth, elevation, distance, fov = (None if v is None else float(v) for v in found.groups())
+        assert azimuth is not None and elevation is not None
+        try:
+            out.append(lens.at(start + azimuth, elevation, distance, fov))
+        except ValueError as error:
+            raise ValueError(f"camera line {number}: {error}") from error
+    if not out:
+        raise ValueError("no camera is written down; write lines like '0 0' and '45 30 2 60' (azimuth elevation ...)")
+    return tuple(out)
+
+
+def from_load3d(camera: Mapping[str, Any], height: int, width: int, extent: Vector | None = None) -> Viewpoint:
+    """The camera of the host's 3D viewer (LOAD3D_CAMERA: position, target, zoom, cameraType; newer hosts add quaternion
+    and fov, which is vertical there) for views of ``width`` x ``height``.
+
+    extent: sides of the object's bounding box in object units; with it the camera stands where it stood in the viewer,
+    which shows objects scaled to a longest side of 5, on the ground. Without it, the camera's target is taken for the
+    object's middle and half the longest side for its radius. A zoom narrows the field of view, as in three.js.
+    Raises ValueError for a camera without position, or one that stands on its target.
+    """
+    place, target = _vector(camera, "position"), _vector(camera, "target", (0.0, 0.0, 0.0))
+    if extent is None:
+        scale, middle = _VIEWER_SIDE / 2, target
+    else:
+        scale = _VIEWER_SIDE / max(extent)
+        middle = (0.0, extent[1] * scale / 2, 0.0)
+    right, up = _frame(camera, place, target)
+    zoom = float(camera.get("zoom") or 1.0)
+    if not zoom > 0:
+        raise ValueError(f"the camera's zoom is {zoom:g}; it must be above 0")
+    half = math.tan(math.radians(float(camera.get("fov") or _VIEWER_FOV)) / 2) / zoom * width / height
+    flat = camera.get("cameraType") == "orthographic"
+    span = 2 * _VIEWER_SIDE / zoom * width / height / scale if flat else None
+    position = tuple((p - m) / scale for p, m in zip(place, middle, strict=True))
+    return Viewpoint(position, right, up, 2 * math.atan(half), span)  # pyright: ignore[reportArgumentType]
+
+
+def _vector(camera: Mapping[str, Any], name: str, missing: Vector | None = None) -> Vector:
+    value = camera.get(name, missing)
+    if isinstance(value, Mapping):
+        value = [value.get(axis) for axis in "xyz"]
+    try:
+        x, y, z = (float(v) for v in value)  # pyright: ignore
+    except (TypeError, ValueError):
+        raise ValueError(f"the camera's {name} is {value!r}, not three numbers; connect a 3D viewer's camera") from None
+    return x, y, z
+
+
+def _frame(camera: Mapping[str, Any], place: Vector, target: Vector) -> tuple[Vector, Vector]:
+    """(right, up) of a viewer's camera: from its quaternion where it has one, else it looks at its target."""
+    turn = camera.get("quaternion")
+    if turn is not None:
+        try:
+            x, y, z, w = (float(v) for v in ([turn[a] for a in "xyzw"] if isinstance(turn, Mapping) else turn))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"the camera's quaternion is {turn!r}, not x, y, z and w") from None
+        length = math.sqrt(x * x + y * y + z * z + w * w)
+        if not length > 0:
+            raise ValueError("the camera's quaternion is 0; it turns nothing")
+        x, y, z, w = x / length, y / length, z / length, w / length
+        right = (1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w))
+        return right, (2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w))
+    back = torch.tensor(place, dtype=torch.float64) - torch.tensor(target, dtype=torch.float64)
+    if not float(back.norm()) > 0:
+        raise ValueError("the camera stands on its target; move it away")
+    return _upright(back / back.norm())
+
+
+def _upright(back: Tensor) -> tuple[Vector, Vector]:
+    """(right, up) of a camera with the unit vector ``back`` and +Y up; straight above or below as at azimuth 0."""
+    right = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64), back)
+    if float(right.norm()) < 1e-9:
+        right = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    right = right / right.norm()
+    up = torch.linalg.cross(back, right)
+    return tuple(right.tolist()), tuple(up.tolist())  # pyright: ignore[reportReturnType]
