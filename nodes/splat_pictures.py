@@ -53,9 +53,10 @@ def splat_views(
     mask: [1, 1, K], which splats are meant; its masks show them. Raises ValueError as ``need_splats``.
     """
     geometry = need_splats(space, rig)
+    chosen = None if mask is None else chosen_splats(space, mask)
     pictures, alpha = renders(geometry, BACKGROUNDS[background])
     hints, _ = depth_hints(geometry, span)
-    meant = alpha if mask is None else geometry.look(chosen_splats(space, mask).float()[None, None, None])[:, 0]
+    meant = alpha if chosen is None else geometry.look(chosen.float()[None, None, None])[:, 0]
     return pictures, hints[..., None].repeat(1, 1, 1, 3), alpha, meant.clamp(0, 1)
 
 

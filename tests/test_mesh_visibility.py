@@ -78,6 +78,21 @@ def test_nothing_is_seen_through_a_wall_however_thin() -> None:
             assert bool((chart == 4).any()) and not bool((chart == 5).any()), thickness
 
 
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_surfaces_back_to_back_stay_apart_where_others_are_seen_from_behind(backend: str) -> None:
+    # A wall of two squares without thickness, and a square beside it that faces away.
+    square = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    beside = torch.tensor([2.5, 0.0, 0.0])
+    vertices = torch.cat([square, square - torch.tensor([0, 0, 1e-4]), square + beside])
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3], [4, 6, 5], [4, 7, 6], [8, 10, 9], [8, 11, 10]])
+    corners = (square[:, :2] + 1) / 2 * 0.4 + 0.05
+    uvs = torch.cat([corners, corners + torch.tensor([0.5, 0.0]), corners + torch.tensor([0.0, 0.5])])
+    mesh = Mesh(vertices, faces, uvs, faces, torch.zeros(6, dtype=torch.int64))
+    grid = _texels(mesh, 40)
+    seen = seen_points(mesh, grid.position, grid.normal, Viewpoint((0.5, 0.0, 6.0)), 64, 64, backend=backend)  # pyright: ignore
+    assert set(grid.chart[seen.point].tolist()) == {0, 2}
+
+
 def test_only_the_first_of_sheets_is_seen() -> None:
     mesh = sheets()
     grid = _texels(mesh, 40)

@@ -3,15 +3,20 @@
 import json
 import math
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-from hosting import host_module, one_line
+from hosting import Plane, Windows, host_module, one_line
 from splat_files import ply, random_splats, stored
+from splat_twins import ball
 from syncpack.nodes.splat_file_nodes import CameraFileRig, SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splat_files import list_scenes
+from syncpack.nodes.splat_nodes import SplatMask, SplatSpace, SplatTextureBake
 from syncpack.nodes.splat_socket import Splat, splats_of
+from syncpack.nodes.splat_view_nodes import SplatTurntable, SplatViews
+from syncpack.renderers.viewpoints import Orbit, Viewpoint
 
 pytestmark = pytest.mark.host
 
@@ -183,8 +188,6 @@ def test_missing_cameras_are_named(folders, name, words):
 
 
 def orbit(units, **pose):
-    from syncpack.renderers.viewpoints import Orbit, Viewpoint
-
     return Orbit((Viewpoint.orbit(math.radians(30), math.radians(20), 2.5, **pose),), 64, 64, units)
 
 
@@ -199,7 +202,7 @@ def test_the_scenes_up_is_up_in_its_views(up):
     assert row[0] == pytest.approx(32, abs=1e-3) and depth[0] == pytest.approx(2.5 * splats.radius, rel=1e-5)
     assert row[1] < 25 and column.tolist() == pytest.approx([32, 32], abs=1e-3)
     (stands,) = splats.upright(orbit("object"))
-    (recorded,) = splats.upright(type(orbit("object"))((camera,), 64, 64, "scene"))
+    (recorded,) = splats.upright(Orbit((camera,), 64, 64, "scene"))
     for place in (stands, recorded):
         assert math.degrees(place.azimuth) == pytest.approx(30) and math.degrees(place.elevation) == pytest.approx(20)
     assert splats.cameras(orbit("scene")) == orbit("scene").viewpoints
@@ -225,3 +228,113 @@ def test_geometry_alone_makes_the_fingerprint():
     splats = random_splats()
     assert splats.recoloured(torch.rand(40, 3)).fingerprint == splats.fingerprint
     assert random_splats(seed=1).fingerprint != splats.fingerprint
+
+
+# The space, its views, and back
+
+
+@pytest.fixture(scope="module")
+def globe():
+    """(SPLAT, space, rig of six cameras): a ball, dark grey."""
+    splats = ball(600)
+    splat = Splat(splats.recoloured(torch.full((600, 3), 0.2)))
+    space, _ = SplatSpace().build(splat, "+y", "antialiased", "torch")
+    looks = [Viewpoint.orbit(math.pi / 3 * i, 0.9 * (-1) ** i, 2.8, fov=math.radians(48)) for i in range(6)]
+    return splat, space, Orbit(tuple(looks), 32, 32)
+
+
+BAKE = dict(aggregation="least_squares", robust=0, bands="kept", unseen="nearest")
+
+
+def test_a_space_of_splats(globe):
+    splat, space, _ = globe
+    same, colours = SplatSpace().build(splat, "-y", "classic")
+    assert colours.shape == (1, 1, 600, 3) and float((colours - 0.2).abs().max()) < 1e-6
+    assert (same.splats.up, same.rule, same.backend) == ("-y", "classic", "auto") and space.splats.up == "+y"
+    assert torch.equal(same.splats.positions, splat.scene.positions)
+
+
+def test_views_of_splats(globe):
+    _, space, rig = globe
+    images, depth, alpha, masks = SplatViews().render(space, rig, "black", "joint")
+    assert images.shape == depth.shape == (6, 32, 32, 3) and torch.equal(masks, alpha)
+    assert float((images.amax(-1) - 0.2 * alpha).abs().max()) < 1e-3
+    assert float(depth.max()) == pytest.approx(1) and torch.equal(depth[..., 0], depth[..., 2])
+    white = SplatViews().render(space, rig, "white", "per view")
+    assert float((white[0][alpha == 0] - 1).abs().max()) == 0 and float(white[1].flatten(1).amax(1).min()) > 0.99
+
+
+def test_splats_by_box_and_by_mask(globe):
+    _, space, rig = globe
+    box = dict(x=0.0, y=1.0, z=0.0, width=4.0, height=2.0, depth=4.0)
+    mask, count = SplatMask().choose(space, **box)
+    assert mask.shape == (1, 1, 600) and count == int(mask.sum()) and 200 < count < 400
+    _, _, alpha, masks = SplatViews().render(space, rig, "white", "joint", mask)
+    assert 0.1 < float(masks.sum() / alpha.sum()) < 0.9
+    everything = dict(x=0.0, y=0.0, z=0.0, width=9.0, height=9.0, depth=9.0)
+    again, found = SplatMask().choose(space, **everything, rig=rig, masks=(masks > 0.5).float())
+    assert float(((again > 0.5) == (mask > 0.5)).float().mean()) > 0.9 and abs(found - count) < 60
+
+
+def test_views_are_baked(globe):
+    splat, space, rig = globe
+    wanted = (splat.scene.object_positions * 0.4 + 0.5).clamp(0, 1)
+    painted = Splat(splat.scene.recoloured(wanted))
+    target, _ = SplatSpace().build(painted, "+y", "antialiased", "torch")
+    images = SplatViews().render(target, rig, "white", "joint")[0]
+    baked, report = SplatTextureBake().bake(space, rig, images=images, **BAKE)
+    assert "600 of 600 splats painted from 6 views" in report and float(report.split("PSNR of ")[1].split()[0]) > 30
+    found = SplatViews().render(SplatSpace().build(baked, "+y", "antialiased", "torch")[0], rig, "white", "joint")[0]
+    assert float((found - images).square().mean()) < 1e-3
+    mask, count = SplatMask().choose(space, x=0.0, y=1.0, z=0.0, width=4.0, height=2.0, depth=4.0)
+    part, report = SplatTextureBake().bake(space, rig, images=images, mask=mask, **BAKE)
+    assert f"{count} of 600 splats painted" in report
+    unmeant = mask[0, 0] < 0.5
+    assert torch.equal(part.scene.sh[unmeant], splat.scene.sh[unmeant])
+    assert not torch.equal(part.scene.sh[~unmeant], splat.scene.sh[~unmeant])
+
+
+def test_larger_views_are_baked(globe):
+    """Upscaled elsewhere: the same cameras, finer pixels."""
+    splat, space, rig = globe
+    painted = Splat(splat.scene.recoloured((splat.scene.object_positions * 0.4 + 0.5).clamp(0, 1)))
+    target, _ = SplatSpace().build(painted, "+y", "antialiased", "torch")
+    large = SplatViews().render(target, replace(rig, width=64, height=64), "white", "joint")[0]
+    baked, _ = SplatTextureBake().bake(space, rig, images=large, **BAKE)
+    small = SplatViews().render(target, rig, "white", "joint")[0]
+    coarse, _ = SplatTextureBake().bake(space, rig, images=small, **BAKE)
+    error = [float((b.scene.colours - painted.scene.colours).square().mean()) for b in (baked, coarse)]
+    assert error[0] < error[1]
+
+
+def test_a_turntable(globe):
+    splat, _, _ = globe
+    view = dict(width=48, height=32, elevation=10.0, start=0.0, fov=40.0, distance=0.0, background="white")
+    frames, alpha = SplatTurntable().turn(splat, "+y", "antialiased", frames=3, **view)
+    assert frames.shape == (3, 32, 48, 3) and alpha.shape == (3, 32, 48)
+    assert float((frames[:, 12:20, 20:28] - 0.2).abs().mean()) < 0.05 and bool((frames[:, 0, 0] == 1).all())
+
+
+@pytest.mark.parametrize(
+    "node, run, words",
+    [
+        ("SplatViews", lambda s, r: SplatViews().render(Plane(64, 64), r, "white", "joint"), ("plane", "SplatSpace")),
+        ("SplatViews", lambda s, r: SplatViews().render(s, Windows(8, 8, 8, 8), "white", "joint"), ("windows",)),
+        ("SplatViews", lambda s, r: SplatViews().render(s, r, "white", "joint", torch.ones(1, 8, 8)), ("1 x 8 x 8",)),
+        ("SplatMask", lambda s, r: SplatMask().choose(s, 9.0, 0.0, 0.0, 1.0, 1.0, 1.0), ("box", "no splat")),
+        ("SplatMask", lambda s, r: SplatMask().choose(s, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0, rig=r), ("connect both",)),
+        ("SplatMask", lambda s, r: SplatMask().choose(s, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0, r, torch.zeros(6, 32, 32)),
+         ("masks show no splat",)),
+        ("SplatTextureBake", lambda s, r: SplatTextureBake().bake(s, r, **BAKE), ("nothing to bake", "vae")),
+        ("SplatTextureBake", lambda s, r: SplatTextureBake().bake(s, r, images=torch.ones(5, 32, 32, 3), **BAKE),
+         ("5 images for a rig of 6",)),
+        ("SplatTextureBake", lambda s, r: SplatTextureBake().bake(s, r, images=torch.ones(6, 32, 64, 3), **BAKE),
+         ("64 x 32", "proportions")),
+        ("SplatSpace", lambda s, r: SplatSpace().build("scene.ply", "+y", "classic"), ("no positions",)),
+    ],
+)  # fmt: skip
+def test_wrong_inputs_are_named(globe, node, run, words):
+    _, space, rig = globe
+    with pytest.raises(ValueError) as caught:
+        run(space, rig)
+    one_line(caught.value, node, *words)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Composite, ViewSet
 from ..cells import check_multiple
-from ..places import ViewPlace
+from ..places import ViewPlace, orbit_places
 from ..viewpoints import Orbit, Viewpoint
 from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
@@ -105,14 +105,7 @@ class SplatGeometry:
         return self.space.kept(key, build)
 
     def places(self) -> tuple[ViewPlace, ...]:
-        return tuple(
-            ViewPlace(
-                i,
-                azimuth=None if abs(v.elevation) > math.pi / 2 - 1e-6 else round(math.degrees(v.azimuth), 6),
-                elevation=round(math.degrees(v.elevation), 6),
-            )
-            for i, v in enumerate(self.space.splats.upright(self.rig))
-        )
+        return orbit_places(self.space.splats.upright(self.rig), self.rig.front)
 
     def look(self, picture: Tensor) -> Tensor:
         """[B, C, 1, K] -> [B*N, C, h, w]; background is 0. Views are made one at a time and not kept."""
