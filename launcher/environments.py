@@ -15,6 +15,7 @@ OFFICIAL_PYTHON = ((3, 10), (3, 13))
 _HERE = Path(__file__).resolve().parent
 PIP_HOST_REQUIREMENTS = _HERE / "requirements-pip-host.txt"
 DEV_REQUIREMENTS = _HERE / "requirements-dev.txt"
+PACK_REQUIREMENTS = _HERE.parent / "requirements.txt"
 
 
 def pip_host_layers() -> tuple[Layer, ...]:
@@ -26,7 +27,13 @@ def pip_host_layers() -> tuple[Layer, ...]:
             (("-r", str(PIP_HOST_REQUIREMENTS), *TORCH), ("--no-deps", PIP_HOST)),
             files=(PIP_HOST_REQUIREMENTS,),
         ),
+        pack_layer(),
     )
+
+
+def pack_layer() -> Layer:
+    """What this pack itself needs beside a host's packages: what ComfyUI-Manager would install."""
+    return Layer("the pack's requirements", (("-r", str(PACK_REQUIREMENTS)),), files=(PACK_REQUIREMENTS,))
 
 
 def dev_layers() -> tuple[Layer, ...]:
@@ -41,4 +48,5 @@ def official_layers(comfyui: Path) -> tuple[Layer, ...]:
         Layer("torch", (TORCH,), note="on Linux a download of some GB, once"),
         # requests and the older transformers: imported by ComfyUI 0.3.64 but not in its list, or too new there.
         Layer("ComfyUI", (("-r", str(requirements), *TORCH, "transformers<5", "requests"),), files=(requirements,)),
+        pack_layer(),
     )

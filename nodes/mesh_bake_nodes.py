@@ -17,7 +17,7 @@ class MeshTextureBake:
     CATEGORY = MESH
     DESCRIPTION = (
         "Paints views into the texture of the mesh, latents or images made elsewhere. Costs one VAE decode per view, "
-        "and about a fifth of a second per view at 1024 x 1024."
+        "and about a quarter of a second per view at 1024 x 1024."
     )
     RETURN_TYPES = ("IMAGE", "MASK", "MESH", "STRING")
     RETURN_NAMES = ("texture", "coverage", "mesh", "report")

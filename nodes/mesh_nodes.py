@@ -175,7 +175,9 @@ class MeshViews:
 
 class MeshTurntable:
     CATEGORY = MESH
-    DESCRIPTION = "Frames of the mesh with its textures, once around. Costs about a tenth of a second per frame."
+    DESCRIPTION = (
+        "Frames of the mesh with its textures, once around. Costs about a fifth of a second per frame of 512 x 512."
+    )
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("frames",)
     OUTPUT_TOOLTIPS = ("One image per frame, for a video or a preview.",)

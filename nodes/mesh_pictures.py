@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..renderers.mesh.bake import Baked, Weighting, bake
+from ..renderers.mesh.chart_borders import borders
 from ..renderers.mesh.conditions import MeshViews, NormalSpace, Span
+from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh import Mesh
 from ..renderers.mesh.mesh_coverage import mesh_coverage, mesh_coverage_lines, mesh_hole_warning
 from ..renderers.mesh.mesh_scene import MeshGeometry
@@ -36,11 +38,12 @@ _SHOWN = 768
 
 
 def need_mesh(space: Any, rig: Any) -> MeshGeometry:
-    """The mesh and its cameras. Raises ValueError for other spaces and rigs."""
+    """The mesh and its cameras. Raises ValueError for other spaces and rigs, and for a camera inside the mesh."""
     if not isinstance(space, MeshTexture):
         raise ValueError(f"a space of kind {getattr(space, 'kind', type(space).__name__)} is no mesh; use MeshSpace's")
     geometry = Scene(space, rig).geometry
     assert isinstance(geometry, MeshGeometry)
+    space.kept.get(("outside", geometry.rig.viewpoints), lambda: check_outside(space.mesh, geometry.cameras()))
     return geometry
 
 
@@ -159,11 +162,11 @@ def _finished(
     space = geometry.space
     grid = geometry.texels(space.height, space.width)
     colours = fill_surface(grid.position, grid.normal, found.colours, found.seen, wishes.fill).clamp(0, 1)
-    texture = picture_of(grid, colours)
+    texture = picture_of(grid, colours, borders(space, grid))
     if old is not None and changed is not None:
         texture = merge(old, texture, changed)
     elif old is not None:
-        texture = merge(old, texture, picture_of(grid, found.seen[:, None].float())[..., 0])
+        texture = merge(old, texture, picture_of(grid, found.seen[:, None].float(), borders(space, grid))[..., 0])
     flat = torch.zeros(space.height * space.width)
     flat[grid.index] = found.seen.float()
     return texture, flat.reshape(space.height, space.width)
@@ -177,7 +180,7 @@ def _changed(geometry: MeshGeometry, wishes: BakeWishes, mask: Tensor) -> Tensor
     grid = geometry.texels(space.height, space.width)
     masks = mask.reshape(-1, *mask.shape[-2:]).float()
     if wishes.mask_on == "views":
-        return picture_of(grid, mask_from_views(geometry, masks)[:, None])[..., 0]
+        return picture_of(grid, mask_from_views(geometry, masks)[:, None], borders(space, grid))[..., 0]
     if len(masks) != 1:
         raise ValueError(f"{len(masks)} masks on one texture; connect one, or set mask_on to views")
     if tuple(masks.shape[1:]) == (space.height, space.width):

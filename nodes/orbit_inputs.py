@@ -13,6 +13,7 @@ from torch import Tensor
 from ..renderers.framing import ASPECTS, FRAMINGS, filled, fitted_size, tight
 from ..renderers.lookouts import elevations_of
 from ..renderers.mesh.coverage_rig import coverage_rig
+from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
 from ..renderers.splats.splat_space import SplatColours
@@ -72,6 +73,9 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
         viewpoints = (*viewpoints, from_load3d(camera, height, width, extent))  # pyright: ignore[reportArgumentType]
     if not viewpoints:
         raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
+    if mesh_space is not None:
+        mesh = mesh_space.mesh
+        check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
     if wishes.framing == "tight":
         assert points is not None
         if wishes.aspect == "fitted":

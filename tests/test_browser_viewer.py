@@ -21,6 +21,8 @@ from syncpack.renderers.equirect import look_at
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 VIEW, BAR, NOTE = '[data-panorama="view"]', '[data-panorama="bar"]', '[data-panorama="note"]'
+# Loaded with every page.
+SCRIPTS = ["mesh_upload.js", "preview360.js"]
 CARDS = [panorama_card.card(1024), panorama_card.card(512, " 2")]
 
 BUILD = """async ([names, size]) => {
@@ -85,8 +87,8 @@ def served(driver, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(driver, served):
     with chromium(driver, *SOFTWARE_GL) as browser, graph_page(browser, served.url) as opened:
-        # Before there is a picture, one small script is all that the pack adds to the page.
-        assert [url.split("/")[-1] for url in opened.fetched if OURS in url] == ["preview360.js"]
+        # Before there is a picture, two small scripts are all that the pack adds to the page.
+        assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
         page_run(opened, ["card0.png"])
         yield opened
         assert opened.problems == []

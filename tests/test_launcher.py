@@ -150,6 +150,16 @@ def test_development_list_is_the_extra_of_pyproject():
     assert [line for line in lines if not line.startswith("#")] == extra["dev"]
 
 
+def test_the_packs_requirements_are_installed_for_both_hosts(tmp_path):
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    needed = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    declared = re.search(r"^dependencies = (\[.*\])$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M)
+    assert declared and json.loads(declared[1]) == needed
+    (tmp_path / "requirements.txt").write_text("")
+    for layers in (environments.pip_host_layers(), environments.official_layers(tmp_path)):
+        assert (ROOT / "requirements.txt").resolve() in [file.resolve() for layer in layers for file in layer.files]
+
+
 def test_progress_bar_counts_nodes_and_steps(capsys):
     prompt = to_api(load(CORE), INFO)
     bar = progress.Progress("core", prompt, sys.stderr)

@@ -156,6 +156,16 @@ def test_glb_parts_share_vertices_and_other_things_are_told(tmp_path):
     assert "points" in said and "cameras" in said and "'a' has faces without texture coordinates" in said
 
 
+def test_normals_that_are_no_numbers_are_left_out(tmp_path):
+    glb = quad_glb()
+    attributes = glb.tree["meshes"][0]["primitives"][0]["attributes"]
+    attributes["NORMAL"] = glb.accessor(QUAD * np.float32(np.nan))
+    loaded = load_mesh(glb.write(tmp_path / "a.glb"))
+    assert loaded.mesh.normals is None and any("normals are no numbers" in n for n in loaded.notes)
+    attributes["NORMAL"] = glb.accessor(QUAD + np.array([0, 0, 3], "<f4"))
+    assert torch.allclose(load_mesh(glb.write(tmp_path / "a.glb")).mesh.normals.norm(dim=1), torch.ones(4))
+
+
 def test_gltf_reads_the_files_beside_it(tmp_path):
     import json
 

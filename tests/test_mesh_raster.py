@@ -73,6 +73,17 @@ def test_a_face_that_reaches_behind_the_camera_is_cut_and_not_dropped(backend: B
     assert torch.allclose(seen.depth.double(), expected[2], rtol=1e-4)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_nearer_than_the_near_plane_is_not_seen(backend: Backend) -> None:
+    floor = torch.tensor([[-90.0, -0.004, 90], [90, -0.004, 90], [0, -0.004, -100]])
+    faces = torch.tensor([[0, 1, 2]])
+    # (tilted: the rectangle that is searched is not already the answer)
+    camera = Viewpoint((0.0, 0.0, 0.0), right=(0.8, 0.6, 0.0), up=(-0.6, 0.8, 0.0), fov=math.radians(90))
+    seen = rasterise(floor, faces, camera, 40, 40, backend)
+    assert torch.equal(seen.face, slow_raster(floor, faces, camera, 40, 40, 100 * NEAR)[0].int())
+    assert bool(seen.covered.any()) and float(seen.depth.min()) >= 100 * NEAR
+
+
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_backends_agree(backend: Backend) -> None:
     mesh = torus(120, 60)

@@ -10,7 +10,7 @@ import torch
 from meshes import box, ring_of_cameras, sheets, slow_raster, smooth_colour, torus
 from syncpack.renderers.mesh.maps import Sampling
 from syncpack.renderers.mesh.mesh import Mesh
-from syncpack.renderers.mesh.mesh_scene import MeshGeometry, sharing
+from syncpack.renderers.mesh.mesh_scene import MeshGeometry, cosine_weights, sharing
 from syncpack.renderers.mesh.mesh_space import MeshTexture
 from syncpack.renderers.mesh.raster import NEAR
 from syncpack.renderers.plane import Plane
@@ -108,7 +108,7 @@ def _cosine(mesh: Mesh, face: int, point: Tensor, camera: Viewpoint) -> float:
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-@pytest.mark.parametrize("size", [12, 40])
+@pytest.mark.parametrize("size", [6, 40])
 def test_charts_that_are_apart_never_mix(sampling: Sampling, size: int) -> None:
     # Four squares one behind the other that touch in the texture, each seen by a camera between it and the next.
     mesh = sheets(4, 1.0)
@@ -273,7 +273,8 @@ def test_weights_for_another_exponent_share_the_maps() -> None:
     assert torch.allclose(later.weights[seen], views.weights[seen] ** 3, rtol=1e-3)
     assert torch.equal(later.weights > 0, views.covered.reshape(-1))
     # (cosines to the 32nd power are smaller than float32 holds)
-    assert torch.equal(geometry.weights(views, 32.0).weights > 0, views.covered.reshape(-1))
+    flat = cosine_weights(torch.tensor([0.0, 1e-3, 1.0]), 32.0)
+    assert flat[0] == 0 and 0 < flat[1] < 1e-10 and flat[2] == 1
 
 
 def test_a_camera_that_sees_nothing_is_named() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from meshes import box, ring_of_cameras, sheets, torus
 from syncpack.renderers.mesh.atlas import AtlasLayout
 from syncpack.renderers.mesh.mesh import Mesh
+from syncpack.renderers.mesh.mesh_scene import MeshGeometry
+from syncpack.renderers.mesh.mesh_space import MeshTexture
 from syncpack.renderers.mesh.uv_raster import Texels, texels
 from syncpack.renderers.mesh.visibility import Seen, seen_points
-from syncpack.renderers.viewpoints import Viewpoint
+from syncpack.renderers.viewpoints import Orbit, Viewpoint
+from syncpack.sync_core.aggregate import Aggregator
 from torch import Tensor
 
 
@@ -73,6 +78,21 @@ def test_nothing_is_seen_through_a_wall_however_thin() -> None:
             assert bool((chart == 4).any()) and not bool((chart == 5).any()), thickness
 
 
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_surfaces_back_to_back_stay_apart_where_others_are_seen_from_behind(backend: str) -> None:
+    # A wall of two squares without thickness, and a square beside it that faces away.
+    square = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    beside = torch.tensor([2.5, 0.0, 0.0])
+    vertices = torch.cat([square, square - torch.tensor([0, 0, 1e-4]), square + beside])
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3], [4, 6, 5], [4, 7, 6], [8, 10, 9], [8, 11, 10]])
+    corners = (square[:, :2] + 1) / 2 * 0.4 + 0.05
+    uvs = torch.cat([corners, corners + torch.tensor([0.5, 0.0]), corners + torch.tensor([0.0, 0.5])])
+    mesh = Mesh(vertices, faces, uvs, faces, torch.zeros(6, dtype=torch.int64))
+    grid = _texels(mesh, 40)
+    seen = seen_points(mesh, grid.position, grid.normal, Viewpoint((0.5, 0.0, 6.0)), 64, 64, backend=backend)  # pyright: ignore
+    assert set(grid.chart[seen.point].tolist()) == {0, 2}
+
+
 def test_only_the_first_of_sheets_is_seen() -> None:
     mesh = sheets()
     grid = _texels(mesh, 40)
@@ -81,6 +101,30 @@ def test_only_the_first_of_sheets_is_seen() -> None:
     back = Viewpoint.orbit(math.pi, 0, 4)
     assert set(grid.chart[_seen(mesh, grid, back).point].tolist()) == {3}
     assert _seen(mesh, grid, back, two_sided=False).point.numel() == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="no numba here")
+@pytest.mark.parametrize("mesh", [torus(40, 20), box(parts=6), sheets()], ids=lambda m: m.name)
+def test_numba_builds_the_same(mesh: Mesh) -> None:
+    mesh = replace(mesh, uvs=mesh.uvs + torch.tensor([0.3, 0.2]))
+    cameras = (*ring_of_cameras(2, 1), Viewpoint.orbit(1.2, 0.4, 3.0, span=2.2), Viewpoint.orbit(3.0, 0.2, 2.2))
+    rig = Orbit(cameras, 96, 96)
+    ours, theirs = (MeshGeometry(MeshTexture(mesh, 128, 128, backend=b), rig) for b in ("torch", "numba"))  # pyright: ignore
+    grids = (ours.texels(100, 90), theirs.texels(100, 90))
+    assert torch.equal(grids[0].index, grids[1].index) and torch.equal(grids[0].face, grids[1].face)
+    for camera in ours.cameras():
+        one, two = (g.seen(grids[0], camera, 96, 96) for g in (ours, theirs))
+        marks = torch.zeros(2, len(grids[0].index), dtype=torch.bool)
+        marks[0, one.point] = marks[1, two.point] = True
+        assert float((marks[0] != marks[1]).float().mean()) <= 0.001
+        if torch.equal(one.point, two.point):
+            for name in ("row", "column", "depth", "cosine"):
+                assert torch.allclose(getattr(one, name), getattr(two, name), atol=1e-4)
+    z = torch.rand(1, 3, 100, 90, generator=torch.Generator().manual_seed(0))
+    w = torch.rand(5, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    one, two = (g.views_on(96, 96, 100, 90, "bilinear") for g in (ours, theirs))
+    assert float(((one.project(z) - two.project(z)).abs() > 1e-3).float().mean()) <= 0.001
+    assert float(((Aggregator(one)(w) - Aggregator(two)(w)).abs() > 1e-3).float().mean()) <= 0.002
 
 
 def test_flat_angles_count_as_unseen() -> None:

@@ -125,6 +125,12 @@ def test_charts_of_parts_may_lie_over_each_other():
     assert check_uvs(split).shared < check_uvs(mesh).shared
 
 
+def test_a_mesh_without_area_is_not_usable():
+    mesh = grid()
+    line = replace(mesh, vertices=mesh.vertices * torch.tensor([1.0, 0.0, 0.0]))
+    assert check_uvs(line).reason == "no face of the mesh has an area"
+
+
 def test_faults_of_the_mesh_are_told_and_do_not_matter():
     mesh = grid(2)
     faces = torch.cat([mesh.faces, mesh.faces[:1], torch.tensor([[0, 0, 1]])])

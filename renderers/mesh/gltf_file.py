@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -45,12 +45,13 @@ def beside(folder: Path, root: Path, name: str) -> Path:
 
 @dataclass
 class Gltf:
-    """An opened file: ``tree`` is its JSON."""
+    """An opened file: ``tree`` is its JSON, ``body`` a GLB's binary chunk, ``read`` the buffers looked at so far."""
 
     tree: dict[str, Any]
     folder: Path
     root: Path
     body: bytes = b""
+    read: dict[int, bytes] = field(default_factory=dict)
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         found = self.tree.get(kind, [])
@@ -77,7 +78,9 @@ class Gltf:
         view = self.item("bufferViews", index)
         number = view.get("buffer", 0)
         buffer = self.item("buffers", number)
-        data = self.uri(buffer["uri"]) if "uri" in buffer else self.body if number == 0 else b""
+        if number not in self.read:
+            self.read[number] = self.uri(buffer["uri"]) if "uri" in buffer else self.body if number == 0 else b""
+        data = self.read[number]
         start, length = view.get("byteOffset", 0), view["byteLength"]
         if start < 0 or length < 0 or start + length > len(data):
             raise ValueError(_BROKEN)

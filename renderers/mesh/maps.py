@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ..viewpoints import Viewpoint
+from .raster import Backend, chosen_backend
 from .surface import Surface, pixel_step
 from .uv_raster import Texels
 from .visibility import Seen
@@ -106,13 +107,31 @@ class Screen:
 
 
 def pixel_taps(
-    seen: Seen, texels: Texels, view: Surface, screen: Screen, viewpoint: Viewpoint, sampling: Sampling
+    seen: Seen,
+    texels: Texels,
+    view: Surface,
+    screen: Screen,
+    viewpoint: Viewpoint,
+    sampling: Sampling,
+    backend: Backend = "auto",
 ) -> tuple[Tensor, Tensor]:
     """What the texels that a camera sees read in its view: (pixel int64 [n, T], weight float32 [n, T]).
 
     Weights of a texel sum to 1, or are all 0 where no pixel around it shows its place (at silhouettes, of views coarser
     than it).
     """
+    step = pixel_step(viewpoint, seen.depth, view.width)
+    if sampling == "bilinear" and chosen_backend(backend) == "numba":
+        from . import maps_numba
+
+        return maps_numba.bilinear_taps(
+            (seen.row, seen.column, seen.cosine, seen.depth, step),
+            (texels.position.index_select(0, seen.point), texels.normal.index_select(0, seen.point)),
+            view.position,
+            (screen.number, screen.low, screen.high),
+            (view.height, view.width),
+            (_EVEN, _OFF_PLANE, _ALONG),
+        )
     rows, columns, weights = _corners(seen.row * view.height, seen.column * view.width, sampling)
     rows, columns = rows.clamp(0, view.height - 1), columns.clamp(0, view.width - 1)
     pixel = rows * view.width + columns
@@ -121,7 +140,6 @@ def pixel_taps(
         return pixel, weights * _shows(pixel, seen, reach, texels, view, screen, viewpoint)
     # Four pixels whose depths differ by no more than a slanted plane's show one surface: no tap needs a look.
     low, high = screen.low[pixel[:, 0]], screen.high[pixel[:, 0]]
-    step = pixel_step(viewpoint, seen.depth, view.width)
     even = (high - low <= step * _EVEN) & (low - step <= seen.depth) & (seen.depth <= high + step)
     doubtful = torch.nonzero(~even).squeeze(1)
     if doubtful.numel():

@@ -89,7 +89,8 @@ class MeshGeometry:
         """The covered texels of a grid over the texture's picture. Raises ValueError for coordinates that overlap."""
         space = self.space
         return space.kept.get(
-            ("texels", rows, columns), lambda: texels(space.mesh, space.atlas, rows, columns, space.charts)
+            ("texels", rows, columns),
+            lambda: texels(space.mesh, space.atlas, rows, columns, space.charts, space.backend),
         )
 
     def seen(self, grid: Texels, camera: Viewpoint, height: int, width: int) -> Seen:
@@ -143,7 +144,7 @@ class MeshGeometry:
                 hit[index.reshape(-1)] = True
                 seen = seen.only(~hit[seen.point])
             points.append(seen.point)
-            read.append(pixel_taps(seen, grid, view, Screen.of(view), camera, sampling))
+            read.append(pixel_taps(seen, grid, view, Screen.of(view), camera, sampling, self.space.backend))
         return gather_map(points, read, views[0].height * views[0].width, grid)
 
     def _cosines(self, views: list[Surface]) -> Tensor:
@@ -214,7 +215,7 @@ class MeshGeometry:
         space, camera = self.space, self.cameras()[number]
         view = surface(space.mesh, space.places, camera, self.rig.height, self.rig.width, space.backend)
         seen = self.seen(grid, camera, self.rig.height, self.rig.width)
-        pixel, weight = pixel_taps(seen, grid, view, Screen.of(view), camera, "bilinear")
+        pixel, weight = pixel_taps(seen, grid, view, Screen.of(view), camera, "bilinear", space.backend)
         return seen.point, pixel, weight, seen.cosine
 
     def seam_ratio(self, picture: Tensor, cell: int) -> float:

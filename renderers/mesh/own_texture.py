@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .chart_borders import borders
 from .mesh import Mesh, Part
 from .mesh_space import MeshTexture
 from .part_textures import part_colours
@@ -20,7 +21,7 @@ _WHITE = (1.0, 1.0, 1.0)
 def own_texture(space: MeshTexture, grid: Texels) -> Tensor:
     """float32 [H, W, 3]: what the file's textures show, as the picture of the space. A texture that has its tile's size
     and no base colour is copied to the bit; others are read at the texels. grid: the texels of that picture."""
-    picture = picture_of(grid, part_colours(space.mesh, grid.face, grid.bary))
+    picture = picture_of(grid, part_colours(space.mesh, grid.face, grid.bary), borders(space, grid))
     atlas = space.atlas
     for number, part in enumerate(space.mesh.parts):
         rows, columns = atlas.tile(number)

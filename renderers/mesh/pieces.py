@@ -37,7 +37,7 @@ class Limits:
 @dataclass
 class Piece:
     """Triangles of one material. vertices float [V, 3]; faces int [F, 3]; uvs [T, 2] with face_uvs [F, 3] or None;
-    normals [V, 3] or None, or corner_normals [F, 3, 3] or None. part: index of its material."""
+    normals [V, 3] or None. part: index of its material."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -100,6 +100,9 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
     all_normals = np.concatenate(normals) if normals else None
     if all_normals is not None and len(all_normals) != count:
         notes.add("some parts have normals and others have none; the surface's own are used")
+        all_normals = None
+    if all_normals is not None and not np.isfinite(all_normals).all():
+        notes.add("some normals are no numbers; the surface's own are used")
         all_normals = None
     used, numbers = np.unique(np.concatenate(owner), return_inverse=True)
     return Mesh(

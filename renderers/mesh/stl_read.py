@@ -42,8 +42,13 @@ def read_off(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
 
 
 def _trimesh(path: Path, kind: str) -> Any:
-    import trimesh
-
+    try:
+        import trimesh
+    except ImportError as error:
+        raise ValueError(
+            f"{kind.upper()} files need trimesh, which is not installed; install this pack's requirements.txt, or "
+            "export the mesh as GLB"
+        ) from error
     try:
         found = trimesh.load(path, file_type=kind, process=False)
     except MemoryError:

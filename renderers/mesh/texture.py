@@ -7,16 +7,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .bake import looks
+from .chart_borders import Borders
 from .mesh_scene import MeshGeometry
 from .surface_fill import pad_charts
 from .uv_raster import Texels
 
 
-def picture_of(texels: Texels, values: Tensor) -> Tensor:
-    """Values [T, C] of the texels as a picture [H, W, C]; what no chart covers shows the nearest texel of one."""
+def picture_of(texels: Texels, values: Tensor, border: Borders | None = None) -> Tensor:
+    """Values [T, C] of the texels as a picture [H, W, C]. Cells of ``border`` show their texel of it, all others that
+    no chart covers the nearest in the picture."""
     flat = torch.zeros(texels.rows * texels.columns, values.shape[1], dtype=values.dtype)
+    known = texels.covered.reshape(-1).clone()
     flat[texels.index] = values
-    return pad_charts(flat.reshape(texels.rows, texels.columns, -1), texels.covered)
+    if border is not None:
+        flat[border.cell] = values[border.texel]
+        known[border.cell] = True
+    shape = (texels.rows, texels.columns)
+    return pad_charts(flat.reshape(*shape, -1), known.reshape(shape))
 
 
 def values_of(texels: Texels, picture: Tensor) -> Tensor:

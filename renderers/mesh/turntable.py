@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from ..orbits import Lens
 from ..viewpoints import Viewpoint
 from .conditions import MeshViews
 from .mesh import Mesh
+from .normals import corner_normals
 
 LIGHTS = ("none", "soft")
 # Where the soft light comes from, in the camera's own axes: from above, a little from the left.
@@ -43,6 +45,8 @@ def turntable(
         raise ValueError(f"{frames} frames show nothing; use e.g. 36")
     if light not in LIGHTS:
         raise ValueError(f"light '{light}' is unknown; use one of {', '.join(LIGHTS)}")
+    # (worked out once, not for every frame)
+    mesh = replace(mesh, corner_normals=corner_normals(mesh))
     azimuths = [start + 360 * i / frames for i in range(frames)]
     for camera in _fitting(mesh, azimuths, elevation, height, width, fov):
         yield _frame(mesh, camera, height, width, light, background)

@@ -159,7 +159,13 @@ def _run(command: list[str], folder: Path, total: int, time_limit: float, tick: 
     """Run the worker to its end, ticking; it is killed when time is up or ``tick`` raises."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            stdout=stdout,
+            stderr=stderr,
+            stdin=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
+        )
     began = time.monotonic()
     try:
         while True:

@@ -109,6 +109,8 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     nothing |= {"flat": 0.0, "charts": 0, "flat_charts": 0, "covered": 0.0}
     if not mesh.has_uvs:
         return UvReport(**of_mesh, **nothing, missing=len(mesh.faces), reason="the mesh has none")
+    if not bool(solid.any()):
+        return UvReport(**of_mesh, **nothing, missing=0, reason="no face of the mesh has an area")
     uvs = mesh.uvs[mesh.face_uvs].double()
     if not bool(torch.isfinite(uvs).all()):
         return UvReport(**of_mesh, **nothing, missing=0, reason="some are no numbers (NaN or infinite)")

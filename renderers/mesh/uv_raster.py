@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .atlas import AtlasLayout, charts
 from .mesh import Mesh
+from .raster import Backend, chosen_backend
 from .scan import Triangles, fragments, triangles
 
 # A texel counts as claimed by a face when its centre is this far inside (barycentric): shared edges are no overlap.
@@ -50,7 +51,14 @@ class Texels:
 
 
 @torch.no_grad()
-def texels(mesh: Mesh, layout: AtlasLayout, rows: int, columns: int, chart_of_face: Tensor | None = None) -> Texels:
+def texels(
+    mesh: Mesh,
+    layout: AtlasLayout,
+    rows: int,
+    columns: int,
+    chart_of_face: Tensor | None = None,
+    backend: Backend = "auto",
+) -> Texels:
     """The texels of a ``rows`` x ``columns`` grid over the picture of ``layout``.
 
     A texel belongs to the face that its centre lies in, the first where several meet. A chart that is too thin for any
@@ -64,16 +72,8 @@ def texels(mesh: Mesh, layout: AtlasLayout, rows: int, columns: int, chart_of_fa
     corners = torch.cat([copies * scale, torch.ones_like(copies[..., :1])], -1)
     ready = triangles(corners, torch.ones(corners.shape[:2], dtype=torch.float64), rows, columns, 0.0, False)
     tile = torch.cat([origin * scale, (origin + torch.tensor(layout.share)) * scale], 1)[source][ready.face]
-    alone = len(source) == len(mesh.faces)
-    none = len(source)
-    owner = torch.full((rows * columns,), none, dtype=torch.int64)
-    claims = torch.zeros(rows * columns, dtype=torch.int64)
-    for item, row, column in fragments(ready):
-        item, row, column = (item, row, column) if alone else _inside_tile(item, row, column, tile)
-        cell = row * columns + column
-        owner.scatter_reduce_(0, cell, item, "amin")
-        claims += torch.bincount(cell, minlength=rows * columns)
-    covered = torch.nonzero(owner < none).squeeze(1)
+    owner, claims = _owners(ready, rows, columns, tile, len(source) == len(mesh.faces), backend)
+    covered = torch.nonzero(owner < len(ready.face)).squeeze(1)
     _refuse_overlap(mesh, layout, ready, tile, claims.reshape(rows, columns), len(covered))
     item = owner[covered]
     face, bary = source[ready.face[item]], ready.barycentrics(item, covered // columns, covered % columns)
@@ -98,6 +98,25 @@ def texels(mesh: Mesh, layout: AtlasLayout, rows: int, columns: int, chart_of_fa
         layout,
         origin.float(),
     )
+
+
+def _owners(
+    ready: Triangles, rows: int, columns: int, tile: Tensor, alone: bool, backend: Backend
+) -> tuple[Tensor, Tensor]:
+    """int64 [rows * columns] each: the first triangle a texel's centre lies in (their number where none does), and how
+    many do. alone: no triangle leaves its tile."""
+    if chosen_backend(backend) == "numba":
+        from . import maps_numba
+
+        return maps_numba.owners(ready, rows, columns, tile)
+    owner = torch.full((rows * columns,), len(ready.face), dtype=torch.int64)
+    claims = torch.zeros(rows * columns, dtype=torch.int64)
+    for item, row, column in fragments(ready):
+        item, row, column = (item, row, column) if alone else _inside_tile(item, row, column, tile)
+        cell = row * columns + column
+        owner.scatter_reduce_(0, cell, item, "amin")
+        claims += torch.bincount(cell, minlength=rows * columns)
+    return owner, claims
 
 
 def _copies(places: Tensor, origin: Tensor, layout: AtlasLayout) -> tuple[Tensor, Tensor]:

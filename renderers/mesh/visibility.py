@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..viewpoints import Viewpoint
 from .mesh import Mesh
-from .raster import NEAR, Backend, depth_buffer
+from .raster import NEAR, Backend, chosen_backend, depth_buffer
 
 # Least side of a depth buffer: a small one hides visible texels (20 % at 64 pixels and half a percent of tolerance).
 LEAST_BUFFER = 1024
@@ -72,13 +72,18 @@ def seen_points(
     drawn = torch.zeros(len(fronts) + 1, dtype=torch.bool)
     drawn[face.reshape(-1).long()] = True
     both = two_sided and bool((drawn[:-1] & ~fronts).any())
+    near = NEAR * max(float(viewpoint.camera_space(mesh.vertices)[:, 2].neg().max()), 1e-30)
+    if chosen_backend(backend) == "numba":
+        from . import maps_numba
+
+        found = maps_numba.seen(position, normal, viewpoint, face, depth, fronts, near, tolerance, least_cosine, both)
+        return Seen(*found)
     axes = viewpoint.rotation.float()
     place = torch.tensor(viewpoint.position, dtype=torch.float32)
     facing = normal @ axes[:, 2] if viewpoint.span is not None else normal @ place - (normal * position).sum(1)
-    point = torch.nonzero(facing if both else facing > 0).squeeze(1)
+    point = torch.nonzero(facing != 0 if both else facing > 0).squeeze(1)
     position, normal, facing = position.index_select(0, point), normal.index_select(0, point), facing[point]
     row, column, far = viewpoint.pixels(position, height, width)
-    near = NEAR * max(float(far.max()) if far.numel() else 0.0, 1e-30)
     cosine = facing if viewpoint.span is not None else facing / (position - place).norm(dim=1).clamp_min(1e-30)
     cosine = cosine.abs().clamp_max(1)
     inside = (far > near) & (row >= 0) & (row < height) & (column >= 0) & (column < width) & (cosine >= least_cosine)

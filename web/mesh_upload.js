@@ -1,0 +1,58 @@
+// A button that uploads a mesh, with the material file and textures that belong to it, for the node
+// SyncTweediesLoadMesh. The hosts' own upload buttons take pictures only.
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+const NODES = ["SyncTweediesLoadMesh"];
+const MESHES = /\.(glb|gltf|obj|ply|stl|off)$/i;
+const ACCEPT = ".glb,.gltf,.obj,.ply,.stl,.off,.mtl,.bin,.png,.jpg,.jpeg,.webp,.tga,.bmp";
+
+// Into the input folder's 3d; files that belong together into a folder of their own, where they keep their names.
+async function upload(files) {
+  const mesh = files.find((file) => MESHES.test(file.name));
+  if (!mesh) throw new Error("choose a mesh: .glb, .gltf, .obj, .ply, .stl or .off");
+  const folder = files.length > 1 ? `3d/${mesh.name.replace(/\.[^.]*$/, "")}` : "3d";
+  let path = "";
+  for (const file of files) {
+    const body = new FormData();
+    body.append("image", file);
+    body.append("subfolder", folder);
+    body.append("type", "input");
+    if (files.length > 1) body.append("overwrite", "true");
+    const answer = await api.fetchApi("/upload/image", { method: "POST", body });
+    if (answer.status !== 200) throw new Error(`${file.name}: ${answer.status} ${answer.statusText}`);
+    const { name, subfolder } = await answer.json();
+    if (file === mesh) path = [...(subfolder ? [subfolder.replaceAll("\\", "/")] : []), name].join("/");
+  }
+  return path;
+}
+
+function addButton(node) {
+  const combo = node.widgets?.find((widget) => widget.name === "file");
+  if (!combo) return;
+  const chooser = Object.assign(document.createElement("input"), { type: "file", accept: ACCEPT, multiple: true });
+  const button = node.addWidget("button", "upload mesh", null, () => chooser.click());
+  button.serialize = false;
+  chooser.onchange = async () => {
+    const files = [...chooser.files];
+    chooser.value = ""; // the same file may be chosen again
+    if (!files.length) return;
+    try {
+      const path = await upload(files);
+      const values = combo.options.values;
+      if (Array.isArray(values) && !values.includes(path)) values.push(path);
+      combo.value = path;
+      combo.callback?.(path);
+      app.graph.setDirtyCanvas(true);
+    } catch (error) {
+      alert(`The mesh could not be uploaded: ${error.message}`);
+    }
+  };
+}
+
+app.registerExtension({
+  name: "SyncTweedies.MeshUpload",
+  nodeCreated(node) {
+    if (NODES.includes(node.comfyClass)) addButton(node);
+  },
+});
