@@ -51,6 +51,41 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def starting_latents(
+    scene: Scene,
+    model: Any,
+    canonical: dict[str, Any] | None,
+    views: dict[str, Any] | None,
+    denoise: float,
+    batch: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the canonical LATENT, the LATENT of its views) that a run starts from: whichever is given, or empty ones.
+
+    Views are taken as they are, with their mask [B*N, (1,) h, w]; they need not agree. Raises ValueError when both are
+    given, or none to change.
+    """
+    if canonical is not None and views is not None:
+        raise ValueError("both canonical and views are connected; a run starts from one of them")
+    if canonical is None and views is None and denoise < 1:
+        raise ValueError(
+            f"denoise {denoise:g} changes a picture, but none is connected; connect canonical or views, or use 1"
+        )
+    if views is not None:
+        samples = host.fit_empty_latent(model, views["samples"])
+        count = scene.views_of_batch(tuple(samples.shape)).count
+        mask = views.get("noise_mask")
+        rows = mask.reshape(-1, *mask.shape[-2:]).shape[0] if mask is not None else samples.shape[0]
+        if rows not in (1, count, samples.shape[0]):
+            raise ValueError(f"{rows} masks for {samples.shape[0]} views; connect one for each view, in rig order")
+        whole = {k: v for k, v in views.items() if k not in ("samples", "noise_mask")}
+        latent = {**whole, "samples": samples}
+        if mask is not None:
+            latent["noise_mask"] = mask.reshape(-1, *[1] * (samples.ndim - 3), *mask.shape[-2:])
+        return whole, latent
+    whole = canonical or empty_canonical(scene, model, batch)
+    return whole, to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
+
+
 def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tensor:
     """A finished canonical picture ``samples`` [B, C, (1,) *grid] with what the mask of ``latent``, where the run
     started, leaves out put back.

@@ -10,6 +10,7 @@ from .diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, fingerprint, list_fold
 from .diffusers_text import load_text
 from .diffusers_unet import load_model
 from .errors import named
+from .second_stage import low_resolution
 
 
 class LoadDiffusersUNet:
@@ -90,7 +91,10 @@ class SyncTweediesUpscale:
                 "negative": ("CONDITIONING", {"tooltip": "The negative prompt."}),
                 "image": (
                     "IMAGE",
-                    {"tooltip": "Pictures of the first stage: one, or one per view in rig order. Any size."},
+                    {
+                        "tooltip": "Pictures of the first stage: one per view in rig order, or one for all. With space "
+                        "and rig one picture is the whole, and is cut into views. Any size."
+                    },
                 ),
                 "noise_level": (
                     "INT",
@@ -102,12 +106,21 @@ class SyncTweediesUpscale:
                         "Visual Anagrams' choice, 250 invents more.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "space": (
+                    "CANONICAL_SPACE",
+                    {"tooltip": "The second stage's; with rig, the views share the noise on their pictures."},
+                ),
+                "rig": ("VIEW_RIG", {"tooltip": "The second stage's views. Without both, each has noise of its own."}),
+            },
         }
 
-    def attach(self, positive: Any, negative: Any, image: Tensor, noise_level: int) -> tuple[Any, Any]:
-        picture = image[..., :3].movedim(-1, 1) * 2.0 - 1.0
-        added = {"concat_image": picture, "noise_level": noise_level}
+    def attach(
+        self, positive: Any, negative: Any, image: Tensor, noise_level: int, space: Any = None, rig: Any = None
+    ) -> tuple[Any, Any]:
+        with named("SyncTweediesUpscale"):
+            added = low_resolution(image, noise_level, space, rig)
 
         def with_picture(entries: Any) -> list[list[Any]]:
             return [[tokens, {**options, **added}] for tokens, options in entries]

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..renderers.scene import Scene
+from ..sync_core.noise import polar_noise
 from . import host
 from .diffusers_facts import Facts, read_facts
 from .diffusers_folders import UNET, VAE, Missing, find_folder, first_line, read_json, read_weights
@@ -86,7 +88,8 @@ def low_resolution_conds(alphas_cumprod: Tensor, given: dict[str, Any]) -> dict[
     """Second stage of a cascade: the first stage's pictures, noised at the level that the network is told.
 
     ``given``: ``concat_image`` [N, 3, h, w] in [-1, 1], ``noise_level`` (a timestep), ``noise`` of the run's shape,
-    ``seed``, ``device``. Returns c_concat [N, 3, H, W] and class_labels [N].
+    ``seed``, ``device``, and maybe ``concat_scene``: the Scene whose views these are, which then share the noise as
+    they share the picture. Returns c_concat [N, 3, H, W] and class_labels [N].
     """
     image, noise = given.get("concat_image"), given["noise"]
     if image is None:
@@ -106,7 +109,7 @@ def low_resolution_conds(alphas_cumprod: Tensor, given: dict[str, Any]) -> dict[
     image = image.repeat(noise.shape[0] // image.shape[0], 1, 1, 1)
     # Not the sampler's own seed: its first noise would be the same.
     generator = torch.Generator().manual_seed(((given.get("seed") or 0) + 0x9E3779B9) % 2**63)
-    fresh = torch.randn(image.shape, generator=generator).to(image.device)
+    fresh = _noise_of_pictures(given.get("concat_scene"), tuple(image.shape), generator).to(image.device)
     kept = float(alphas_cumprod[level])
     noised = kept**0.5 * image + (1.0 - kept) ** 0.5 * fresh
     labels = torch.full((image.shape[0],), level, dtype=torch.long)
@@ -114,6 +117,16 @@ def low_resolution_conds(alphas_cumprod: Tensor, given: dict[str, Any]) -> dict[
         "c_concat": host.CONDNoiseShape(noised.to(given["device"])),
         "class_labels": host.CONDRegular(labels.to(given["device"])),
     }
+
+
+def _noise_of_pictures(scene: Scene | None, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """White noise [N, 3, H, W] for the pictures of N views: of each alone, or shared where a scene is given."""
+    fresh = torch.randn(shape, generator=generator)
+    if scene is None:
+        return fresh
+    views = scene.views_of_batch(shape)
+    whole = torch.randn(shape[0] // views.count, shape[1], *views.canonical, generator=generator)
+    return polar_noise(views, whole, lambda: fresh)
 
 
 def load_model(name: str) -> tuple[Any, Any]:

@@ -59,7 +59,7 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
         host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
         return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
     plan = settings.plan
-    if plan.process != 2 or plan.stochastic is not None or not plan.schedule.is_constant:
+    if plan.process != 2 or plan.stochastic is not None or plan.travel.times > 1 or not plan.schedule.is_constant:
         raise SyncError(
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"

@@ -10,6 +10,10 @@ from torch import Tensor
 from ..sync_core.priors.exemplar import ExemplarConfig, ExemplarPrior
 from . import host
 
+# Log prior of exemplars that a prompt does not name. Small patches of a picture weigh up to some thousands at the last
+# steps: less, and a picture that looks like another exemplar would overrule the prompt.
+NEVER = -1e4
+
 
 class PixelLatent(host.LatentFormat):
     """A "latent" that is the image itself: three channels in [-1, 1], one cell per pixel."""
@@ -88,7 +92,7 @@ class ExemplarClip:
         self, tokens: dict[str, list[int]], return_pooled: bool = False, return_dict: bool = False
     ) -> Any:
         chosen = tokens["exemplar"] or list(range(len(self.names)))
-        encoded = torch.full((1, 1, len(self.names)), -60.0)
+        encoded = torch.full((1, 1, len(self.names)), NEVER)
         encoded[0, 0, chosen] = 0.0
         pooled = torch.zeros(1, 1)
         if return_dict:

@@ -84,7 +84,8 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
         viewpoints = tuple(tight(v, points, height, width, wishes.margin) for v in viewpoints)
     if points is not None:
         lines.append(_frames(viewpoints, points, height, width))
-    rig = Orbit(viewpoints, width, height, "object", (wishes.exponent, wishes.exponent_end), math.radians(wishes.front))
+    exponent = (wishes.exponent, wishes.exponent_end)
+    rig = Orbit(viewpoints, width, height, exponent=exponent, front=math.radians(wishes.front))
     return rig, "\n".join([f"{len(viewpoints)} views of {width} x {height}", *lines])
 
 

@@ -10,6 +10,7 @@ from ..sync_core.processes import PROCESSES
 from ..sync_core.schedule import Schedule
 from ..sync_core.stochastic import Stochastic
 from ..sync_core.synchronizer import STEP_NOISES, SyncPlan
+from ..sync_core.time_travel import STAY, TimeTravel
 
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
@@ -167,6 +168,39 @@ PLAN_OPTIONS: dict[str, Any] = {
             "advanced": True,
         },
     ),
+    "travel_times": (
+        "INT",
+        {
+            "default": 1,
+            "min": 1,
+            "max": 100,
+            "tooltip": "Time travel: go back to where a step began with fresh noise and do it again. Views of "
+            "hard illusions settle; costs as many model calls. For euler, ddim, heun, dpm_2.",
+            "advanced": True,
+        },
+    ),
+    "travel_start": (
+        "FLOAT",
+        {
+            "default": 0.2,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "tooltip": "Time travel: fraction of the steps after which steps are repeated.",
+            "advanced": True,
+        },
+    ),
+    "travel_end": (
+        "FLOAT",
+        {
+            "default": 0.8,
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "tooltip": "Time travel: fraction of the steps after which steps are done once again.",
+            "advanced": True,
+        },
+    ),
 }
 
 
@@ -182,6 +216,9 @@ def plan_from(
     final_sync: bool = True,
     inner_steps: int = Stochastic.inner_steps,
     variance_correction: float = 0.0,
+    travel_times: int = 1,
+    travel_start: float = 0.2,
+    travel_end: float = 0.8,
 ) -> SyncPlan:
     """The plan that the widgets describe. Raises ValueError on values that make none."""
     stochastic = process == STOCHASTIC_LABEL
@@ -194,4 +231,5 @@ def plan_from(
         final_sync=final_sync,
         stochastic=Stochastic(inner_steps) if stochastic else None,
         variance_correction=variance_correction,
+        travel=TimeTravel(travel_times, travel_start, travel_end) if travel_times != 1 else STAY,
     )

@@ -143,17 +143,18 @@ class RgbSync:
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
 
-    def __call__(self, clean: Tensor, frames: bool = False) -> Tensor:
+    def __call__(self, clean: Tensor, frames: bool = False, progress: float = 0.0) -> Tensor:
         """Clean estimates [B*N, C, h, w] in the model's latent space -> the same, consistent as pictures.
 
-        frames: the model's latents have an axis of one frame. Raises ValueError when VAE and latents do not fit.
+        frames: the model's latents have an axis of one frame. progress: fraction of the run, for weights that change
+        on the way (``ViewSet.at``). Raises ValueError when VAE and latents do not fit.
         """
         cell = self.scene.cell_of_views(tuple(clean.shape))
         self._prepare(clean, cell)
         total = clean.shape[0]
         chunks = [range(i, min(i + self._chunk, total)) for i in range(0, total, self._chunk)]
         loaded = host.loaded_models()
-        mean = self._mean(total, cell)
+        mean = self._mean(total, cell, progress)
         before: list[Tensor] = []
         for rows in chunks:
             host.check_interrupt()
@@ -183,7 +184,7 @@ class RgbSync:
             fitting = vae_views(self._vae, tuple(clean.shape), cell)
             self._chunk = max(1, min(MOST_VIEWS, fitting, self.views_at_once() or MOST_VIEWS))
 
-    def _mean(self, total: int, cell: int) -> ViewMean:
+    def _mean(self, total: int, cell: int, progress: float) -> ViewMean:
         # Windows see a cell once: for them every method is one weighted mean, and no map is needed.
         geometry = self.scene.geometry
         if isinstance(geometry, PlaneGeometry):
@@ -193,7 +194,7 @@ class RgbSync:
             return SplatMean(geometry.solver(), self.plan.aggregation)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
-        return MapMean(self._maps, GREY if isinstance(geometry, IllusionGeometry) else 0.0)
+        return MapMean(self._maps.at(progress), GREY if isinstance(geometry, IllusionGeometry) else 0.0)
 
     def _decode(self, clean: Tensor, cell: int, frames: bool) -> Tensor:
         latent = self.model.process_latent_out(clean.unsqueeze(2) if frames else clean)

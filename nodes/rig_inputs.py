@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from ..renderers.illusions.rig import Illusion
 from ..renderers.lookouts import custom, elevations_of, fibonacci, ring, sphere
 from ..renderers.panorama import Lookout, Panorama
 from ..renderers.plane import Plane, Windows
 from ..renderers.scene import CanonicalSpace, ViewRig
 
-SPACE_KINDS = ("plane", "panorama")
+SPACE_KINDS = ("plane", "panorama", "illusion")
 RIG_KINDS = ("windows", "ring", "sphere", "fibonacci", "custom")
 EXAMPLE_CAMERAS = "# azimuth elevation [fov [roll]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 90 100\n0 -90 100"
 
 
-def space_from(kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool) -> CanonicalSpace:
-    """The space that the widgets describe; a panorama always wraps and does not read the wrap switches.
+def space_from(kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool, planes: int = 1) -> CanonicalSpace:
+    """The space that the widgets describe. Only a plane reads the wrap switches, only an illusion ``planes``.
 
     Raises ValueError for a kind that is none, and for a size that is no panorama.
     """
@@ -21,6 +22,8 @@ def space_from(kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool) -
         return Plane(width, height, wrap_x, wrap_y)
     if kind == "panorama":
         return Panorama(width, height)
+    if kind == "illusion":
+        return Illusion(width, height, planes)
     raise ValueError(f"kind '{kind}' is unknown; use one of {', '.join(SPACE_KINDS)}")
 
 

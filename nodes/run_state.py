@@ -13,6 +13,7 @@ from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan, SyncState
 from ..sync_core.views import ViewSet
 from .rgb_domain import RgbDomain, RgbSync
+from .view_backgrounds import ViewBackgrounds
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Run:
     frames: bool
     state: SyncState = field(default_factory=SyncState)
     rgb: RgbSync | None = None
+    backgrounds: ViewBackgrounds | None = None
 
     def average(
         self, clean: Tensor, state: SyncState, sigma: float | None = None, finished: bool = False
@@ -53,9 +55,12 @@ class Run:
 
         finished: they are results, no longer estimates.
         """
+        progress = self.trajectory.ramp(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            return self.sync.sync(clean, state, finished)
-        return self.rgb(clean, self.frames), state
+            clean, state = self.sync.at(progress).sync(clean, state, finished)
+        else:
+            clean = self.rgb(clean, self.frames, progress)
+        return (clean if self.backgrounds is None else self.backgrounds.paint(clean, sigma)), state
 
     @property
     def views(self) -> ViewSet:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..renderers.scene import Scene
 from . import host
-from .canonical_latents import empty_canonical, keep_unmasked, to_canonical, to_views
+from .canonical_latents import empty_canonical, keep_unmasked, starting_latents, to_canonical, to_views
 from .concat_conds import concat_views
 from .doors import SyncNoise, SyncSampler, patch_model
 from .errors import named
@@ -111,6 +111,14 @@ class SyncTweediesSampler:
                     },
                 ),
                 **PLAN_OPTIONS,
+                "views": (
+                    "LATENT",
+                    {
+                        "tooltip": "The views to start from, each encoded by itself, in rig order (MeshViews, "
+                        "SplatViews or SyncTweediesViewImages, then VAE Encode), with their noise mask. Instead of "
+                        "canonical."
+                    },
+                ),
             },
         }
 
@@ -129,22 +137,18 @@ class SyncTweediesSampler:
         denoise: float,
         canonical: dict[str, Any] | None = None,
         batch_size: int = 1,
+        views: dict[str, Any] | None = None,
         **plan: Any,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         with named("SyncTweediesSampler"):
             settings = settings_from(space, rig, **plan)
             scene = settings.scene
-            if canonical is None and denoise < 1:
-                raise ValueError(
-                    f"denoise {denoise:g} changes a picture, but none is connected; connect canonical or use 1"
-                )
-            whole = canonical or empty_canonical(scene, model, batch_size)
+            whole, latent = starting_latents(scene, model, canonical, views, denoise, batch_size)
             if whole.get("batch_index") is not None:
                 settings = replace(settings, batch_index=tuple(whole["batch_index"]))
-            latent = to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
             samples = latent["samples"]
-            views = scene.views_of_batch(tuple(samples.shape))
-            noise = starting_noise(settings, views, samples.cpu(), seed)
+            view_set = scene.views_of_batch(tuple(samples.shape))
+            noise = starting_noise(settings, view_set, samples.cpu(), seed)
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
             sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
@@ -152,7 +156,8 @@ class SyncTweediesSampler:
             result = host.sample(
                 sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
             )
-            joined = keep_unmasked(scene, whole, to_canonical(scene, result)[0])
+            joined = to_canonical(scene, result)[0]
+            joined = joined if views is not None else keep_unmasked(scene, whole, joined)
             return {**latent, "samples": result}, {**whole, "samples": joined}
 
 

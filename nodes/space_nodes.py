@@ -21,7 +21,16 @@ class CanonicalSpace:
     RETURN_NAMES = ("space",)
     OUTPUT_TOOLTIPS = ("Connect to a sampler, and to the nodes that stitch or report.",)
     FUNCTION = "build"
-    SEARCH_ALIASES = ["canvas", "wide image", "tileable", "panorama", "360", "equirectangular", "synctweedies"]
+    SEARCH_ALIASES = [
+        "canvas",
+        "wide image",
+        "tileable",
+        "panorama",
+        "360",
+        "equirectangular",
+        "illusion",
+        "synctweedies",
+    ]
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -32,7 +41,8 @@ class CanonicalSpace:
                     list(SPACE_KINDS),
                     {
                         "tooltip": "plane: a flat image of any size. panorama: the whole sphere as an equirectangular "
-                        "image, twice as wide as high."
+                        "image, twice as wide as high. illusion: one picture that is read in several ways (Illusion "
+                        "nodes)."
                     },
                 ),
                 "width": ("INT", {"default": 1536, "tooltip": "Width of the whole picture, image pixels.", **side}),
@@ -48,12 +58,25 @@ class CanonicalSpace:
                     "BOOLEAN",
                     {"default": False, "tooltip": "plane: top and bottom edge meet, the picture tiles vertically."},
                 ),
-            }
+            },
+            "optional": {
+                "planes": (
+                    "INT",
+                    {
+                        "default": 1,
+                        "min": 1,
+                        "max": 64,
+                        "tooltip": "illusion: as many pictures, all canonical, whose mean is what the readings show "
+                        "(IllusionBlend sets other shares). 1 = one picture.",
+                        "advanced": True,
+                    },
+                ),
+            },
         }
 
-    def build(self, kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool) -> tuple[Space]:
+    def build(self, kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool, planes: int = 1) -> tuple[Space]:
         with named("CanonicalSpace"):
-            return (space_from(kind, width, height, wrap_x, wrap_y),)
+            return (space_from(kind, width, height, wrap_x, wrap_y, planes),)
 
 
 class ViewRig:

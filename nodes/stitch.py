@@ -90,12 +90,15 @@ def heat(counts: Tensor, height: int, width: int) -> Tensor:
     return colour.repeat_interleave(cell, 0).repeat_interleave(cell, 1)[:height, :width].contiguous()
 
 
-def save_preview(picture: Tensor, prefix: str = "synctweedies_report") -> dict[str, str]:
-    """Write a picture [H, W, 3] in [0, 1] to the host's temp folder -> what the front end needs to show it."""
+def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:
+    """Write a picture [H, W, 3] in [0, 1] to the host's temp folder -> what the front end needs to show it.
+    ending: png, or jpg for pictures of which there are many."""
     from PIL import Image
 
     height, width = picture.shape[:2]
     folder, name, counter, subfolder = host.picture_path(prefix, width, height)
-    file = f"{name}_{counter:05}_.png"
-    Image.fromarray((picture * 255).round().byte().numpy()).save(f"{folder}/{file}", compress_level=1)
+    file = f"{name}_{counter:05}_.{ending}"
+    pixels = Image.fromarray((picture * 255).round().byte().numpy())
+    # (each format reads its own option)
+    pixels.save(f"{folder}/{file}", compress_level=1, quality=90)
     return {"filename": file, "subfolder": subfolder, "type": "temp"}

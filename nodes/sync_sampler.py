@@ -21,13 +21,16 @@ from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, blend
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
+from .illusion_notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .rgb_domain import RgbSync
 from .run_state import Packing, Run, SyncSettings
-from .shared_noise import share_inpaint_noise, starting_state, step_noise
+from .shared_noise import own_noise, share_inpaint_noise, starting_state, step_noise
 from .stochastic import sample_stochastic
 from .tagged_conds import has_tags
+from .time_travel import check_travel, sample_travelling
+from .view_backgrounds import ViewBackgrounds
 from .view_batches import ViewBatches
 
 ACTIVE = "synctweedies_active"
@@ -49,12 +52,14 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         self._run = run
         self._packing = packing
         self._known = known
+        self._noise: Tensor | None = None
 
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         run, level = self._run, float(sigma.reshape(-1)[0])
         host.check_interrupt()
 
         def denoise(views: Tensor) -> Tensor:
+            views = self._with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.flat(self._inner(run.framed(views), levels, *args, **options))
@@ -65,6 +70,15 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         average = partial(run.average, sigma=level)
         w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z, average)
         return self._packing.join(w, z)
+
+    def _with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
+        """Projections of a canonical state, which has no background, get one that is as noisy as they are."""
+        run = self._run
+        if self._packing.state != "canonical" or run.backgrounds is None or run.views.fully_covered:
+            return views
+        if self._noise is None:
+            self._noise = own_noise(tuple(views.shape), run.backgrounds.seed, views)
+        return run.backgrounds.noisy(views, sigma.reshape(-1)[:1].reshape(1, 1, 1, 1), self._noise)
 
     @contextmanager
     def _own_estimates(self, kwargs: dict[str, Any], level: float, rows: int) -> Iterator[dict[str, Any]]:
@@ -86,11 +100,12 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
 
         yield {**kwargs, "model_options": {**options, POST_CFG: [*functions, watch]}}
         strength = run.sync.plan.schedule.at(run.trajectory, level)
-        if strength == 0 or not seen or seen[-1]["uncond_denoised"] is None:
+        if not seen or seen[-1]["uncond_denoised"] is None:
             return
         # (hosts of 2024 guide chunk by chunk; a guider that guides twice means its last estimate)
         plain = run.flat(torch.cat([args["uncond_denoised"] for args in seen])[-rows:])
-        synced = run.framed(blend(plain, run.average(plain, NO_STATE, level)[0], strength))
+        synced = plain if strength == 0 else blend(plain, run.average(plain, NO_STATE, level)[0], strength)
+        synced = run.framed(synced)
         for function in own:
             function({**seen[-1], "uncond_denoised": synced})
 
@@ -110,6 +125,7 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
         raise ValueError(_UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
+    check_travel(name, plan)
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 
@@ -134,15 +150,18 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(model_options, x)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
+        warn_of_noise(settings, views.height, views.width)
         check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
         seed = extra_args.get("seed")
         live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
+        base = model.inner_model.inner_model
         if settings.rgb is not None:
-            base = model.inner_model.inner_model
             run.rgb = RgbSync(settings.rgb, settings.scene, settings.plan, base, lambda: batches.views_per_batch)
+        background = getattr(settings.scene.rig, "background", None)
+        run.backgrounds = ViewBackgrounds(background, views, run.trajectory, base, int(seed or 0))
         model, extra_args["model_options"] = _prepare(model, model_options, function, batches)
         share_inpaint_noise(model, run, extra_args)
 
@@ -164,7 +183,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         ):
             options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
         denoiser = SyncDenoiser(model, run, packing, len(model_options.get(POST_CFG, [])))
-        end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
+        if settings.plan.travel.times > 1:
+            sampling = host.model_sampling(model)
+            plan, own_seed = settings.plan, int(seed or 0)
+            end = sample_travelling(
+                function, denoiser, start, sigmas, extra_args, shown, sampling, packing, plan, own_seed, options
+            )
+        else:
+            end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
         result = packing.shown(end)
         # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
         if (
@@ -189,9 +215,7 @@ def _prepare(
         model_options = host.with_wrapper(model_options, "CALC_COND_BATCH", batches.calc_cond_batch)
     else:
         together = ""
-        if "cfg_pp" in function.__name__:
-            together = f"{host.sampler_name(function)} steps by the guidance of all views"
-        elif guidance_keeps_state(model_options):
+        if guidance_keeps_state(model_options):
             together = "a guidance patch of this model remembers all views from step to step"
         model.inner_model = _ChunkedGuider(model.inner_model, batches, together)
         model_options = {**model_options, "transformer_options": dict(model_options.get("transformer_options", {}))}

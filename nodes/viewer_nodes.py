@@ -6,7 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..renderers.mesh.atlas import LAYOUTS
 from .errors import named
+from .mesh_preview import save_meshes
+from .mesh_socket import from_socket
 from .viewer import save_panoramas
 
 
@@ -40,5 +43,46 @@ class SyncTweediesPreview360:
             return {"ui": {"panoramas": save_panoramas(image)}, "result": (image,)}
 
 
-NODES = {"SyncTweediesPreview360": SyncTweediesPreview360}
-NAMES = {"SyncTweediesPreview360": "Preview 360"}
+class SyncTweediesPreviewMesh:
+    CATEGORY = "SyncTweedies/meshes"
+    DESCRIPTION = (
+        "Shows a textured mesh in the graph: drag to turn it, scroll to zoom, save the view. Costs writing one GLB a "
+        "mesh to the temp folder."
+    )
+    RETURN_TYPES = ("MESH",)
+    RETURN_NAMES = ("mesh",)
+    OUTPUT_TOOLTIPS = ("The mesh, unchanged.",)
+    FUNCTION = "show"
+    OUTPUT_NODE = True
+    SEARCH_ALIASES = ["mesh viewer", "3d", "glb", "orbit", "textured mesh", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"mesh": ("MESH", {"tooltip": "What to look at."})},
+            "optional": {
+                "texture": (
+                    "IMAGE",
+                    {
+                        "tooltip": "Shown instead of the mesh's own look: one picture for all parts, or one for each; "
+                        "several times as many are compared in the viewer."
+                    },
+                ),
+                "layout": (
+                    list(LAYOUTS),
+                    {
+                        "default": "joint",
+                        "tooltip": "Of one picture for several parts: joint, all use the whole of it; tiles, each has "
+                        "a tile of its own.",
+                    },
+                ),
+            },
+        }
+
+    def show(self, mesh: Any, texture: Tensor | None = None, layout: Any = "joint") -> dict[str, Any]:
+        with named("SyncTweediesPreviewMesh"):
+            return {"ui": {"meshes": save_meshes(from_socket(mesh), texture, layout)}, "result": (mesh,)}
+
+
+NODES = {"SyncTweediesPreview360": SyncTweediesPreview360, "SyncTweediesPreviewMesh": SyncTweediesPreviewMesh}
+NAMES = {"SyncTweediesPreview360": "Preview 360", "SyncTweediesPreviewMesh": "Preview Mesh"}

@@ -1,7 +1,7 @@
 """Which views of a rig lie next to each other: computed once from the rig, never from pixels.
 
-A rig gives a matrix of distances between its views (windows: how little they overlap; cameras would give the angle
-between their directions); the nearest are taken from that.
+A rig gives a matrix of distances between its views (windows: how little they overlap; cameras: the angle between their
+directions); the nearest are taken from that.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .plane import Placement
+from .panorama import Lookout
+from .plane import Placement, Plane
 from .scene import Scene
+from .viewpoints import Orbit
 
 
 def neighbours(scene: Scene, cell: int, count: int, group: int = 0) -> Tensor:
@@ -19,7 +21,26 @@ def neighbours(scene: Scene, cell: int, count: int, group: int = 0) -> Tensor:
     Nearest first, -1 where a view has fewer; m <= count. ``group``, see `nearest`. Raises ValueError as
     `plane.place` does.
     """
-    return nearest(window_distances(scene.placement(cell), (scene.space.wrap_y, scene.space.wrap_x)), count, group)
+    return nearest(view_distances(scene, cell), count, group)
+
+
+def view_distances(scene: Scene, cell: int) -> Tensor:
+    """float64 [N, N], symmetric, diagonal 0. Readings of one picture through warps are all equally far from another."""
+    if isinstance(scene.space, Plane):
+        return window_distances(scene.placement(cell), (scene.space.wrap_y, scene.space.wrap_x))
+    if isinstance(scene.rig, Lookout):
+        return angles_between(torch.stack([look.axis for look in scene.rig.looks]))
+    if isinstance(scene.rig, Orbit):
+        return angles_between(torch.tensor([view.backward for view in scene.rig.viewpoints], dtype=torch.float64))
+    count = len(scene.view_places())
+    return 1 - torch.eye(count, dtype=torch.float64)
+
+
+def angles_between(directions: Tensor) -> Tensor:
+    """float64 [N, N]: angles between unit vectors [N, 3], radians."""
+    # From the chord, not from the cosine: that is blind to small angles.
+    chord = (directions[:, None] - directions).norm(dim=2)
+    return 2 * (chord / 2).clamp(max=1).asin()
 
 
 def window_distances(placement: Placement, wrap: tuple[bool, bool]) -> Tensor:

@@ -65,16 +65,16 @@ def geometry_of(space: CanonicalSpace, rig: ViewRig) -> Geometry:
         return PanoramaGeometry(space, rig)
     if isinstance(space, Illusion) and isinstance(rig, Warps):
         return IllusionGeometry(space, rig)
-    if isinstance(space, MeshTexture) and isinstance(rig, Orbit):
-        return MeshGeometry(space, rig)
     if isinstance(space, SplatColours) and isinstance(rig, Orbit):
         return SplatGeometry(space, rig)
+    if isinstance(space, MeshTexture) and isinstance(rig, Orbit):
+        return MeshGeometry(space, rig)
     fitting = {
         "plane": "set ViewRig's kind to windows",
-        "panorama": "set ViewRig's kind to ring, sphere, fibonacci or custom cameras",
-        "illusion": "set ViewRig's kind to warps",
-        "mesh": "connect OrbitRig: cameras around an object",
-        "splats": "connect OrbitRig or CameraFileRig: cameras around an object",
+        "panorama": "set ViewRig's kind to ring, sphere, fibonacci or custom",
+        "illusion": "connect IllusionRig",
+        "mesh": "connect OrbitRig",
+        "splats": "connect OrbitRig or CameraFileRig",
     }[space.kind]
     article = "" if space.kind == "splats" else "an " if space.kind[0] in "aeiou" else "a "
     raise ValueError(f"a rig of {rig.kind} cannot look at {article}{space.kind}; {fitting}")

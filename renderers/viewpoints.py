@@ -15,6 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .backgrounds import Background
+
 Vector = tuple[float, float, float]
 Units = Literal["object", "scene"]
 
@@ -121,6 +123,7 @@ class Orbit:
     coordinates (cameras that were recorded with the scene).
     exponent: views count by the cosine of the viewing angle to this power when they are averaged; (first, last) goes
     from one to the other over the steps of a run.
+    background: what views show around the object while they are denoised; None: what each makes of it.
     front: azimuth from which the object's front is seen, radians; words such as front and left are meant from there.
     """
 
@@ -129,6 +132,7 @@ class Orbit:
     height: int
     units: Units = "object"
     exponent: tuple[float, float] = (1.0, 1.0)
+    background: Background | None = None
     front: float = 0.0
 
     kind = "orbit cameras"

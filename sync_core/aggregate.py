@@ -35,15 +35,7 @@ def mean_map(views: ViewSet) -> LinearMap:
     device = views.weights.device
     views = views.to("cpu")  # float64 below: not every device has it
     forward = views.forward
-    cell, pixel, weight = views.contributions()
-    weight = weight.double()
-    share = weight
-    if views.composite is None:
-        view_and_cell = pixel // (views.height * views.width) * views.cells + cell
-        distinct, group, _ = unique_groups(view_and_cell)
-        hits = torch.zeros(distinct.numel(), dtype=torch.float64)
-        hits.index_add_(0, group, weight.abs())
-        share = weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
+    cell, pixel, share = _hit_shares(views)
     share = share * views.weights.double()[pixel]
     total = torch.zeros(views.cells, dtype=torch.float64)
     total.index_add_(0, cell, share.abs())
@@ -52,16 +44,55 @@ def mean_map(views: ViewSet) -> LinearMap:
     return LinearMap.from_entries(views.cells, forward.rows, cell[keep], pixel[keep], coefficients).to(device)
 
 
+def _hit_shares(views: ViewSet) -> tuple[Tensor, Tensor, Tensor]:
+    """(cell, view pixel, f_pk / h_ik in float64), [n] each: what averaging sums over, before the weights. Composites
+    have no hit count: f_pk itself."""
+    cell, pixel, weight = views.contributions()
+    weight = weight.double()
+    if views.composite is not None:
+        return cell, pixel, weight
+    view_and_cell = pixel // (views.height * views.width) * views.cells + cell
+    distinct, group, _ = unique_groups(view_and_cell)
+    hits = torch.zeros(distinct.numel(), dtype=torch.float64)
+    hits.index_add_(0, group, weight.abs())
+    return cell, pixel, weight / hits[group].clamp_min(torch.finfo(torch.float64).tiny)
+
+
+@dataclass(frozen=True)
+class HitShares:
+    """``mean_map`` before the weights, for weights that change at every step: finding which pixels a cell reads takes
+    a hundred times longer than weighing them."""
+
+    shares: LinearMap
+
+    @staticmethod
+    def of(views: ViewSet) -> HitShares:
+        own = views.to("cpu")
+        cell, pixel, share = _hit_shares(own)
+        shares = LinearMap.from_entries(own.cells, own.forward.rows, cell, pixel, share.to(own.forward.weights.dtype))
+        return HitShares(shares.to(views.weights.device))
+
+    def weighted(self, weights: Tensor) -> LinearMap:
+        """The mean by other view weights [N*h*w]; rows of cells that only zero-weight pixels see are 0."""
+        shares = self.shares
+        entry = shares.weights * weights.to(shares.weights)[shares.indices.long()]
+        row = shares.row_of_entry
+        total = torch.zeros(shares.rows, dtype=entry.dtype, device=entry.device).index_add_(0, row, entry.abs())
+        return shares.with_weights(entry / total.clamp_min(torch.finfo(entry.dtype).tiny)[row])
+
+
 @dataclass(frozen=True)
 class Aggregator:
     """Averages view batches of one ViewSet. ``iterations``, ``ridge``: of least squares, the latter a Tikhonov floor
-    relative to the mean diagonal of F^T W F; None: 30 and 1e-6, or what a composite asks for."""
+    relative to the mean diagonal of F^T W F; None: 30 and 1e-6, or what a composite asks for. ``shares``: of the same
+    views, when they are at hand."""
 
     views: ViewSet
     method: Method = "mean"
     iterations: int | None = None
     tolerance: float = 1e-6
     ridge: float | None = None
+    shares: HitShares | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -69,12 +100,13 @@ class Aggregator:
 
     @cached_property
     def mean(self) -> LinearMap:
-        return mean_map(self.views)
+        return mean_map(self.views) if self.shares is None else self.shares.weighted(self.views.weights)
 
     @cached_property
     def seen(self) -> Tensor:
         """bool [K]: cells that some pixel of non-zero weight sees; the others are holes."""
-        return self.mean.row_counts() > 0
+        given = self.mean.with_weights(self.mean.weights.abs())
+        return given.apply(torch.ones(given.cols, 1).to(given.weights))[:, 0] > 0
 
     def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
         """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""

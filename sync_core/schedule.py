@@ -37,6 +37,10 @@ class Trajectory:
             part = math.log(high / sigma) / math.log(high / low)
         return (step + part) / max(self.steps, 1)
 
+    def ramp(self, sigma: float | None) -> float:
+        """0 in the first step, 1 in the last; also 1 after the run (sigma None)."""
+        return 1.0 if sigma is None else min(1.0, self.step_of(sigma) / max(self.steps - 1, 1))
+
     def next_after(self, sigma: float) -> float:
         """The level that the step containing ``sigma`` ends at."""
         return self.sigmas[min(self.step_of(sigma) + 1, self.steps)]

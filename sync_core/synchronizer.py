@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .aggregate import METHODS, Aggregator, Method
+from .aggregate import METHODS, Aggregator, HitShares, Method
 from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
 from .stochastic import Stochastic
+from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
 from .views import ViewSet
 
@@ -31,7 +32,8 @@ class SyncPlan:
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
     aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
-    far contrast that averaging takes is given back (process 2 only, see variance.py).
+    far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
+    (time_travel.py).
     """
 
     process: int = 2
@@ -42,6 +44,7 @@ class SyncPlan:
     final_sync: bool = True
     stochastic: Stochastic | None = None
     variance_correction: float = 0.0
+    travel: TimeTravel = STAY
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -49,6 +52,10 @@ class SyncPlan:
             raise ValueError(
                 "StochSync replaces what its views see at every step; leave sync_start 0, sync_end 1, sync_every 1 and "
                 "sync_strength 1"
+            )
+        if self.stochastic is not None and self.travel.times > 1:
+            raise ValueError(
+                "StochSync draws fresh noise at every step as it is; leave travel_times 1, or use process 2"
             )
         for name, value, known in (
             ("aggregation", self.aggregation, METHODS),
@@ -94,10 +101,21 @@ class Synchronizer:
 
     plan: SyncPlan
     views: ViewSet
+    given_shares: HitShares | None = None
 
     @cached_property
     def maps(self) -> SyncMaps:
-        return SyncMaps(Aggregator(self.views, self.plan.aggregation))
+        return SyncMaps(Aggregator(self.views, self.plan.aggregation, shares=self.given_shares))
+
+    @cached_property
+    def shares(self) -> HitShares:
+        return HitShares.of(self.views)
+
+    def at(self, progress: float) -> Synchronizer:
+        """The same with the weights that views have at a fraction of the run (``ViewSet.at``)."""
+        if self.views.ramp is None:
+            return self
+        return replace(self, views=self.views.at(progress), given_shares=self.shares)
 
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
@@ -141,12 +159,13 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = (average or self.sync)(plain, state)
+            synced, state = (average or self.at(trajectory.ramp(sigma)).sync)(plain, state)
             return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
-        result = run_process(rule, self.maps, denoise, sigma, ratio, w, z)
+        maps = self.at(trajectory.ramp(sigma)).maps
+        result = run_process(rule, maps, denoise, sigma, ratio, w, z)
         if strength == 1 or result.w is None or w is None:
             return result.w, result.z, state
         return blend(denoise(w), result.w, strength), result.z, state

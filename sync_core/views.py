@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .grouping import unique_groups
 from .linear_map import LinearMap
+from .weight_ramp import WeightRamp
 
 
 class Combine(Protocol):
@@ -69,6 +70,10 @@ class Composite:
         behind = pixels if self.behind is None else pixels[self.behind.to(pixels.device)]
         return (1 - self.alpha.to(pixels)[:, None]) * behind
 
+    def to(self, device: torch.device | str) -> Composite:
+        behind = None if self.behind is None else self.behind.to(device)
+        return replace(self, alpha=self.alpha.to(device), behind=behind)
+
 
 @dataclass(frozen=True)
 class ViewSet:
@@ -80,7 +85,8 @@ class ViewSet:
     pixels, a map [K, N*h*w] of what each cell reads in the views, one interpolation for every view that sees it;
     averaging uses it beside the transpose of ``forward``, which would leave such cells unseen. ``combine``: averages
     in place of the weighted mean, whichever method is asked for. ``composite``: pixels that see the canonical signal
-    may show background too; None: a pixel is one or the other.
+    may show background too; None: a pixel is one or the other. ``ramp``: weights that change during a run (``at``);
+    ``weights`` are then those of its beginning.
     """
 
     forward: LinearMap
@@ -91,6 +97,7 @@ class ViewSet:
     gather: LinearMap | None = None
     combine: Combine | None = None
     composite: Composite | None = None
+    ramp: WeightRamp | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -170,12 +177,20 @@ class ViewSet:
             return self
         gather = None if self.gather is None else self.gather.to(device)
         combine = None if self.combine is None else self.combine.to(device)
-        composite = self.composite
-        if composite is not None:
-            behind = None if composite.behind is None else composite.behind.to(device)
-            composite = replace(composite, alpha=composite.alpha.to(device), behind=behind)
+        composite = None if self.composite is None else self.composite.to(device)
+        ramp = None if self.ramp is None else self.ramp.to(device)
         forward, weights = self.forward.to(device), self.weights.to(device)
-        return replace(self, forward=forward, weights=weights, gather=gather, combine=combine, composite=composite)
+        return ViewSet(forward, self.canonical, self.height, self.width, weights, gather, combine, composite, ramp)
+
+    def at(self, progress: float) -> ViewSet:
+        """The same views with the weights they have at a fraction of a run: 0 at the first step, 1 at the last."""
+        if self.ramp is None:
+            return self
+        moved = replace(self, weights=self.ramp.weights(progress))
+        # What is known of the maps does not depend on the weights, and costs more than they do.
+        known = {k: v for k, v in self.__dict__.items() if k not in moved.__dict__}
+        moved.__dict__.update(known)
+        return moved
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]. Background pixels are 0."""

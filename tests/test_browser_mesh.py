@@ -1,92 +1,435 @@
-"""Uploading a mesh as a user does: a running host, its front end, a browser."""
+"""The mesh viewer as a user has it: a running host, its front end, a browser; against our own rasteriser.
 
+SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
+"""
+
+import math
+import os
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
-from browser import NO_GL, ROOT, chromium, graph_page, host, playwright
-from mesh_files import picture
+import torch
+import torch.nn.functional as F
+from browser import NO_GL, OURS, ROOT, SOFTWARE_GL, chromium, graph_page, host, playwright
+from PIL import Image
 from syncpack.launcher import server
+from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.raster import rasterise
+from syncpack.renderers.mesh.save import save_mesh
+from syncpack.renderers.viewpoints import Viewpoint
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
-NODE = """() => {
-  window.meshNode = LiteGraph.createNode("SyncTweediesLoadMesh");
-  app.graph.add(meshNode);
-}"""
-CLICK = 'meshNode.widgets.find((w) => w.name === "upload mesh").callback()'
-FILE = 'meshNode.widgets.find((w) => w.name === "file").value'
+VIEW, BAR, NOTE = '[data-mesh="view"]', '[data-mesh="bar"]', '[data-mesh="note"]'
+BACKGROUND = 0.3 * 255
+
+# Sides of a box in the order +x, -x, +y, -y, +z, -z: a corner, and the two edges from it, counter-clockwise seen from
+# outside.
+SIDES = (
+    ((1, -1, 1), (0, 0, -1), (0, 1, 0)),
+    ((-1, -1, -1), (0, 0, 1), (0, 1, 0)),
+    ((-1, 1, 1), (1, 0, 0), (0, 0, -1)),
+    ((-1, -1, -1), (1, 0, 0), (0, 0, 1)),
+    ((-1, -1, 1), (1, 0, 0), (0, 1, 0)),
+    ((1, -1, -1), (-1, 0, 0), (0, 1, 0)),
+)
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tmp_path_factory.mktemp("host")
+def atlas(turn=0.0):
+    """float [256, 384, 3]: six cells of 128, each of another hue, brighter to the right and greener upwards."""
+    line = (torch.arange(128) + 0.5) / 128
+    cells = []
+    for number in range(6):
+        hue = [0.5 + 0.4 * math.cos(2 * math.pi * (number / 6 + k / 3) + turn) for k in range(3)]
+        cell = torch.tensor(hue).repeat(128, 128, 1) * (0.6 + 0.4 * line[None, :, None])
+        cell[..., 1] += 0.1 * line.flip(0)[:, None]
+        cells.append(cell)
+    return torch.cat([torch.cat(cells[:3], 1), torch.cat(cells[3:], 1)]).clamp(0, 1)
 
 
-@pytest.fixture(scope="module")
-def page(base):
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver, *NO_GL) as browser,
-            graph_page(browser, running.url) as opened,
-        ):
-            yield opened
-            assert opened.problems == []
+def box(turn=0.0, size=(1.0, 0.8, 0.6), at=(3.0, 2.0, -1.0)):
+    """A box away from the origin; each side has its cell of the atlas, up to its border."""
+    vertices, uvs, faces = [], [], []
+    for number, (corner, right, up) in enumerate(SIDES):
+        column, row = number % 3, number // 3
+        for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
+            place = [c + 2 * (u * r + v * t) for c, r, t in zip(corner, right, up, strict=True)]
+            vertices.append([p * s + a for p, s, a in zip(place, size, at, strict=True)])
+            # Half a texel inside, so that no neighbour's colour is mixed in.
+            uvs.append([(column + (0.5 + 127 * u) / 128) / 3, 1 - (row + 1 - (0.5 + 127 * v) / 128) / 2])
+        first = 4 * number
+        faces += [[first, first + 1, first + 2], [first, first + 2, first + 3]]
+    index = torch.tensor(faces)
+    part = (Part("box", atlas(turn)),)
+    return Mesh(torch.tensor(vertices), index, torch.tensor(uvs), index, torch.zeros(12, dtype=torch.int64), part)
 
 
-def choose(page, files, expected):
-    """Press the button, choose files, wait until the widget names the mesh; the error shown, if any."""
-    shown = []
-
-    def read(dialog):
-        shown.append(dialog.message)
-        dialog.accept()
-
-    page.on("dialog", read)
-    with page.expect_file_chooser() as chooser:
-        page.evaluate(CLICK)
-    chooser.value.set_files([str(file) for file in files])
-    if expected:
-        page.wait_for_function(f"{FILE} === '{expected}'", timeout=30_000)
-    else:
-        page.wait_for_timeout(500)
-    page.remove_listener("dialog", read)
-    return shown
+def viewpoint(mesh, azimuth, elevation, distance, height, width):
+    across = math.tan(math.radians(45) / 2) * width / min(width, height)
+    turn = (math.radians(azimuth), math.radians(elevation))
+    camera = Viewpoint.orbit(*turn, distance, fov=2 * math.atan(across))
+    return camera.in_scene(mesh.centre, mesh.radius)
 
 
-def test_a_mesh_comes_with_its_textures_and_runs(page, base, tmp_path):
-    text = "mtllib box.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"
-    (tmp_path / "box.obj").write_text(text)
-    (tmp_path / "box.mtl").write_text("newmtl m\nmap_Kd wall.png\n")
-    picture(tmp_path / "wall.png")
-    page.evaluate(NODE)
-    assert page.evaluate(FILE) == "teapot.glb"
-    files = [tmp_path / name for name in ("wall.png", "box.obj", "box.mtl")]
-    assert choose(page, files, "3d/box/box.obj") == []
-    assert sorted(p.name for p in (base / "input" / "3d" / "box").iterdir()) == ["box.mtl", "box.obj", "wall.png"]
-    values = page.evaluate("app.graph.serialize().nodes[0].widgets_values")
-    assert values[:3] == ["3d/box/box.obj", "when needed", "auto"], "the button stands behind the widgets"
-    ran = page.evaluate(
-        """async () => {
-          const save = LiteGraph.createNode("SaveTexturedMesh");
-          app.graph.add(save);
-          meshNode.connect(0, save, 0);
-          const done = new Promise((resolve) => {
-            save.onExecuted = (output) => resolve(output.text[0]);
-          });
-          await app.queuePrompt(0);
-          return await done;
-        }"""
+def decoded(colour):
+    return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light):
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(1e-9) ** (1 / 2.4) - 0.055).clamp(
+        0, 1
     )
-    assert (base / "output" / ran).is_file() and ran.endswith(".glb")
 
 
-def test_one_file_goes_to_3d_and_others_are_refused(page, base, tmp_path):
-    (tmp_path / "lone.glb").write_bytes((ROOT / "assets" / "teapot.glb").read_bytes())
-    picture(tmp_path / "only.png")
-    page.evaluate("app.graph.clear()")
-    page.evaluate(NODE)
-    assert choose(page, [tmp_path / "lone.glb"], "3d/lone.glb") == []
-    assert (base / "input" / "3d" / "lone.glb").is_file()
-    assert "choose a mesh" in choose(page, [tmp_path / "only.png"], "")[0]
-    assert page.evaluate(FILE) == "3d/lone.glb"
+def expected(mesh, azimuth, elevation, height, width, lit=False, distance=2.75):
+    """(picture [H, W, 3] in [0, 255], inside [H, W]: pixels whose neighbours see the same side of the box, or none)."""
+    camera = viewpoint(mesh, azimuth, elevation, distance, height, width)
+    seen = rasterise(mesh.vertices, mesh.faces, camera, height, width)
+    face = seen.face.long().clamp_min(0)
+    uv = (mesh.uvs[mesh.face_uvs[face]] * seen.bary[..., None]).sum(-2)
+    grid = torch.stack([2 * uv[..., 0] - 1, 1 - 2 * uv[..., 1]], -1)[None]
+    texture = mesh.parts[0].texture.movedim(-1, 0)[None]
+    colour = F.grid_sample(texture, grid, align_corners=False, padding_mode="border")[0].movedim(0, -1)
+    if lit:
+        place = (mesh.vertices[mesh.faces[face]] * seen.bary[..., None]).sum(-2)
+        ray = F.normalize(torch.tensor(camera.position) - place, dim=-1)
+        normal = mesh.face_normals[face]
+        sky = 0.22 + 0.28 * (0.5 + 0.5 * normal[..., 1])
+        light = sky + 0.62 * (normal * ray).sum(-1).clamp_min(0)
+        colour = encoded(decoded(colour) * light[..., None])
+    picture = torch.where(seen.covered[..., None], colour * 255, BACKGROUND)
+    side = torch.where(seen.covered, face // 2, -1).float()[None, None]
+    around = F.pad(side, (1, 1, 1, 1), mode="replicate")
+    same = F.max_pool2d(around, 3, 1) == -F.max_pool2d(-around, 3, 1)
+    return picture.numpy(), same[0, 0].numpy()
+
+
+def difference(found, mesh, *look, **more):
+    """Largest difference inside sides, and the mean of all pixels."""
+    picture, inside = expected(mesh, *look, *found.shape[:2], **more)
+    assert inside.mean() > 0.9 and 0.1 < (picture != BACKGROUND).any(-1).mean() < 0.6
+    error = np.abs(found - picture).max(-1)
+    return error[inside].max(), error.mean()
+
+
+SHOW = """async ([names, size]) => {
+  app.graph.clear();
+  const preview = LiteGraph.createNode("SyncTweediesPreviewMesh");
+  preview.pos = [100, 90];
+  app.graph.add(preview);
+  preview.setSize(size);
+  app.canvas.ds.scale = 1;
+  app.canvas.ds.offset = [0, 0];
+  app.canvas.setDirty(true, true);
+  window.previewNode = preview;
+  preview.onExecuted({ meshes: names.map((filename) => ({ filename, subfolder: "", type: "input" })) });
+}"""
+
+
+@pytest.fixture(scope="module")
+def driver():
+    with playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(driver, tmp_path_factory):
+    base = tmp_path_factory.mktemp("host")
+    with chromium(driver):
+        pass  # skip before a host is started for nothing
+    for number, mesh in enumerate((box(), box(1.0))):
+        save_mesh(mesh, None, base / "input" / f"box{number}")
+    whole = (base / "input" / "box0.glb").read_bytes()
+    (base / "input" / "cut.glb").write_bytes(whole[: len(whole) // 2])
+    save_mesh(veils(), None, base / "input" / "veils")
+    Image.fromarray((atlas(1.0) * 255).round().byte().numpy()).save(base / "input" / "atlas.png")
+    with server.running(host(), ROOT, base / "output", base=base) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(driver, served):
+    with chromium(driver, *SOFTWARE_GL) as browser, graph_page(browser, served.url) as opened:
+        assert [url.split("/")[-1] for url in opened.fetched if OURS in url] == ["preview360.js"]
+        show(opened, "box0.glb")
+        yield opened
+        assert opened.problems == []
+
+
+def show(page, *names, size=(500, 440), wait="view "):
+    page.evaluate(SHOW, [list(names), list(size)])
+    page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent.includes('{wait}')", timeout=30_000)
+    page.wait_for_timeout(300)
+
+
+def keep(page, name):
+    if folder := os.environ.get("SYNC_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"mesh_{name}.png"))
+
+
+def note(page):
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.locator(NOTE).text_content()
+
+
+def looks(page):
+    """(azimuth, elevation, distance) as the viewer tells them."""
+    a, e, d = re.match(r"view (-?\d+)°, (-?\d+)° · distance ([\d.]+)", note(page)).groups()
+    return int(a), int(e), float(d)
+
+
+def press(page, *keys):
+    page.locator(VIEW).focus()
+    for key in keys:
+        page.keyboard.press(key)
+    return looks(page)
+
+
+def saved(page):
+    """The file of Save view: (name, [H, W, 3] in [0, 255])."""
+    with page.expect_download() as download:
+        page.locator(VIEW).press("s")
+    with Image.open(download.value.path()) as picture:
+        return download.value.suggested_filename, np.asarray(picture.convert("RGB"), dtype=np.float32)
+
+
+def flat_colours(page):
+    """Switch the light off for a test, and on again for the next."""
+    page.locator(f'{BAR} button[aria-pressed="true"]').click()
+
+
+@pytest.fixture
+def unlit(page):
+    flat_colours(page)
+    yield
+    page.locator(f'{BAR} button[aria-pressed="false"]').click()
+
+
+ANGLES = {"1": (0, 0), "2": (90, 0), "3": (180, 0), "4": (-90, 0), "5": (0, 90), "6": (0, -90)}
+MORE = {"start": (30, 20), "below": (-105, -40), "above": (150, 65)}
+KEYS = {"start": [], "below": ["ArrowLeft"] * 9 + ["ArrowDown"] * 4, "above": ["ArrowRight"] * 8 + ["ArrowUp"] * 3}
+
+
+@pytest.mark.parametrize("name", [*ANGLES, *MORE])
+def test_it_shows_what_our_rasteriser_sees(page, unlit, name):
+    azimuth, elevation = {**ANGLES, **MORE}[name]
+    assert press(page, "Home", *([name] if name in ANGLES else KEYS[name])) == (azimuth, elevation, 2.75)
+    file, picture = saved(page)
+    assert file == f"mesh_{azimuth}_{elevation}.png" and picture.shape[1] >= 1024
+    keep(page, f"view_{name}")
+    worst, mean = difference(picture, box(), azimuth, elevation)
+    print(name, "worst", worst, "mean", mean)
+    assert worst <= 3 and mean <= 1
+
+
+@pytest.mark.parametrize("name", ["1", "5", "start", "below"])
+def test_the_light_is_from_the_camera_and_the_sky(page, name):
+    azimuth, elevation = {**ANGLES, **MORE}[name]
+    press(page, "Home", *([name] if name in ANGLES else KEYS[name]))
+    _, picture = saved(page)
+    keep(page, f"lit_{name}")
+    worst, mean = difference(picture, box(), azimuth, elevation, lit=True)
+    unlit_worst, _ = difference(picture, box(), azimuth, elevation)
+    print(name, "worst", worst, "mean", mean, "without light", unlit_worst)
+    assert worst <= 3 and mean <= 1 and unlit_worst > 5
+
+
+def middle(page):
+    found = page.locator(VIEW).bounding_box()
+    return found["x"] + found["width"] / 2, found["y"] + found["height"] / 2, found["width"], found["height"]
+
+
+def drag(page, right, down, button="left"):
+    x, y, *_ = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down(button=button)
+    page.mouse.move(x + right, y + down, steps=3)
+    page.mouse.up(button=button)
+
+
+def test_a_drag_turns_the_wheel_zooms_a_double_click_resets(page):
+    press(page, "Home")
+    x, y, width, height = middle(page)
+    drag(page, 80, -30)
+    turn = 180 / min(width, height)
+    azimuth, elevation, distance = looks(page)
+    assert abs(azimuth - (30 - 80 * turn)) <= 1 and abs(elevation - (20 - 30 * turn)) <= 1 and distance == 2.75
+    page.mouse.wheel(0, -500)
+    page.wait_for_timeout(100)
+    assert looks(page)[2] == pytest.approx(2.75 * math.exp(-0.5), abs=0.01)
+    assert page.evaluate("[...app.canvas.ds.offset, app.canvas.ds.scale]") == [0, 0, 1], "the graph was moved as well"
+    page.mouse.dblclick(x, y)
+    assert looks(page) == (30, 20, 2.75)
+
+
+def coloured(picture):
+    """Middle (x, y) of what is not background, as fractions of the frame's shorter side."""
+    rows, columns = np.nonzero(np.abs(picture - BACKGROUND).max(-1) > 4)
+    side = min(picture.shape[:2])
+    return np.array([columns.mean() / side, rows.mean() / side])
+
+
+@pytest.mark.parametrize("how", ["right", "shift"])
+def test_the_right_button_or_shift_moves_it(page, unlit, how):
+    press(page, "Home", "1")
+    before = coloured(saved(page)[1])
+    *_, width, height = middle(page)
+    if how == "shift":
+        page.keyboard.down("Shift")
+    drag(page, 60, 40, "right" if how == "right" else "left")
+    if how == "shift":
+        page.keyboard.up("Shift")
+    assert looks(page) == (0, 0, 2.75), "it did not turn"
+    by = (coloured(saved(page)[1]) - before) * min(width, height)
+    # What is nearer than the middle moves a little more: the front of the box.
+    assert 60 <= by[0] <= 60 * 1.35 and 40 <= by[1] <= 40 * 1.35
+    assert page.evaluate("document.querySelector('.litecontextmenu, .p-contextmenu') === null")
+    press(page, "Home", "1")
+    assert np.abs(coloured(saved(page)[1]) - before).max() < 1e-3
+
+
+def test_the_mesh_is_fetched_by_url(page):
+    assert any("/view?" in url and "filename=box0.glb" in url for url in page.fetched)
+    assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
+        "panel.mjs", "glb.mjs", "nodes.mjs", "orbit.mjs", "solid.mjs", "viewer.mjs", "gl.mjs", "angles.mjs"
+    }  # fmt: skip
+    assert "12 triangles" in note(page)
+
+
+def test_it_fills_the_screen_and_its_bar_fits(page):
+    press(page, "Home")
+    page.locator(VIEW).press("f")
+    page.wait_for_function("document.fullscreenElement")
+    page.wait_for_timeout(600)
+    assert page.evaluate(f"document.querySelector('{VIEW} canvas').width") == page.evaluate("window.innerWidth")
+    keep(page, "full_screen")
+    page.locator(VIEW).press("f")
+    page.wait_for_function("!document.fullscreenElement")
+    page.evaluate("() => { previewNode.setSize([260, 280]); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+    keep(page, "narrow")
+    bar = page.locator(VIEW).bounding_box()
+    for label in ("Light", "Reset", "Save view", "Full screen"):
+        found = page.locator(f"{BAR} button").filter(has_text=label).bounding_box()
+        assert found["x"] + found["width"] <= bar["x"] + bar["width"] + 1, f"{label} is cut off"
+    page.evaluate("() => { previewNode.setSize([500, 440]); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+
+
+def test_it_recovers_when_the_browser_takes_webgl_away(page):
+    press(page, "Home")
+    _, before = saved(page)
+    canvas = f"document.querySelector('{VIEW} canvas')"
+    page.evaluate(f"window.lost = {canvas}.getContext('webgl2').getExtension('WEBGL_lose_context')")
+    page.evaluate("lost.loseContext()")
+    page.wait_for_selector(f"{VIEW} canvas", state="hidden")
+    assert "the browser took WebGL away" in note(page)
+    page.evaluate("lost.restoreContext()")
+    page.wait_for_selector(f"{VIEW} canvas", state="visible")
+    _, after = saved(page)
+    assert np.array_equal(before, after)
+
+
+def test_one_mesh_of_several_is_chosen(page):
+    show(page, "box0.glb", "box1.glb")
+    flat_colours(page)
+    options = page.locator(f"{BAR} select")
+    assert options.locator("option").all_text_contents() == ["1 of 2", "2 of 2"]
+    _, first = saved(page)
+    options.select_option(index=1)
+    page.wait_for_timeout(500)
+    _, second = saved(page)
+    keep(page, "several")
+    for picture, turn in ((first, 0.0), (second, 1.0)):
+        worst, _ = difference(picture, box(turn), 30, 20)
+        assert worst <= 3
+    assert np.abs(first - second).mean() > 3
+
+
+def test_what_cannot_be_shown_is_said(page):
+    show(page, "cut.glb", wait="damaged")
+    assert note(page) == "The mesh cannot be shown: the file is cut off or damaged."
+    show(page, "nowhere.glb", wait="temp folder")
+    assert "run the workflow again" in note(page)
+    # The browser reports what it could not fetch; that is no error of the scripts.
+    page.problems[:] = [text for text in page.problems if "nowhere.glb" not in text]
+
+
+RUN = """() => {
+  app.graph.clear();
+  const add = (type, pos, values) => {
+    const node = LiteGraph.createNode(type);
+    node.pos = pos;
+    app.graph.add(node);
+    Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
+    return node;
+  };
+  const mesh = add("SyncTweediesLoadMesh", [20, 90], { file: "box0.glb", unwrap: "keep" });
+  const picture = add("LoadImage", [20, 400], { image: "atlas.png" });
+  const preview = add("SyncTweediesPreviewMesh", [440, 90], {});
+  mesh.connect(0, preview, 0);
+  picture.connect(0, preview, 1);
+  preview.setSize([500, 460]);
+  app.canvas.setDirty(true, true);
+  window.previewNode = preview;
+  app.queuePrompt(0);
+}"""
+
+
+def test_a_run_shows_the_mesh_with_the_texture_it_is_given(page):
+    page.evaluate(RUN)
+    page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent.includes('view ')", timeout=60_000)
+    page.wait_for_timeout(300)
+    keep(page, "run")
+    assert any("/view?" in url and "type=temp" in url and "synctweedies_mesh" in url for url in page.fetched)
+    flat_colours(page)
+    worst, mean = difference(saved(page)[1], box(1.0), 30, 20)
+    print("run", worst, mean)
+    assert worst <= 3 and mean <= 1
+    inputs = page.evaluate("async () => (await app.graphToPrompt()).output[previewNode.id].inputs")
+    assert sorted(inputs) == ["layout", "mesh", "texture"], "the viewer is no input"
+
+
+def veils():
+    """A wall, and before it from near to far two veils, the nearer one listed first: each lets half of it through."""
+    wide = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    layers = [wide * 0.5 + torch.tensor([0, 0, z]) for z in (0.4, 0.2, 0.0)]
+    faces = torch.cat([torch.tensor([[0, 1, 2], [0, 2, 3]]) + 4 * i for i in range(3)])
+    veil = torch.tensor([1.0, 0, 0, 0.5]).repeat(4, 4, 1)
+    wall = torch.tensor([0.0, 0, 1]).repeat(4, 4, 1)
+    uvs = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]]).repeat(3, 1)
+    parts = (Part("near", veil), Part("far", veil.clone()), Part("wall", wall))
+    return Mesh(torch.cat(layers), faces, uvs, faces, torch.arange(3).repeat_interleave(2), parts)
+
+
+def test_veils_let_through_what_is_behind(page):
+    show(page, "veils.glb")
+    flat_colours(page)
+    press(page, "1")
+    _, picture = saved(page)
+    height, width, _ = picture.shape
+    keep(page, "veils")
+    assert np.abs(picture[height // 2, width // 2] - [191.25, 0, 63.75]).max() <= 2, "two veils before the wall"
+    press(page, "3")
+    _, picture = saved(page)
+    assert np.abs(picture[height // 2, width // 2] - [0, 0, 255]).max() <= 2, "the wall hides them"
+
+
+def test_a_node_that_is_deleted_gives_its_memory_back(page):
+    show(page, "box0.glb")
+    page.evaluate(f"window.gone = document.querySelector('{VIEW} canvas').getContext('webgl2')")
+    page.evaluate("() => { app.graph.remove(previewNode); app.canvas.setDirty(true, true); }")
+    page.wait_for_timeout(500)
+    assert page.locator(VIEW).count() == 0
+    assert page.evaluate("gone.isContextLost()")
+    assert page.problems == []
+
+
+def test_without_webgl_a_line_says_so(driver, served):
+    with chromium(driver, *NO_GL) as browser, graph_page(browser, served.url) as page:
+        show(page, "box0.glb", wait="WebGL")
+        assert note(page) == "No 3D: this browser offers no WebGL 2."
+        assert not page.locator(f"{VIEW} canvas").is_visible()
+        assert page.problems == []

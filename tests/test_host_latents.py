@@ -7,12 +7,15 @@ from hosting import (
     Windows,
     disagreement,
     gaussian,
+    host,
+    one_line,
     opinionated,
     relative_error,
     run_advanced,
     run_node,
     tiny_unet,
 )
+from syncpack.nodes.errors import SyncError
 from syncpack.nodes.sampling_nodes import SyncTweediesViewLatents
 
 pytestmark = pytest.mark.host
@@ -122,6 +125,46 @@ def test_an_empty_batch_is_several_pictures():
     assert views["samples"].shape[0] == 2 * VIEWS and canonical["samples"].shape == (2, 4, 8, 24)
     _, single = run_node(gaussian(), SPACE, RIG, batch_size=1)
     assert relative_error(canonical["samples"][:1], single["samples"]) <= 1e-5
+
+
+# Starting from views
+
+
+@pytest.mark.parametrize("process", [2, 5])
+@pytest.mark.parametrize("frames", [False, True])
+def test_a_run_may_start_from_views(process, frames):
+    """The views of a picture are the picture; a mask for each view counts as that of the picture."""
+    if frames and not host.HAS_WRAPPERS:
+        pytest.skip("hosts of 2024 cannot mask latents with frames")
+    mask = torch.zeros(1, 8, 24)
+    mask[..., 12:] = 1.0
+    shape = (2, 4, 1, 8, 24) if frames else (2, 4, 8, 24)
+    start = {"samples": picture(*shape), "noise_mask": mask}
+    options = dict(denoise=0.6, steps=4, process=process)
+    expected = run_node(opinionated(), SPACE, RIG, canonical=start, **options)
+    cut, _ = SyncTweediesViewLatents().build(SPACE, RIG, 1, canonical=start)
+    flat = cut["noise_mask"].reshape(-1, 8, 8)
+    found = run_node(opinionated(), SPACE, RIG, views={**cut, "noise_mask": flat}, **options)
+    assert torch.equal(found[0]["samples"], expected[0]["samples"])
+    assert "noise_mask" not in found[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (dict(canonical=4), "both canonical and views are connected"),
+        (dict(rows=4), "a batch of 4 does not match a rig of 5 views"),
+        (dict(mask=3), "3 masks for 5 views"),
+    ],
+)
+def test_views_that_do_not_fit(given, message):
+    views = {"samples": picture(given.get("rows", VIEWS), 4, 8, 8)}
+    if "mask" in given:
+        views["noise_mask"] = torch.ones(given["mask"], 8, 8)
+    canonical = {"samples": picture(1, 4, 8, 24)} if "canonical" in given else None
+    with pytest.raises(SyncError) as caught:
+        run_node(opinionated(), SPACE, RIG, canonical=canonical, views=views, denoise=0.5)
+    one_line(caught.value, "SyncTweediesSampler", message)
 
 
 # View latents

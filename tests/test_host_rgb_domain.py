@@ -184,7 +184,7 @@ def test_rigs_that_are_no_windows_use_their_maps(vae):
     """The general way, on the windows' own maps: the same result as window by window."""
 
     class ByMaps(RgbSync):
-        def _mean(self, total: int, cell: int) -> MapMean:
+        def _mean(self, total: int, cell: int, progress: float) -> MapMean:
             return MapMean(map_synchronizer(self.scene, self.plan, cell))
 
     views = noise(2 * VIEWS, 4, 8, 8)

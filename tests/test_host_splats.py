@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hosting import Scene, analytic, host, opinionated, relative_error, run_adva
 from splat_twins import ball
 from syncpack.nodes import preview
 from syncpack.nodes.exemplar_model import PixelVAE, exemplar_model
+from syncpack.nodes.plan_inputs import STOCHASTIC_LABEL
 from syncpack.nodes.stitch import report
 from syncpack.renderers.splats.splat_space import SplatColours
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
@@ -40,7 +42,7 @@ def disagreement(scene: Scene, samples: torch.Tensor) -> float:
     return float(left.movedim(1, -1)[own.composite.alpha.reshape(left[:, 0].shape) > 0.99].square().mean().sqrt())
 
 
-@pytest.mark.parametrize("process", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("process", [1, 2, 3, 4, 5, 35, 49, 54])
 @pytest.mark.parametrize("aggregation", ["mean", "least_squares"])
 def test_all_cases_run(process: int, aggregation: str):
     views, canonical = run_node(opinionated(), SPACE, RIG, process=process, aggregation=aggregation, steps=4)
@@ -58,6 +60,12 @@ def test_views_end_as_one_set_of_colours():
         for process in (0, 2)
     }
     assert disagreement(scene, runs[2]["samples"]) < 0.1 * disagreement(scene, runs[0]["samples"])
+
+
+@pytest.mark.parametrize("plan", [{"process": STOCHASTIC_LABEL, "inner_steps": 5}, {"variance_correction": 1.0}])
+def test_other_plans_run(plan: dict[str, Any]):
+    views = run_node(opinionated(), SPACE, RIG, **plan)[0]["samples"]
+    assert bool(torch.isfinite(views).all()) and 0.1 < float(views.std()) < 1
 
 
 @pytest.mark.parametrize("mode", NOISE_MODES)

@@ -249,7 +249,7 @@ def test_rigs_grow_one_warp_at_a_time() -> None:
         ),
         (
             lambda: Scene(Illusion(64, 64), Windows(64, 64, 64, 64)),
-            "^a rig of windows cannot look at an illusion; set ViewRig's kind to warps$",
+            "^a rig of windows cannot look at an illusion; connect IllusionRig$",
         ),
         (
             lambda: Scene(Plane(64, 64), rig("skew")),

@@ -267,7 +267,7 @@ def test_custom_reports_what_it_folds_and_loses() -> None:
         (lambda: warp("inner_circle", radius=0.7), r"^radius 0.7: use a share of the shorter side"),
         (lambda: warp("patch_permute", patches=0), r"^patches 0: use 1 or more"),
         (lambda: warp("rotate", angle=math.inf), r"^angle inf is no angle"),
-        (lambda: warp("rotate", sampling="cubic"), r"^sampling 'cubic' is unknown; use one of bilinear, nearest"),
+        (lambda: warp("rotate", sampling="cubic"), r"^sampling 'cubic' is unknown; use one of nearest, bilinear, lod"),
         (lambda: warp("custom"), r"^coordinates of shape \(0,\) are no picture"),
         (lambda: warp("custom", coordinates=torch.full((2, 2, 2), math.nan)), r"^coordinates hold values that are no"),
         (lambda: warp("mask", mask=torch.full((2, 2), 2.0)), r"^a mask needs values of 0..1$"),

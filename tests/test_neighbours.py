@@ -4,7 +4,11 @@ import math
 
 import pytest
 import torch
-from syncpack.renderers.neighbours import nearest, neighbours, window_distances
+from syncpack.renderers.illusions import warp
+from syncpack.renderers.illusions.rig import Illusion, Warps
+from syncpack.renderers.lookouts import ring
+from syncpack.renderers.neighbours import angles_between, nearest, neighbours, window_distances
+from syncpack.renderers.panorama import Lookout, Panorama
 from syncpack.renderers.plane import Plane, Windows
 from syncpack.renderers.scene import Scene
 
@@ -137,3 +141,23 @@ def test_few_views_have_few_neighbours():
 def test_numbers_that_are_none(count, group, part):
     with pytest.raises(ValueError, match=part):
         neighbours(row(4), 8, count, group)
+
+
+# Other rigs
+
+
+def test_cameras_that_look_next_to_each_other():
+    scene = Scene(Panorama(256, 128), Lookout(ring(45.0, 72.0, (0.0,)), 64, 64))
+    for i, found in enumerate(neighbours(scene, 8, 2).tolist()):
+        assert sorted(found) == sorted({(i - 1) % 8, (i + 1) % 8})
+
+
+def test_angles_between_directions():
+    directions = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [-1.0, 0, 0], [math.cos(1e-6), math.sin(1e-6), 0]]).double()
+    expected = torch.tensor([[0, math.pi / 2, math.pi, 1e-6]]).double()
+    torch.testing.assert_close(angles_between(directions)[:1], expected, rtol=1e-6, atol=1e-12)
+
+
+def test_readings_of_one_picture_are_all_neighbours():
+    scene = Scene(Illusion(64, 64), Warps(tuple(map(warp, ("identity", "flip_y", "rotate_90")))))
+    assert neighbours(scene, 8, 2).tolist() == [[1, 2], [0, 2], [0, 1]]

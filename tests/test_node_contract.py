@@ -31,8 +31,8 @@ HOSTS_LISTS = (
     host.SCHEDULER_NAMES,
     list_folders("unet") or [NO_FOLDER],
     list_folders("text_encoder") or [NO_TEXT_FOLDER],
-    list_meshes() or [NO_MESH],
     list_scenes() or [NO_SCENE],
+    list_meshes() or [NO_MESH],
 )
 # Nodes of hosts newer than those tested here.
 NEWER = {"UnwrapMesh", "RenderMesh", "SaveGLB", "PreviewGaussianSplat", "SplitImageToTileList", "ImageMergeTileList"}

@@ -2,28 +2,16 @@
 
 import json
 import math
-import shutil
-import subprocess
-from pathlib import Path
 
+import javascript
 import pytest
 import torch
+from javascript import WEB, needs_node
 from syncpack.renderers.cameras import Look, angles, rays
-
-WEB = Path(__file__).resolve().parent.parent / "web"
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 
 def run(script):
-    """What a script that knows ``g`` (the module) prints, read as JSON."""
-    module = json.dumps((WEB / "preview360" / "geometry.mjs").as_uri())
-    source = f"import * as g from {module};\nconsole.log(JSON.stringify((() => {{ {script} }})()));"
-    done = subprocess.run(
-        [NODE, "--input-type=module", "-"], input=source, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return javascript.run("preview360/geometry.mjs", script)
 
 
 LOOKS = [(0, 0, 90), (90, 0, 60), (180, 20, 100), (-135, -70, 30), (12, 90, 90), (-77, -90, 120)]
@@ -78,12 +66,9 @@ def test_looks_stay_in_range():
 
 
 @needs_node
-@pytest.mark.parametrize("path", sorted(p.name for p in (WEB / "preview360").glob("*.mjs")))
+@pytest.mark.parametrize("path", sorted(p.relative_to(WEB).as_posix() for p in WEB.rglob("*.mjs")))
 def test_scripts_are_sound(path):
-    done = subprocess.run(
-        [NODE, "--check", str(WEB / "preview360" / path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    javascript.check(WEB / path)
 
 
 def test_the_page_loads_one_small_script_and_nothing_from_elsewhere():

@@ -9,6 +9,7 @@ from demo_runs import run_demo
 from PIL import Image
 
 NAMES = ("panorama_exemplar", "panorama_edit")
+UPSCALE = "panorama_upscale"
 SMALL = (
     "CanonicalSpace.width=128",
     "CanonicalSpace.height=64",
@@ -17,6 +18,20 @@ SMALL = (
     "Whole sphere.steps=5",
     "First run.steps=5",
     "Second run.steps=5",
+)
+TWO_PASSES = (
+    "Coarse sphere.width=64",
+    "Coarse sphere.height=32",
+    "Coarse views.width=24",
+    "Coarse views.height=24",
+    "First pass, coarse.steps=5",
+    "ImageScale.width=128",
+    "ImageScale.height=64",
+    "Sphere.width=128",
+    "Sphere.height=64",
+    "Views.width=36",
+    "Views.height=36",
+    "Second pass, twice the size.steps=8",
 )
 
 pytestmark = pytest.mark.host
@@ -27,8 +42,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProces
     return run_demo(NAMES, tmp_path_factory.mktemp("output"), SMALL)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_photo_spheres_of_the_material(made: subprocess.CompletedProcess[str], name: str) -> None:
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    return run_demo([UPSCALE], tmp_path_factory.mktemp("output"), TWO_PASSES)
+
+
+@pytest.mark.parametrize("name", [*NAMES, UPSCALE])
+def test_photo_spheres_of_the_material(
+    made: subprocess.CompletedProcess[str], twice: subprocess.CompletedProcess[str], name: str
+) -> None:
+    made = twice if name == UPSCALE else made
     assert made.returncode == 0, made.stderr[-3000:]
     file = next(Path(line) for line in made.stdout.splitlines() if Path(line).name.startswith(f"{name}_0"))
     assert file.suffix == ".jpg" and b'GPano:FullPanoWidthPixels="128"' in file.read_bytes()

@@ -1,32 +1,53 @@
-// Gives the node SyncTweediesPreview360 its picture. Everything else is loaded when there is a picture to show.
+// Gives the nodes that show something their panels. Everything else is loaded when there is something to show.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
-const NODES = ["SyncTweediesPreview360"];
 const MIN_HEIGHT = 180;
 
-function addViewer(node) {
+const url = (file) => api.apiURL(`/view?${new URLSearchParams({ ...file, rand: String(Math.random()) })}`);
+
+// For each node: the key of its output, what stands there before, the module of its panel, and what the panel is shown.
+const PANELS = {
+  SyncTweediesPreview360: {
+    key: "panoramas",
+    before: "Run the workflow to look around in the panorama.",
+    load: () => import("./preview360/panel.mjs"),
+    show: (files) => files.map(url),
+  },
+  SyncTweediesPreviewMesh: {
+    key: "meshes",
+    before: "Run the workflow to see the mesh.",
+    load: () => import("./preview_mesh/panel.mjs"),
+    show: (files) => files.map(url),
+  },
+  IllusionPreview: {
+    key: "illusions",
+    before: "Run the workflow to see the readings.",
+    load: () => import("./illusion/player.mjs"),
+    show: (readings) => readings.map((reading) => ({ ...reading, frames: reading.frames.map(url) })),
+  },
+};
+
+function addPanel(node, kind) {
   const element = document.createElement("div");
-  element.textContent = "Run the workflow to look around in the panorama.";
+  element.textContent = kind.before;
   Object.assign(element.style, { color: "#aaa", font: "12px sans-serif", overflow: "hidden" });
   let shown = null; // the output in view
-  let panel = null; // a promise of the viewer
-
-  const urls = (files) =>
-    files.map((file) => api.apiURL(`/view?${new URLSearchParams({ ...file, rand: String(Math.random()) })}`));
+  let panel = null; // a promise of the panel
 
   const failed = (error) => {
     element.textContent = `The viewer could not be loaded: ${error.message}`;
   };
 
   const show = (output) => {
-    if (!output?.panoramas?.length || output.panoramas === shown) return;
-    shown = output.panoramas;
-    panel ??= import("./preview360/panel.mjs").then(({ Panel }) => new Panel(element));
-    panel.then((viewer) => viewer.show(urls(output.panoramas))).catch(failed);
+    const files = output?.[kind.key];
+    if (!files?.length || files === shown) return;
+    shown = files;
+    panel ??= kind.load().then(({ Panel }) => new Panel(element));
+    panel.then((viewer) => viewer.show(kind.show(files))).catch(failed);
   };
 
-  node.addDOMWidget("panorama", "panorama", element, {
+  node.addDOMWidget(kind.key, kind.key, element, {
     serialize: false,
     hideOnZoom: false,
     getMinHeight: () => MIN_HEIGHT,
@@ -52,6 +73,7 @@ function addViewer(node) {
 app.registerExtension({
   name: "SyncTweedies.Preview360",
   nodeCreated(node) {
-    if (NODES.includes(node.comfyClass)) addViewer(node);
+    const kind = PANELS[node.comfyClass];
+    if (kind) addPanel(node, kind);
   },
 });

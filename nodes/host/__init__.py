@@ -19,6 +19,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
+from .clip_scores import image_features, text_features
 from .files import folder_paths_module, input_folder, model_folders, picture_path
 from .memory import (
     empty_cache,
@@ -233,6 +234,7 @@ __all__ = [
     "folder_paths_module",
     "free_memory",
     "has_wrapper",
+    "image_features",
     "input_folder",
     "intermediate_device",
     "k_sampler_sigmas",
@@ -264,6 +266,7 @@ __all__ = [
     "text_device",
     "text_dtype",
     "text_encoder",
+    "text_features",
     "use_cast_layers",
     "vae",
     "weighted_parts",

@@ -1,9 +1,50 @@
-"""What a process will do to the noise of a rig that is not orthogonal, said before the run."""
+"""Said before a run: where a rig's readings are exact, and what a process will do to noise that is not kept."""
 
 from __future__ import annotations
 
+import torch
+
 from ...sync_core.processes import process
 from .rig import Illusion, Warps
+from .warp import Warp
+
+_SIDE = 64  # of the picture that labels are read at, about
+
+
+def domain_advice(rig: Warps) -> list[str]:
+    """One line for each reading (its prompt, what its warp does to noise, where it is exact and why), then one on what
+    to connect."""
+    lines: list[str] = []
+    for number, warp in enumerate(rig.warps):
+        said = f' "{rig.prompts[number]}"' if rig.prompts and rig.prompts[number] else ""
+        domain = "latents or pictures" if warp.exact_on_latents else "pictures only"
+        lines.append(f"{number} {warp.name}{said}: {_small_label(warp)}; {domain}: {warp.on_latents}")
+    if rig.exact_on_latents:
+        lines.append("latent models: average latents (leave rgb_vae empty); pixel models: nothing to set")
+    else:
+        names = ", ".join(dict.fromkeys(w.name for w in rig.warps if not w.exact_on_latents))
+        lines.append(
+            f"latent models: connect rgb_vae, because of {names}; "
+            "pixel models (ExemplarModel, DeepFloyd): nothing to set"
+        )
+    return lines
+
+
+def _small_label(warp: Warp) -> str:
+    """What the warp does to a picture of about 64 pixels, in words."""
+    found = warp.problem(_SIDE, _SIDE)
+    height, width = (_SIDE, _SIDE) if found is None else found[1:]
+    if warp.part(torch.zeros(1, 3, 1, 1)) is not None:
+        return "a part of the picture"
+    return _LABELS[warp.label(height, width)]
+
+
+_LABELS = {
+    "permutation": "moves pixels",
+    "orthogonal": "moves pixels and changes signs",
+    "linear": "mixes or repeats pixels",
+    "not invertible": "repeats pixels and loses others",
+}
 
 
 def noise_notes(space: Illusion, rig: Warps, number: int, rows: int, columns: int) -> list[str]:

@@ -46,6 +46,7 @@ class HighBand(Part):
     sigma: float = 2.0
 
     name = "high_band"
+    shows_all = True
 
     def __post_init__(self) -> None:
         _check("sigma", self.sigma)
@@ -67,6 +68,13 @@ class MiddleBand(Part):
     def __post_init__(self) -> None:
         _check("fine", self.fine)
         _check("sigma", self.sigma)
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """From the middle: without the finest detail, with what is coarser."""
+        return smoothed(picture[None], self.fine)[0]
+
+    def frame(self, picture: Tensor, t: float) -> Tensor:
+        return smoothed(picture[None], self.fine * t)[0]
 
     def part(self, picture: Tensor) -> Tensor:
         fine = smoothed(picture, self.fine)

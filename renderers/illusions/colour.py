@@ -25,6 +25,7 @@ class Colour(Part):
     """What grayscale leaves out: the differences of the channels from their mean."""
 
     name = "colour"
+    shows_all = True
     on_latents = "a latent's channels are not colours"
 
     def part(self, picture: Tensor) -> Tensor:

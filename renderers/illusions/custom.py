@@ -39,6 +39,26 @@ class Custom(Sampled):
         x, y = given[0].flatten(1)
         return y * height, x * width
 
+    def outside(self, height: int, width: int) -> float:
+        """Share of the view that looks outside 0..1."""
+        row, column = self.reads(height, width)
+        slack = 1e-6
+        seen = (row >= -slack) & (row <= height + slack) & (column >= -slack) & (column <= width + slack)
+        return float((~seen).float().mean())
+
+    def folded(self, height: int, width: int) -> float:
+        """Share of the view that shows the picture the other way round than most of it: where a warp folds, the
+        picture comes back mirrored. 0 for every warp without a fold, whatever it turns, stretches or mirrors as a
+        whole."""
+        row, column = (p.reshape(height, width) for p in self.reads(height, width))
+        if height < 2 or width < 2:
+            return 0.0
+        down, right = (row.diff(dim=0)[:, 1:], column.diff(dim=0)[:, 1:]), (row.diff(dim=1)[1:], column.diff(dim=1)[1:])
+        turning = right[1] * down[0] - right[0] * down[1]
+        # Coordinates of 8 bits stand still here and there, which is no fold.
+        sides = [float((turning * sign > 0.02).float().mean()) for sign in (1, -1)]
+        return min(sides) / max(sum(sides), 1e-12)
+
     def multiplicity(self, height: int, width: int) -> Tensor:
         """int64 [H, W]: how many view pixels look into each cell (1 everywhere: a permutation)."""
         row, column = self.reads(height, width)

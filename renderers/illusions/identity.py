@@ -14,6 +14,7 @@ class Identity(Permutation):
     """Every pixel sees its own cell."""
 
     name = "identity"
+    shows_all = True
     exact_on_latents = True
     on_latents = "nothing moves"
 

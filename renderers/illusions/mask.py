@@ -22,6 +22,7 @@ class Masked(Identity):
     invert: bool = False
 
     name = "mask"
+    shows_all = False
     exact_on_latents = True
     on_latents = "nothing moves; a mask counts by cell"
 

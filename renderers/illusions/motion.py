@@ -56,6 +56,7 @@ class Still(Motion):
     """What smearing takes away: seen when the picture stands."""
 
     name = "still"
+    shows_all = True
 
     def part(self, picture: Tensor) -> Tensor:
         return picture - moved(picture, self.length, self.angle)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from ...sync_core.aggregate import Aggregator
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Combine, ViewSet
 from ..cells import check_multiple
+from .lod import DetailMean
 from .parts import sum_of_parts
 from .planes import plane_solver, with_planes
 from .warp import Warp
@@ -52,11 +55,13 @@ class Illusion:
 @dataclass(frozen=True)
 class Warps:
     """One view per warp. ``weights``: how much each view counts (empty: all 1). ``blend``: for spaces of n planes, n
-    numbers for each view, or one row for all (empty: the mean of the planes)."""
+    numbers for each view, or one row for all (empty: the mean of the planes). ``prompts``: what each reading should be,
+    in words (empty: nothing said)."""
 
     warps: tuple[Warp, ...]
     weights: tuple[float, ...] = ()
     blend: tuple[tuple[float, ...], ...] = ()
+    prompts: tuple[str, ...] = ()
 
     kind = "warps"
 
@@ -65,6 +70,8 @@ class Warps:
             raise ValueError("a rig without warps shows nothing; add a warp, e.g. identity")
         if self.weights and len(self.weights) != len(self.warps):
             raise ValueError(f"{len(self.weights)} weights for {len(self.warps)} warps; give one for each, or none")
+        if self.prompts and len(self.prompts) != len(self.warps):
+            raise ValueError(f"{len(self.prompts)} prompts for {len(self.warps)} warps; give one for each, or none")
         if any(not math.isfinite(w) or w < 0 for w in self.weights) or (self.weights and not any(self.weights)):
             raise ValueError(f"weights {self.weights}: use numbers of at least 0, not all 0")
 
@@ -77,11 +84,12 @@ class Warps:
         if self.blend and len(self.blend) not in (1, len(self.warps)):
             raise ValueError(f"{len(self.blend)} blends for {len(self.warps)} warps; give one for each, or one for all")
 
-    def add(self, warp: Warp, weight: float = 1.0) -> Warps:
+    def add(self, warp: Warp, weight: float = 1.0, prompt: str = "") -> Warps:
         """The rig with one more warp."""
-        if not self.weights and weight == 1.0:
-            return Warps((*self.warps, warp), (), self.blend)
-        return Warps((*self.warps, warp), (*(self.weights or (1.0,) * len(self.warps)), weight), self.blend)
+        count = len(self.warps)
+        weights = (*(self.weights or (1.0,) * count), weight) if self.weights or weight != 1.0 else ()
+        prompts = (*(self.prompts or ("",) * count), prompt) if self.prompts or prompt else ()
+        return Warps((*self.warps, warp), weights, self.blend, prompts)
 
     def blends(self, planes: int) -> tuple[tuple[float, ...], ...]:
         """One row of ``planes`` numbers for each view. Raises ValueError for another number, or a row of zeros."""
@@ -114,7 +122,9 @@ def illusion_views(space: Illusion, rig: Warps, rows: int, columns: int, cell: i
     if space.planes == 1 and not rig.blend:
         return flat
     if flat.combine is not None:
-        raise ValueError("parts of a picture and planes do not go together; use 1 plane, or other warps")
+        raise ValueError(
+            "planes do not go together with parts of a picture or sampling lod; use 1 plane, or other warps"
+        )
     return with_planes(flat, blends, plane_solver(flat, blends, rig.warps))
 
 
@@ -127,8 +137,33 @@ def _flat_views(rig: Warps, rows: int, columns: int) -> ViewSet:
     if any(g is not None for g in gathers):
         # Asked what cells read, every view must answer: the others by their own entries, which changes no mean.
         gathers = [m.transpose() if g is None else g for m, g in zip(maps, gathers, strict=True)]
-    combine: Combine | None = sum_of_parts(rig.warps)
+    combine: Combine | None = sum_of_parts(rig.warps) or detail_mean(rig, rows, columns)
     return ViewSet(stacked(maps), (rows, columns), rows, columns, weights, _gathered(gathers, size), combine)
+
+
+def detail_mean(rig: Warps, rows: int, columns: int) -> DetailMean | None:
+    """A for a rig in which some view reads by level of detail; None when there is none."""
+    levels = [w.levels(rows, columns) for w in rig.warps]
+    if all(level is None for level in levels):
+        return None
+    unwarp: list[Aggregator] = []
+    seen: list[Tensor] = []
+    finest: list[Tensor] = []
+    for number, warp in enumerate(rig.warps):
+        own = levels[number]
+        gather = warp.gather(rows, columns)
+        alone = ViewSet(warp.map(rows, columns), (rows, columns), rows, columns, torch.ones(rows * columns), gather)
+        back = Aggregator(alone)
+
+        def on_cells(pixels: Tensor, back: Aggregator = back) -> Tensor:
+            return back(pixels.float().reshape(1, 1, rows, columns))[0, 0].abs()
+
+        unwarp.append(back)
+        # A cell counts as the pixels that see it do, in the mean.
+        counts = on_cells(warp.weights(rows, columns)) * back.seen.reshape(rows, columns)
+        seen.append(counts * (rig.weights[number] if rig.weights else 1.0))
+        finest.append(torch.zeros(rows, columns) if own is None else on_cells(own))
+    return DetailMean(tuple(unwarp), torch.stack(seen), torch.stack(finest))
 
 
 def stacked(maps: list[LinearMap]) -> LinearMap:

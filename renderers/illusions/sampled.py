@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ..panorama import SAMPLINGS, Sampling, pixel_taps
+from ..panorama import Sampling, pixel_taps
 from .frames import GREY
+from .lod import levels_of, lod_map
 from .warp import Warp, centres
+
+WarpSampling = Literal["nearest", "bilinear", "lod"]
+WARP_SAMPLINGS: tuple[WarpSampling, ...] = ("nearest", "bilinear", "lod")
 
 
 def sampling_map(row: Tensor, column: Tensor, height: int, width: int, sampling: Sampling) -> LinearMap:
@@ -28,14 +33,15 @@ def sampling_map(row: Tensor, column: Tensor, height: int, width: int, sampling:
 class Sampled(Warp):
     """Subclasses give ``reads`` and, where it is known, ``seen_at``.
 
-    sampling "nearest" repeats cells and loses others, but noise stays as strong as it was; "bilinear" mixes up to four.
+    sampling "nearest" repeats cells and loses others, but noise stays as strong as it was; "bilinear" mixes up to four;
+    "lod" blurs where the view shows the picture smaller, and averages by detail (lod.py).
     """
 
-    sampling: Sampling = "nearest"
+    sampling: WarpSampling = "nearest"
 
     def __post_init__(self) -> None:
-        if self.sampling not in SAMPLINGS:
-            raise ValueError(f"sampling '{self.sampling}' is unknown; use one of {', '.join(SAMPLINGS)}")
+        if self.sampling not in WARP_SAMPLINGS:
+            raise ValueError(f"sampling '{self.sampling}' is unknown; use one of {', '.join(WARP_SAMPLINGS)}")
 
     @abstractmethod
     def reads(self, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -46,11 +52,21 @@ class Sampled(Warp):
         return None
 
     def map(self, height: int, width: int) -> LinearMap:
+        if self.sampling == "lod":
+            return lod_map(*self.reads(height, width), height, width)
         return sampling_map(*self.reads(height, width), height, width, self.sampling)
 
     def gather(self, height: int, width: int) -> LinearMap | None:
         places = self.seen_at(height, width)
-        return None if places is None else sampling_map(*places, height, width, self.sampling)
+        if places is None:
+            return None
+        if self.sampling == "nearest":
+            return sampling_map(*places, height, width, "nearest")
+        return _without(sampling_map(*places, height, width, "bilinear"), self.map(height, width).row_counts() == 0)
+
+    def levels(self, height: int, width: int) -> Tensor | None:
+        """float [height * width] of the view: log2 of the detail it shows there (lod.py). None: all of it."""
+        return levels_of(*self.reads(height, width), height, width) if self.sampling == "lod" else None
 
     def between(self, height: int, width: int, t: float) -> tuple[Tensor, Tensor]:
         """Where view pixels look at time t. Default: further and further from their own place."""
@@ -66,3 +82,10 @@ class Sampled(Warp):
         matrix = sampling_map(*self.between(height, width, t), height, width, "bilinear")
         values = matrix.to(picture.device).apply((picture - GREY).flatten(1).T)
         return (values.T + GREY).reshape(picture.shape)
+
+
+def _without(gather: LinearMap, blind: Tensor) -> LinearMap:
+    """A map from view pixels to cells without the pixels that see nothing: what they hold is not of the picture."""
+    keep = ~blind[gather.indices.long()]
+    cell, pixel = gather.row_of_entry[keep], gather.indices.long()[keep]
+    return LinearMap.from_entries(gather.rows, gather.cols, cell, pixel, gather.weights[keep])

@@ -27,6 +27,8 @@ class Warp(ABC):
 
     name: ClassVar[str]
     square: ClassVar[bool] = False
+    shows_all: ClassVar[bool] = False
+    """Whether this reading is seen in the picture as it is: nothing moves on the way to it."""
     exact_on_latents: ClassVar[bool] = False
     on_latents: ClassVar[str] = "it moves or mixes pixels inside a latent's cell, which turns or mixes its content"
     """Whether (and why) warping a latent is warping its picture, up to the VAE's own asymmetry."""
@@ -50,6 +52,11 @@ class Warp(ABC):
 
     def gather(self, height: int, width: int) -> LinearMap | None:
         """What each cell reads in the view, for warps whose cells may be finer than pixels (see ViewSet.gather)."""
+        return None
+
+    def levels(self, height: int, width: int) -> Tensor | None:
+        """float [height * width]: log2 of how many cells each view pixel blends, for views that average by detail
+        (lod.py). None: this view resolves all."""
         return None
 
     def part(self, picture: Tensor) -> Tensor | None:
@@ -96,6 +103,11 @@ class Warp(ABC):
     def reading(self, picture: Tensor) -> Tensor:
         """The view of a picture [..., H, W] with values 0..1, about the middle grey (where pixels see nothing)."""
         return self.view(picture - 0.5) + 0.5
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """What an onlooker sees as this reading, values 0..1: the reading, but for parts of hybrids the whole picture
+        where the other parts do not go away."""
+        return picture if self.shows_all else self.reading(picture)
 
     def frame(self, picture: Tensor, t: float) -> Tensor:
         """[C, H, W], values 0..1: the way from the picture (t = 0) to its reading (t = 1). Default: a fade."""

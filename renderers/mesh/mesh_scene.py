@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
+from ...sync_core.weight_ramp import WeightRamp, cosine_weights
 from ..cells import check_multiple
 from ..places import ViewPlace, orbit_places
 from ..viewpoints import Orbit, Viewpoint
@@ -130,8 +131,12 @@ class MeshGeometry:
         taps = [texel_taps(view, grid, self.space.charts, sampling) for view in views]
         forward = forward_map(views, taps, grid)
         gather = self._gather(grid, views, taps, sampling)
-        weights = cosine_weights(self._cosines(views), self.rig.exponent[0])
-        return ViewSet(forward, (rows, columns), height, width, weights, gather)
+        first, last = self.rig.exponent
+        cosines = self._cosines(views)
+        ramp = None if first == last else WeightRamp(cosines, first, last)
+        return ViewSet(
+            forward, (rows, columns), height, width, cosine_weights(cosines, first), gather=gather, ramp=ramp
+        )
 
     def _gather(
         self, grid: Texels, views: list[Surface], taps: list[tuple[Tensor, Tensor]], sampling: Sampling
@@ -158,12 +163,6 @@ class MeshGeometry:
         """float32 [N * h * w]: cosine of the viewing angle at every pixel of views of that size, 0 at background."""
         key = ("cosines", self.rig, height, width)
         return self.space.kept.get(key, lambda: self._cosines(self.surfaces(height, width)))
-
-    def weights(self, views: ViewSet, exponent: float) -> ViewSet:
-        """The same views, counting by the cosine to another power: for exponents that go from one to the other over the
-        steps of a run. Maps are shared; only the weights [N * h * w] are new."""
-        weights = cosine_weights(self.cosines(views.height, views.width), exponent)
-        return replace(views, weights=weights.to(views.weights.device))
 
     def places(self) -> tuple[ViewPlace, ...]:
         return orbit_places(self.rig.viewpoints, self.rig.front)
@@ -222,13 +221,6 @@ class MeshGeometry:
         grid = self.texels(*self.grid(cell))
         views = self.views(cell, 1)
         return texture_seam_ratio(picture, grid, views)
-
-
-def cosine_weights(cosines: Tensor, exponent: float) -> Tensor:
-    """float32: cosines to a power. What is seen at all keeps some weight, so that a texel which only flat pixels see is
-    no hole; 0 stays 0."""
-    weights = cosines.double().pow(exponent).clamp_min(1e-20).float()
-    return torch.where(cosines > 0, weights, torch.zeros_like(weights))
 
 
 def sharing(views: ViewSet) -> float:

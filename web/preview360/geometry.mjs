@@ -1,19 +1,11 @@
 // Where a viewer looks: azimuth to the right, elevation upwards, field of view over the width; degrees.
 // Directions are those of the pack: azimuth a, elevation e is (cos e sin a, sin e, -cos e cos a).
+import { RADIAN, clamp, wrapped } from "../viewer/angles.mjs";
 
+export { wrapped };
 export const START = Object.freeze({ azimuth: 0, elevation: 0, fov: 90 });
 export const NARROWEST = 10;
 export const WIDEST = 120;
-
-const RADIAN = Math.PI / 180;
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
-/** Azimuth in (-180, 180]. */
-export function wrapped(azimuth) {
-  const turns = azimuth - 360 * Math.floor(azimuth / 360);
-  return turns > 180 ? turns - 360 : turns;
-}
 
 /** The nine numbers that make a direction of a place in the frame (x to the right, y up, both -1 to 1): columns for
  * x, for y, and the axis. */

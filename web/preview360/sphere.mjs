@@ -1,6 +1,7 @@
 // Draws what a camera sees in an equirectangular picture: one triangle, one shader.
 // The shader reads cells by number, not through the texture filter: a column before the first is the last, a row beyond
 // a pole continues half way around. So neither +-180 degrees nor the poles differ from any other place.
+import { context, fitting, free, png, program, resized } from "../viewer/gl.mjs";
 import { camera, pixelAngle } from "./geometry.mjs";
 
 const CORNERS = `#version 300 es
@@ -57,33 +58,16 @@ void main() {
 export class Sphere {
   /** Throws an Error where the browser has no WebGL 2. */
   constructor(canvas) {
-    this.canvas = canvas;
-    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
-    if (!gl) throw new Error("this browser offers no WebGL 2");
-    this.gl = gl;
-    const program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, CORNERS], [gl.FRAGMENT_SHADER, PIXELS]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader) ?? "no shader");
-    }
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program) ?? "no program");
-    gl.useProgram(program);
-    gl.bindVertexArray(gl.createVertexArray());
-    this.at = Object.fromEntries(
-      ["camera", "frame", "cells", "coarsest"].map((name) => [name, gl.getUniformLocation(program, name)]),
-    );
+    this.gl = context(canvas, { antialias: false, depth: false });
+    this.at = program(this.gl, CORNERS, PIXELS, ["camera", "frame", "cells", "coarsest"]);
+    this.gl.bindVertexArray(this.gl.createVertexArray());
     this.rows = 0;
   }
 
   /** Use a decoded <img>. A picture beyond what the graphics card holds is made smaller first. */
   load(image) {
     const { gl } = this;
-    const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
-    const source = image.naturalWidth > most ? shrunk(image, most) : image;
+    const source = fitting(gl, image);
     gl.deleteTexture(this.texture ?? null);
     this.texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
@@ -97,11 +81,8 @@ export class Sphere {
 
   /** Draw into a canvas of ``width`` x ``height`` pixels. */
   draw(look, width, height) {
-    const { gl, canvas, at } = this;
-    if (!this.rows || gl.isContextLost()) return;
-    if (canvas.width !== width) canvas.width = width;
-    if (canvas.height !== height) canvas.height = height;
-    gl.viewport(0, 0, width, height);
+    const { gl, at } = this;
+    if (!this.rows || !resized(gl, width, height)) return;
     gl.uniformMatrix3fv(at.camera, false, camera(look, width, height));
     gl.uniform2f(at.frame, width, height);
     gl.uniform1f(at.cells, (pixelAngle(look, width) * this.rows) / Math.PI);
@@ -111,21 +92,11 @@ export class Sphere {
 
   /** A promise of the view as a PNG Blob. */
   picture(look, width, height) {
-    this.draw(look, width, height); // What was drawn is gone once the browser has shown it.
-    return new Promise((done) => this.canvas.toBlob(done, "image/png"));
+    this.draw(look, width, height);
+    return png(this.gl);
   }
 
   free() {
-    this.gl.getExtension("WEBGL_lose_context")?.loseContext();
+    free(this.gl);
   }
-}
-
-function shrunk(image, width) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = Math.round((image.naturalHeight * width) / image.naturalWidth);
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return canvas;
 }

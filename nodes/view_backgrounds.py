@@ -1,0 +1,87 @@
+"""Backgrounds of views that show an object: painted into clean estimates, noised for canonical states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..renderers.backgrounds import PALETTE, Background
+from ..renderers.viewpoints import Orbit
+from ..sync_core.schedule import Trajectory
+from ..sync_core.views import ViewSet
+from .vae_calls import vae_encode
+
+POLICIES = ("own", "constant", "random")
+
+
+@dataclass(frozen=True)
+class ViewBackgrounds:
+    """The backgrounds of one run. model: the host's BaseModel, for its latent scale. given: None where views keep what
+    they make of their background."""
+
+    given: Background | None
+    views: ViewSet
+    trajectory: Trajectory
+    model: Any
+    seed: int
+
+    def paint(self, clean: Tensor, sigma: float | None) -> Tensor:
+        """Clean views [B*N, C, h, w] with the backgrounds of the step at ``sigma`` (None: after the last)."""
+        if self.given is None or self.views.fully_covered:
+            return clean
+        return clean + self.views.background_of(self._of_step(clean, sigma) - clean)
+
+    def noisy(self, views: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+        """Projections of a canonical state, which has no background, with one at the noise level they are at."""
+        if self.views.fully_covered:
+            return views
+        level = float(sigma.reshape(-1)[0])
+        clean = torch.zeros_like(views) if self.given is None else self._of_step(views, level)
+        return views + self.views.background_of(self.model.model_sampling.noise_scaling(sigma, noise, clean))
+
+    def _of_step(self, like: Tensor, sigma: float | None) -> Tensor:
+        assert self.given is not None
+        steps = self.trajectory.steps
+        step = steps - 1 if sigma is None else self.trajectory.step_of(sigma)
+        pictures = self.given.of_step(step, steps, like.shape[0], self.seed)
+        if pictures.shape[1:] != like.shape[1:]:
+            raise ValueError(
+                f"the background has {pictures.shape[1]} channels of {pictures.shape[3]} x {pictures.shape[2]}, views "
+                f"have {like.shape[1]} of {like.shape[3]} x {like.shape[2]}; connect the VAE of this model to "
+                "ViewBackground"
+            )
+        return self.model.process_latent_in(pictures.to(like))
+
+
+def rig_with_background(rig: Any, policy: str, colour: str, until: float, vae: Any) -> Orbit:
+    """The rig with a background. colour: "#rrggbb", for ``constant``. Raises ValueError for rigs that have none, and
+    without a VAE."""
+    if not isinstance(rig, Orbit):
+        raise ValueError(f"views of {rig.kind} have no background; use cameras around a mesh or splats (OrbitRig)")
+    if policy == "own":
+        return replace(rig, background=None)
+    if policy not in POLICIES:
+        raise ValueError(f"policy '{policy}' is unknown; use one of {', '.join(POLICIES)}")
+    if vae is None:
+        raise ValueError(f"background {policy} is encoded by the model's VAE; connect vae, or set policy to own")
+    colours = PALETTE if policy == "random" else (rgb_of(colour),)
+    encoded = [
+        vae_encode(vae, torch.tensor(c).expand(1, rig.height, rig.width, 3).contiguous()).squeeze(2) for c in colours
+    ]
+    return replace(rig, background=Background(torch.cat(encoded), until))
+
+
+def rgb_of(colour: str) -> tuple[float, float, float]:
+    """A colour "#rrggbb" or "#rgb" -> 0..1. Raises ValueError for anything else."""
+    digits = colour.strip().lstrip("#")
+    digits = "".join(2 * d for d in digits) if len(digits) == 3 else digits
+    try:
+        value = int(digits, 16) if len(digits) == 6 else -1
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise ValueError(f"colour '{colour}' is no colour; use e.g. #808080")
+    return ((value >> 16) / 255, (value >> 8 & 255) / 255, (value & 255) / 255)
