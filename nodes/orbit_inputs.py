@@ -73,8 +73,8 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
         viewpoints = (*viewpoints, from_load3d(camera, height, width, extent))  # pyright: ignore[reportArgumentType]
     if not viewpoints:
         raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
-    if mesh_space is not None:
-        mesh = mesh_space.mesh
+    if isinstance(shape, MeshTexture):
+        mesh = shape.mesh
         check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
     if wishes.framing == "tight":
         assert points is not None
