@@ -1,6 +1,8 @@
 """Make the pictures of the README: ``.venv/bin/python docs/make_pictures.py`` (about ten minutes on two cores).
 
 cases.jpg: the five named cases from the same seed, with shared (polar) and with independent starting noise.
+illusion_cases.jpg: the five cases for 1-to-1, 1-to-n and n-to-1 warps, as in Figure 3 of the SyncTweedies paper.
+Names behind the command choose: ``... docs/make_pictures.py illusion_cases``.
 """
 
 from __future__ import annotations
@@ -86,6 +88,63 @@ def contact_sheet(width: int = 320, height: int = 64) -> Image.Image:
     return sheet
 
 
+ILLUSIONS = (
+    ("1-to-1: quarter turn", ("IllusionRig", "rotate_90", {}), 1),
+    ("1-to-n: disc by 45 degrees", ("IllusionHinge", "inner_rotate", {"angle": 45.0}), 1),
+    ("n-to-1: mean of ten planes", ("IllusionRig", "rotate_90", {}), 10),
+)
+"""What stands above, the node of the second reading with its warp and values, and the planes."""
+
+
+def readings(model: tuple[Any, Any, Any], second: tuple[str, str, dict[str, Any]], planes: int, process: str) -> Any:
+    """Both readings [2, 64, 64, 3] of one picture: bark upright, a stone wall through the warp; 20 Euler steps."""
+    from syncpack.nodes import NODE_CLASS_MAPPINGS as NODES
+    from syncpack.nodes.illusion_pictures import readings_of
+    from syncpack.nodes.plan_inputs import PLAN_INPUTS
+    from syncpack.renderers.illusions.rig import Illusion
+    from syncpack.renderers.scene import Scene
+
+    node, warp, values = second
+    rig = NODES["IllusionRig"]().build("identity", "bark")[0]
+    rig = NODES[node]().build(warp=warp, prompt="stone wall", rig=rig, **values)[0]
+    space = Illusion(64, 64, planes)
+    given = {key: spec[1]["default"] for key, spec in PLAN_INPUTS.items()} | {"process": process}
+    positive, negative, _ = NODES["IllusionPrompts"]().build(model[1], rig, "")
+    with torch.inference_mode():
+        _, whole = NODES["SyncTweediesSampler"]().sample(
+            model[0], space, rig, positive, negative, 5, 20, 1.0, "euler", "karras", 1.0, **given
+        )
+    return readings_of(Scene(space, rig), model[2].decode(whole["samples"])).shown
+
+
+def illusion_sheet(side: int = 64, scale: int = 2) -> Image.Image:
+    """Rows: cases 1 to 5. Columns: the three kinds of warps, both readings of each."""
+    from syncpack.nodes.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+    from syncpack.nodes.plan_inputs import PROCESS_LABELS
+
+    labels = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
+    first, second = (SyncTweediesExemplarPicture().load(name)[0] for name in ("bark", "stone_wall"))
+    model = ExemplarModel().build(first, "bark, stone wall", True, second)
+    shown, gap, head = side * scale, 12, 24
+    cell_w, cell_h = 2 * shown + 4, shown + head
+    sheet = Image.new("RGB", (3 * cell_w + 4 * gap, 5 * cell_h + 6 * gap + head), (24, 24, 26))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for column, (title, warp, planes) in enumerate(ILLUSIONS):
+        x = gap + column * (cell_w + gap)
+        draw.text((x, gap), title, fill=(240, 210, 150), font=font)
+        for row, (case, what) in enumerate(CASES.items()):
+            y = gap + head + row * (cell_h + gap)
+            draw.text((x, y), f"case {case}: {what}", fill=(225, 225, 220), font=font)
+            for number, picture in enumerate(readings(model, warp, planes, labels[case])):
+                pixels = np.ascontiguousarray((picture * 255).round().byte().numpy())
+                large = Image.fromarray(pixels).resize((shown, shown), Image.Resampling.LANCZOS)
+                sheet.paste(large, (x + number * (shown + 4), y + head))
+    return sheet
+
+
+SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet}
+
 if __name__ == "__main__":
     start()
-    contact_sheet().save(DOCS / "cases.jpg", quality=88)
+    for name in sys.argv[1:] or SHEETS:
+        SHEETS[name]().save(DOCS / f"{name}.jpg", quality=88)

@@ -56,6 +56,10 @@ class Composite:
     ridge: float = 0.1
     iterations: int = 10
 
+    def to(self, device: torch.device | str) -> Composite:
+        behind = None if self.behind is None else self.behind.to(device)
+        return replace(self, alpha=self.alpha.to(device), behind=behind)
+
     def front(self, pixels: Tensor) -> Tensor:
         """u above, [N*h*w, C] -> [N*h*w, C]; where little of the signal is shown, not all background is taken out: it
         would be amplified."""
@@ -69,10 +73,6 @@ class Composite:
         """(1 - alpha) b: [N*h*w, C] -> [N*h*w, C]."""
         behind = pixels if self.behind is None else pixels[self.behind.to(pixels.device)]
         return (1 - self.alpha.to(pixels)[:, None]) * behind
-
-    def to(self, device: torch.device | str) -> Composite:
-        behind = None if self.behind is None else self.behind.to(device)
-        return replace(self, alpha=self.alpha.to(device), behind=behind)
 
 
 @dataclass(frozen=True)

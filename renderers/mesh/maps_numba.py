@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..compiled import compiled
 from ..viewpoints import Viewpoint
 from .scan import EDGE, Triangles
 
@@ -48,7 +48,7 @@ def seen(
     return (torch.from_numpy(point[:found].copy()), *(torch.from_numpy(v[:found].copy()) for v in values))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _seen(  # pyright: ignore
     position, normal, axes, camera, perspective, face, depth, fronts, near, tolerance, least, both, point, values
 ):
@@ -109,7 +109,7 @@ def owners(ready: Triangles, rows: int, columns: int, tile: Tensor) -> tuple[Ten
     return torch.from_numpy(owner).reshape(-1), torch.from_numpy(claims).reshape(-1)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _own(planes, box, tile, edge, owner, claims):  # pyright: ignore
     for item in range(box.shape[0]):
         for row in range(box[item, 0], box[item, 1] + 1):
@@ -175,7 +175,7 @@ def bilinear_taps(
     return torch.from_numpy(pixel), torch.from_numpy(weight)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _taps(  # pyright: ignore
     row,
     column,

@@ -6,11 +6,11 @@ at once and the simplest threading layer is all there is, and on busy cores they
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..compiled import compiled
 from .scan import EDGE, Triangles
 
 
@@ -37,7 +37,7 @@ def _buffers(ready: Triangles, height: int, width: int) -> tuple[np.ndarray, np.
     return nearest, depth
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _fill(planes, depth, reach, box, perspective, edge, nearest, buffer):  # pyright: ignore
     for item in range(box.shape[0]):
         for row in range(box[item, 0], box[item, 1] + 1):
@@ -63,7 +63,7 @@ def _fill(planes, depth, reach, box, perspective, edge, nearest, buffer):  # pyr
                     nearest[row, column] = item
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _describe(nearest, planes, numbers, face, bary):  # pyright: ignore
     for row in range(nearest.shape[0]):
         for column in range(nearest.shape[1]):

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import torch
 
+from ..compiled import compiled
 from .project import ALPHA_MIN, Projected
 from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Lists, bands, tile_grid
 
@@ -16,7 +17,7 @@ from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Lists, bands, tile_grid
 _LOCK = threading.Lock()
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@compiled(parallel=True)
 def _walk(
     splat, start, count, first, columns, height, width, shape, prune, alpha, kept, offset, rank, seen, weights, writing
 ):
