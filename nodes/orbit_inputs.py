@@ -16,9 +16,12 @@ from ..renderers.mesh.coverage_rig import coverage_rig
 from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
+from ..renderers.splats.splat_space import SplatColours
 from ..renderers.viewpoints import Orbit, Viewpoint
 
 ORBIT_KINDS = ("orbit", "orbit_sphere", "coverage", "custom", "camera")
+# Splats further out than this share of them are strays, that frames need not hold.
+_SPLATS = 0.995
 PROJECTIONS = ("perspective", "orthographic")
 EXAMPLE_ORBIT = "# azimuth elevation [distance [fov]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 60\n180 -40 2.5"
 
@@ -48,7 +51,8 @@ class OrbitWishes:
 
 
 def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] | None = None) -> tuple[Orbit, str]:
-    """(rig, a report of some lines). space: the mesh's, for what depends on its shape. camera: of the host's 3D viewer.
+    """(rig, a report of some lines). space: the mesh's or the splats', for what depends on its shape. camera: of the
+    host's 3D viewer.
 
     Raises ValueError for values that make no rig, and without a space where one is needed.
     """
@@ -60,17 +64,17 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
     ):
         if value not in known:
             raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
-    mesh_space = _mesh_space(wishes, space)
-    points = None if mesh_space is None else _object_points(mesh_space)
+    shape = _object_space(wishes, space)
+    points = None if shape is None else _object_points(shape)
     height, width = wishes.height, wishes.width
-    viewpoints, lines = _viewpoints(wishes, mesh_space)
+    viewpoints, lines = _viewpoints(wishes, shape)
     if camera is not None:
         extent = None if points is None else tuple((points.amax(0) - points.amin(0)).tolist())
         viewpoints = (*viewpoints, from_load3d(camera, height, width, extent))  # pyright: ignore[reportArgumentType]
     if not viewpoints:
         raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
-    if mesh_space is not None:
-        mesh = mesh_space.mesh
+    if isinstance(shape, MeshTexture):
+        mesh = shape.mesh
         check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
     if wishes.framing == "tight":
         assert points is not None
@@ -85,7 +89,9 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
     return rig, "\n".join([f"{len(viewpoints)} views of {width} x {height}", *lines])
 
 
-def _viewpoints(wishes: OrbitWishes, space: MeshTexture | None) -> tuple[tuple[Viewpoint, ...], list[str]]:
+def _viewpoints(
+    wishes: OrbitWishes, space: MeshTexture | SplatColours | None
+) -> tuple[tuple[Viewpoint, ...], list[str]]:
     """The rig's own cameras, none for kind camera, and what to tell of how they were found."""
     lens = Lens(wishes.fov, wishes.distance, wishes.projection == "orthographic")
     front, lines = wishes.front, list[str]()
@@ -97,7 +103,7 @@ def _viewpoints(wishes: OrbitWishes, space: MeshTexture | None) -> tuple[tuple[V
     elif wishes.kind == "custom":
         found = custom(wishes.cameras, lens, front)
     elif wishes.kind == "coverage":
-        assert space is not None
+        assert isinstance(space, MeshTexture)
         found, reached = coverage_rig(
             space.mesh, lens, wishes.target, wishes.views, start=front, two_sided=space.two_sided, backend=space.backend
         )
@@ -115,22 +121,28 @@ def _across_the_shorter_side(viewpoint: Viewpoint, height: int, width: int) -> V
     return replace(viewpoint, fov=2 * math.atan(math.tan(viewpoint.fov / 2) * wider))
 
 
-def _mesh_space(wishes: OrbitWishes, space: Any) -> MeshTexture | None:
+def _object_space(wishes: OrbitWishes, space: Any) -> MeshTexture | SplatColours | None:
     needs = (wishes.kind == "coverage", "kind coverage"), (wishes.framing == "tight", "framing tight")
     if wishes.aspect == "fitted" and wishes.framing != "tight":
         raise ValueError("aspect fitted shapes tight frames; set framing to tight, or aspect to as given")
     if space is None:
         for needed, what in needs:
             if needed:
-                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space")
+                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space, or SplatSpace's")
         return None
-    if not isinstance(space, MeshTexture):
-        raise ValueError(f"a space of kind {getattr(space, 'kind', type(space).__name__)} is no mesh; use MeshSpace's")
+    if not isinstance(space, MeshTexture | SplatColours):
+        kind = getattr(space, "kind", type(space).__name__)
+        raise ValueError(f"a space of kind {kind} is no object; use MeshSpace's or SplatSpace's")
+    if wishes.kind == "coverage" and not isinstance(space, MeshTexture):
+        raise ValueError("kind coverage needs a surface, which splats do not have; use orbit_sphere")
     return space
 
 
-def _object_points(space: MeshTexture) -> Tensor:
-    """float64 [V, 3]: the mesh's vertices in object units."""
+def _object_points(space: MeshTexture | SplatColours) -> Tensor:
+    """float64 [V, 3]: the mesh's vertices, or the splats without strays, in object units."""
+    if isinstance(space, SplatColours):
+        points = space.splats.object_positions.double()
+        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_SPLATS)))]
     mesh = space.mesh
     return (mesh.used.double() - torch.tensor(mesh.centre, dtype=torch.float64)) / mesh.radius
 

@@ -113,7 +113,7 @@ def test_colour_by_direction(scene):
     elsewhere = around(5, spread=0.8)
     wanted, _ = renders(geometry(splats, elsewhere))
     shown = {b: psnr(renders(geometry(s, elsewhere))[0], wanted) for b, s in bakes.items()}
-    assert shown["solved"] > shown["dropped"] + 1
+    assert shown["solved"] > shown["dropped"] + 3
     assert float((bakes["solved"].sh[:, 1:] * splats.sh[:, 1:]).mean()) > 0, "the bands point the right way"
 
 

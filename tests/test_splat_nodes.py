@@ -11,6 +11,7 @@ import torch
 from hosting import Plane, Windows, host_module, one_line
 from splat_files import ply, random_splats, stored
 from splat_twins import ball
+from syncpack.nodes.orbit_nodes import OrbitRig
 from syncpack.nodes.splat_file_nodes import CameraFileRig, SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splat_files import list_scenes
 from syncpack.nodes.splat_nodes import SplatMask, SplatSpace, SplatTextureBake
@@ -305,6 +306,29 @@ def test_larger_views_are_baked(globe):
     coarse, _ = SplatTextureBake().bake(space, rig, images=small, **BAKE)
     error = [float((b.scene.colours - painted.scene.colours).square().mean()) for b in (baked, coarse)]
     assert error[0] < error[1]
+
+
+def test_orbits_frame_splats_tightly(globe):
+    """In object units and upright, as splats are looked at: every view is filled, and nothing is cut off."""
+    splat, _, _ = globe
+    flat = replace(splat.scene, positions=splat.scene.positions * torch.tensor([1.0, 0.4, 1.0]))
+    space, _ = SplatSpace().build(Splat(flat), "-y", "antialiased", "torch")
+    given = dict(kind="orbit", width=48, height=48, fov=60.0, distance=2.5, front=0.0, azimuth_step=120.0)
+    rig, report = OrbitRig().build(space=space, framing="tight", **given)
+    alpha = SplatViews().render(space, rig, "white", "joint")[2]
+    loose = SplatViews().render(space, OrbitRig().build(framing="reference", **given)[0], "white", "joint")[2]
+    assert len(rig.viewpoints) == 5 and "frame takes" in report
+    assert float(alpha.mean()) > 1.5 * float(loose.mean())
+    border = torch.cat([alpha[:, 0], alpha[:, -1], alpha[:, :, 0], alpha[:, :, -1]], 1)
+    assert float(border.mean()) < 0.1
+    for changes, words in (
+        ({"kind": "coverage", "space": space, "framing": "reference"}, ("splats do not have", "orbit_sphere")),
+        ({"space": Plane(64, 64), "framing": "tight"}, ("plane", "SplatSpace")),
+        ({"framing": "tight"}, ("SplatSpace",)),
+    ):
+        with pytest.raises(ValueError) as caught:
+            OrbitRig().build(**{**given, **changes})
+        one_line(caught.value, "OrbitRig", *words)
 
 
 def test_a_turntable(globe):

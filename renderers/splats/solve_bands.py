@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...sync_core.conjugate import conjugate_gradients
+from ...sync_core.views import Composite
 from ..viewpoints import Viewpoint
 from .harmonics import harmonics
 from .solve import SplatSolver
 from .splats import SH_DC, Splats
 
 # How firmly bands are held, in mean diagonals of the first band's system.
-_FIRST, _HIGHER = 0.1, 1.0
+_FIRST, _HIGHER = 0.03, 0.3
 _ITERATIONS = 20
 
 
@@ -40,7 +41,7 @@ def solve_bands(
         return basis[..., None] * block.backward.apply(block.weights * pixels)[:, None]
 
     for number, (basis, block, image) in enumerate(zip(bases, solver.blocks, images, strict=True)):
-        pixels = image.reshape(-1, 3).to("cpu", torch.float32)
+        pixels = Composite(block.alpha[:, 0], block.behind).front(image.reshape(-1, 3).to("cpu", torch.float32))
         target += spread(basis, number, block.alpha * (pixels - 0.5))
         squared = block.backward.with_weights(block.backward.weights**2).apply(block.weights)
         whole += (basis**2)[..., None] * squared[:, None]
