@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 VIEW, BAR, NOTE = '[data-mesh="view"]', '[data-mesh="bar"]', '[data-mesh="note"]'
 BACKGROUND = 0.3 * 255
+ODD = 0.06  # about 0.2 without the offset of hidden sides
 
 # Sides of a box in the order +x, -x, +y, -y, +z, -z: a corner, and the two edges from it, counter-clockwise seen from
 # outside.
@@ -107,11 +108,21 @@ def expected(mesh, azimuth, elevation, height, width, lit=False, distance=2.75):
 
 
 def difference(found, mesh, *look, **more):
-    """Largest difference inside sides, and the mean of all pixels."""
+    """Largest difference inside sides, and how many pixels of borders are ``strange``."""
     picture, inside = expected(mesh, *look, *found.shape[:2], **more)
     assert inside.mean() > 0.9 and 0.1 < (picture != BACKGROUND).any(-1).mean() < 0.6
     error = np.abs(found - picture).max(-1)
-    return error[inside].max(), error.mean()
+    print(look, more, "worst", error[inside].max(), "strange", strange(found, picture))
+    return error[inside].max(), strange(found, picture)
+
+
+def strange(found, picture):
+    """Share of the pixels on borders that are no mixture of what lies around them: of sides that should be hidden."""
+    around = F.pad(torch.from_numpy(picture).movedim(-1, 0)[None], (1, 1, 1, 1), mode="replicate")
+    high, low = F.max_pool2d(around, 3, 1)[0].movedim(0, -1), -F.max_pool2d(-around, 3, 1)[0].movedim(0, -1)
+    border = (high - low).amax(-1) > 20
+    given = torch.from_numpy(found)
+    return float(((given > high + 12) | (given < low - 12)).any(-1)[border].float().mean())
 
 
 SHOW = """async ([names, size]) => {
@@ -219,9 +230,8 @@ def test_it_shows_what_our_rasteriser_sees(page, unlit, name):
     file, picture = saved(page)
     assert file == f"mesh_{azimuth}_{elevation}.png" and picture.shape[1] >= 1024
     keep(page, f"view_{name}")
-    worst, mean = difference(picture, box(), azimuth, elevation)
-    print(name, "worst", worst, "mean", mean)
-    assert worst <= 3 and mean <= 1
+    worst, odd = difference(picture, box(), azimuth, elevation)
+    assert worst <= 3 and odd <= ODD
 
 
 @pytest.mark.parametrize("name", ["1", "5", "start", "below"])
@@ -230,10 +240,9 @@ def test_the_light_is_from_the_camera_and_the_sky(page, name):
     press(page, "Home", *([name] if name in ANGLES else KEYS[name]))
     _, picture = saved(page)
     keep(page, f"lit_{name}")
-    worst, mean = difference(picture, box(), azimuth, elevation, lit=True)
+    worst, odd = difference(picture, box(), azimuth, elevation, lit=True)
     unlit_worst, _ = difference(picture, box(), azimuth, elevation)
-    print(name, "worst", worst, "mean", mean, "without light", unlit_worst)
-    assert worst <= 3 and mean <= 1 and unlit_worst > 5
+    assert worst <= 3 and odd <= ODD and unlit_worst > 5
 
 
 def middle(page):
@@ -385,9 +394,8 @@ def test_a_run_shows_the_mesh_with_the_texture_it_is_given(page):
     keep(page, "run")
     assert any("/view?" in url and "type=temp" in url and "synctweedies_mesh" in url for url in page.fetched)
     flat_colours(page)
-    worst, mean = difference(saved(page)[1], box(1.0), 30, 20)
-    print("run", worst, mean)
-    assert worst <= 3 and mean <= 1
+    worst, odd = difference(saved(page)[1], box(1.0), 30, 20)
+    assert worst <= 3 and odd <= ODD
     inputs = page.evaluate("async () => (await app.graphToPrompt()).output[previewNode.id].inputs")
     assert sorted(inputs) == ["layout", "mesh", "texture"], "the viewer is no input"
 

@@ -1,7 +1,7 @@
 // A GLB file -> pieces of surface, ready for the graphics card (Khronos, "glTF 2.0 Specification", 3 and 4.4).
 // Read: triangles with positions, normals, first texture coordinates, vertex colours; base colour and its texture in the
 // file; node transforms. The rest pose of animated files. What cannot be read is refused with a line.
-import { IDENTITY, cofactors, times, transformOf } from "./nodes.mjs";
+import { IDENTITY, cofactors, mirrors, times, transformOf } from "./nodes.mjs";
 
 const ARRAYS = {
   5120: Int8Array, 5121: Uint8Array, 5122: Int16Array, 5123: Uint16Array, 5125: Uint32Array, 5126: Float32Array,
@@ -149,6 +149,7 @@ class Reader {
     const indices = build(Uint32Array.from(all));
     for (const index of indices) if (index >= count) throw refusal(BROKEN);
     if (!indices.length) return null;
+    if (mirrors(world)) turnOver(indices);
     return {
       positions,
       normals: fits(once("NORMAL", ({ values }) => turned(values, world)), 3),
@@ -198,6 +199,11 @@ function fan(indices) {
   const out = [];
   for (let i = 1; i + 1 < indices.length; i++) out.push(indices[0], indices[i], indices[i + 1]);
   return Uint32Array.from(out);
+}
+
+/** The other side of every triangle outside. */
+function turnOver(indices) {
+  for (let i = 0; i + 2 < indices.length; i += 3) [indices[i], indices[i + 2]] = [indices[i + 2], indices[i]];
 }
 
 function rgba({ values, width }) {

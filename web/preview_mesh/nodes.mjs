@@ -30,3 +30,9 @@ export function cofactors(m) {
     return at(row + 1, column + 1) * at(row + 2, column + 2) - at(row + 1, column + 2) * at(row + 2, column + 1);
   });
 }
+
+/** Whether it turns left into right, and a triangle's outside into its inside. */
+export function mirrors(m) {
+  const c = cofactors(m);
+  return m[0] * c[0] + m[4] * c[1] + m[8] * c[2] < 0;
+}

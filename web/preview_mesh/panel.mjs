@@ -53,6 +53,7 @@ export class Panel extends Viewer {
 
   light() {
     this.lamp.setAttribute("aria-pressed", String(!this.lit));
+    this.lamp.style.opacity = this.lit ? "" : "0.6";
     if (this.drawer) this.drawer.lit = this.lit;
     this.redraw();
   }

@@ -12,7 +12,7 @@ uniform mat4 view;
 uniform vec4 place;       // middle of the object, 1 / its radius
 out vec3 at;              // object units
 out vec3 facing;
-out vec2 texel;
+centroid out vec2 texel; // never outside the triangle: a chart may end there
 out vec4 tint;
 void main() {
   at = (position - place.xyz) * place.w;
@@ -32,7 +32,7 @@ uniform vec3 stand;       // the camera's place
 uniform float lit;
 in vec3 at;
 in vec3 facing;
-in vec2 texel;
+centroid in vec2 texel;
 in vec4 tint;
 out vec4 seen;
 
