@@ -98,7 +98,6 @@ def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: s
     height, width = picture.shape[:2]
     folder, name, counter, subfolder = host.picture_path(prefix, width, height)
     file = f"{name}_{counter:05}_.{ending}"
-    pixels = Image.fromarray((picture * 255).round().byte().numpy())
-    # (each format reads its own option)
-    pixels.save(f"{folder}/{file}", compress_level=1, quality=90)
+    options: dict[str, Any] = {"compress_level": 1} if ending == "png" else {"quality": 90}
+    Image.fromarray((picture * 255).round().byte().numpy()).save(f"{folder}/{file}", **options)
     return {"filename": file, "subfolder": subfolder, "type": "temp"}

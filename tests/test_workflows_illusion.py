@@ -8,8 +8,9 @@ import pytest
 from demo_runs import run_demo
 from PIL import Image
 
-NAMES = ("illusion_flip_exemplar", "illusion_hybrid", "illusion_inner_circle")
-SHORT = {name: name.removesuffix("_exemplar") for name in NAMES}
+EXEMPLAR = ("illusion_flip_exemplar", "illusion_hybrid", "illusion_inner_circle")
+NAMES = (*EXEMPLAR, "illusion_latent_checkpoint")
+SHORT = {name: name.removesuffix("_exemplar") for name in EXEMPLAR}
 SMALL = (
     "CanonicalSpace.width=64",
     "CanonicalSpace.height=64",
@@ -17,6 +18,7 @@ SMALL = (
     "IllusionFrames.count=4",
     "IllusionFrames.hold=1",
     "IllusionPreview.count=3",
+    "CheckpointLoaderSimple.ckpt_name=synctweedies_tiny.ckpt",
 )
 
 pytestmark = pytest.mark.host
@@ -38,7 +40,7 @@ def pixels(file: Path) -> np.ndarray:
         return np.asarray(picture.convert("RGB"), dtype=float)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EXEMPLAR)
 def test_pictures_have_the_size_and_the_contrast_of_their_material(
     made: subprocess.CompletedProcess[str], name: str
 ) -> None:
@@ -68,6 +70,12 @@ def test_the_readings_follow_their_prompts(made: subprocess.CompletedProcess[str
 def test_films_go_there_and_back(made: subprocess.CompletedProcess[str]) -> None:
     with Image.open(files(made, "illusion_flip_film")[0]) as film:
         assert film.format == "WEBP" and film.n_frames >= 6 and film.size == (64, 64)
+
+
+def test_the_latent_model_averages_pictures(made: subprocess.CompletedProcess[str]) -> None:
+    """Its readings are one picture too: the second is the first upside down."""
+    first, second = (pixels(file) for file in files(made, "illusion_checkpoint_readings_0"))
+    assert np.array_equal(first[::-1], second) and first.std() > 5
 
 
 def test_reports_reach_the_user(made: subprocess.CompletedProcess[str]) -> None:

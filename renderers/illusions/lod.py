@@ -8,7 +8,7 @@ resolve it there, so that a view in a shrinking mirror sets the colours of a pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -75,7 +75,7 @@ def _block_taps(row: Tensor, column: Tensor, height: int, width: int, block: int
 
 @dataclass(frozen=True)
 class DetailMean:
-    """A for rigs with level-of-detail views. ``unwarp``: the mean of each view alone, back in the picture's cells;
+    """A for rigs with level-of-detail views. ``unwarp``: brings each view alone back to the picture's cells;
     ``seen`` float [N, H, W]: how much each view counts where; ``levels`` [N, H, W]: the finest detail it resolves
     there (0: cells, n: 2^n cells)."""
 
@@ -99,7 +99,7 @@ class DetailMean:
         return sum((t / w.clamp_min(1e-12) for t, w in zip(totals, weights, strict=True)), torch.zeros_like(totals[0]))
 
     def to(self, device: torch.device | str) -> DetailMean:
-        moved = tuple(Aggregator(a.views.to(device)) for a in self.unwarp)
+        moved = tuple(replace(a, views=a.views.to(device)) for a in self.unwarp)
         return DetailMean(moved, self.seen.to(device), self.levels.to(device))
 
 
