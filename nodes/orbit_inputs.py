@@ -82,7 +82,8 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
             height, width = fitted_size(viewpoints, points, height, width)
             lines.append(f"fitted views have {width} x {height} pixels")
         viewpoints = tuple(tight(v, points, height, width, wishes.margin) for v in viewpoints)
-    if points is not None:
+    # (among splats a camera may stand: only a tight frame needs all of them in front of it)
+    if points is not None and (isinstance(shape, MeshTexture) or wishes.framing == "tight"):
         lines.append(_frames(viewpoints, points, height, width))
     exponent = (wishes.exponent, wishes.exponent_end)
     rig = Orbit(viewpoints, width, height, exponent=exponent, front=math.radians(wishes.front))

@@ -90,3 +90,17 @@ def test_one_file_goes_to_3d_and_others_are_refused(page, base, tmp_path):
     assert (base / "input" / "3d" / "lone.glb").is_file()
     assert "choose a mesh" in choose(page, [tmp_path / "only.png"], "")[0]
     assert page.evaluate(FILE) == "3d/lone.glb"
+
+
+def test_splats_are_uploaded_too(page, base, tmp_path):
+    scene = (ROOT / "assets" / "lighthouse.splat").read_bytes()
+    (tmp_path / "tower.splat").write_bytes(scene)
+    page.evaluate("app.graph.clear()")
+    page.evaluate(NODE.replace("LoadMesh", "LoadSplats"))
+    assert page.evaluate(FILE) == "lighthouse.splat"
+    with page.expect_file_chooser() as chooser:
+        page.evaluate(CLICK.replace("upload mesh", "upload splats"))
+    assert not chooser.value.is_multiple()
+    chooser.value.set_files(str(tmp_path / "tower.splat"))
+    page.wait_for_function(f"{FILE} === '3d/tower.splat'", timeout=30_000)
+    assert (base / "input" / "3d" / "tower.splat").read_bytes() == scene

@@ -1,16 +1,23 @@
 // A button that uploads a mesh, with the material file and textures that belong to it, for the node
-// SyncTweediesLoadMesh. The hosts' own upload buttons take pictures only.
+// SyncTweediesLoadMesh, or a scene of splats for SyncTweediesLoadSplats. The hosts' own upload buttons take pictures
+// only.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
-const NODES = ["SyncTweediesLoadMesh"];
-const MESHES = /\.(glb|gltf|obj|ply|stl|off)$/i;
-const ACCEPT = ".glb,.gltf,.obj,.ply,.stl,.off,.mtl,.bin,.png,.jpg,.jpeg,.webp,.tga,.bmp";
+const NODES = {
+  SyncTweediesLoadMesh: {
+    what: "mesh",
+    one: "a mesh",
+    main: [".glb", ".gltf", ".obj", ".ply", ".stl", ".off"],
+    beside: [".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"],
+  },
+  SyncTweediesLoadSplats: { what: "splats", one: "splats", main: [".ply", ".splat"], beside: [] },
+};
 
 // Into the input folder's 3d; files that belong together into a folder of their own, where they keep their names.
-async function upload(files) {
-  const mesh = files.find((file) => MESHES.test(file.name));
-  if (!mesh) throw new Error("choose a mesh: .glb, .gltf, .obj, .ply, .stl or .off");
+async function upload(files, kind) {
+  const mesh = files.find((file) => kind.main.some((ending) => file.name.toLowerCase().endsWith(ending)));
+  if (!mesh) throw new Error(`choose ${kind.one}: ${kind.main.join(", ")}`);
   const folder = files.length > 1 ? `3d/${mesh.name.replace(/\.[^.]*$/, "")}` : "3d";
   let path = "";
   for (const file of files) {
@@ -27,25 +34,27 @@ async function upload(files) {
   return path;
 }
 
-function addButton(node) {
+function addButton(node, kind) {
   const combo = node.widgets?.find((widget) => widget.name === "file");
   if (!combo) return;
-  const chooser = Object.assign(document.createElement("input"), { type: "file", accept: ACCEPT, multiple: true });
-  const button = node.addWidget("button", "upload mesh", null, () => chooser.click());
+  const accept = [...kind.main, ...kind.beside].join(",");
+  const multiple = kind.beside.length > 0;
+  const chooser = Object.assign(document.createElement("input"), { type: "file", accept, multiple });
+  const button = node.addWidget("button", `upload ${kind.what}`, null, () => chooser.click());
   button.serialize = false;
   chooser.onchange = async () => {
     const files = [...chooser.files];
     chooser.value = ""; // the same file may be chosen again
     if (!files.length) return;
     try {
-      const path = await upload(files);
+      const path = await upload(files, kind);
       const values = combo.options.values;
       if (Array.isArray(values) && !values.includes(path)) values.push(path);
       combo.value = path;
       combo.callback?.(path);
       app.graph.setDirtyCanvas(true);
     } catch (error) {
-      alert(`The mesh could not be uploaded: ${error.message}`);
+      alert(`The ${kind.what} could not be uploaded: ${error.message}`);
     }
   };
 }
@@ -53,6 +62,7 @@ function addButton(node) {
 app.registerExtension({
   name: "SyncTweedies.MeshUpload",
   nodeCreated(node) {
-    if (NODES.includes(node.comfyClass)) addButton(node);
+    const kind = NODES[node.comfyClass];
+    if (kind) addButton(node, kind);
   },
 });
