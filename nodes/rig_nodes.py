@@ -49,7 +49,7 @@ class RigReport:
                 return {"ui": {"images": shown, "text": [text]}, "result": result}
             found = rig_coverage(scene)
             text = "\n".join(coverage_lines(scene, found))
-            if warning := hole_warning(found):
+            if warning := hole_warning(found, space.kind):
                 logging.warning("RigReport: %s", warning)
             rows, columns = found.per_cell.shape
             enlarged = max(1, _SHOWN // max(rows, columns))

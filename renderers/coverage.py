@@ -48,7 +48,9 @@ def rig_coverage(scene: Scene) -> RigCoverage:
         for look in rig.looks:
             counts += pixels_of(look, directions, rig.height, rig.width)[2]
         return RigCoverage(counts, directions[:, :1, [0, 2]].norm(dim=-1).float())
-    views = scene.views(_CELL)
+    # Pictures for warps may have any size, where the model works on pixels.
+    whole = scene.space.kind != "illusion" or (scene.space.width % _CELL == 0 and scene.space.height % _CELL == 0)
+    views = scene.views(_CELL if whole else 1)
     counts = views.views_per_cell.reshape(views.canonical[0], -1)
     return RigCoverage(counts, torch.ones(len(counts), 1))
 
@@ -65,14 +67,19 @@ def coverage_lines(scene: Scene, coverage: RigCoverage) -> list[str]:
         f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
         f"share of the picture by number of views: {', '.join(shares)}",
     ]
-    warning = hole_warning(coverage)
+    warning = hole_warning(coverage, space.kind)
     return [*lines, warning] if warning else [*lines, "no holes"]
 
 
-def hole_warning(coverage: RigCoverage) -> str:
-    """A warning with the percentage, or nothing where there is no hole."""
+def hole_warning(coverage: RigCoverage, kind: str = "panorama") -> str:
+    """A warning with the percentage for a space of this kind, or nothing where there is no hole."""
     if coverage.holes == 0:
         return ""
+    if kind == "illusion":
+        return (
+            f"warning: {100 * coverage.holes:.1f} % of the picture is seen by no reading and stays grey; add a reading "
+            "that shows all of it, e.g. identity"
+        )
     return (
         f"warning: {100 * coverage.holes:.1f} % of the picture is seen by no view; EquirectStitch fills it or leaves "
         "it black. To see everything: ViewRig's kind sphere or fibonacci, a wider fov, or more elevations"

@@ -316,3 +316,11 @@ def test_clip_scores_come_from_the_models_connected() -> None:
     with pytest.raises(ValueError) as caught, torch.inference_mode():
         build("IllusionReport", space=Illusion(32, 32), rig=rig, image=image, clip=clip, clip_vision=eye)
     one_line(caught.value, "IllusionReport", "clip has no text projection")
+
+
+def test_rig_report_tells_what_no_reading_sees() -> None:
+    lost = chain(("IllusionHinge", "inner_rotate", ""))
+    text = build("RigReport", space=Illusion(64, 64), rig=lost)[2]
+    assert "seen by no reading and stays grey; add a reading that shows all of it, e.g. identity" in text
+    # (pixel models take sizes that are no multiple of 8)
+    assert build("RigReport", space=Illusion(50, 50), rig=chain(*PAIR))[2].endswith("no holes")

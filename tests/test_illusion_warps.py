@@ -276,6 +276,7 @@ def test_custom_reports_what_it_folds_and_loses() -> None:
         (lambda: warp("scale").check(100, 64), r"^warp scale cannot take 64 x 100 pixels: it needs multiples of 8 "
          r"cells; use 64 x 96$"),
         (lambda: warp("jigsaw").view(torch.zeros(8, 8)), r"^warp jigsaw cannot take 8 x 8 pixels: it needs 16 rows"),
+        (lambda: warp("blur", sigma=4.0).map(512, 512), r"^blur of sigma 4 at 512 x 512 needs a map of 9765 million"),
         (lambda: warp("square_hinge", count=4).check(3, 9), r"it needs 4 rows and columns at least; use 9 x 4$"),
     ],
 )  # fmt: skip

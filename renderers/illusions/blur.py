@@ -12,6 +12,9 @@ from ...sync_core.linear_map import LinearMap
 from .parts import filtered
 from .warp import Label, Warp
 
+MOST_ENTRIES = 200_000_000
+"""Of a map that is built: about 2 GiB of main memory."""
+
 
 def gaussian(sigma: float) -> Tensor:
     """float64 [2 r + 1]: samples of a Gaussian of ``sigma`` pixels out to 3 sigma, summing to 1. sigma 0: one 1."""
@@ -63,6 +66,12 @@ class Blur(Warp):
 
     def map(self, height: int, width: int) -> LinearMap:
         kernel = gaussian(self.sigma * min(height, width) / 64)
+        entries = len(kernel) ** 2 * height * width
+        if entries > MOST_ENTRIES:
+            raise ValueError(
+                f"blur of sigma {self.sigma:g} at {width} x {height} needs a map of {entries / 1e6:.0f} million "
+                "entries; use near and far (low_band and high_band), which need none, or a smaller sigma or picture"
+            )
         return separable_map(line_map(height, kernel), line_map(width, kernel), width)
 
     def view(self, picture: Tensor) -> Tensor:
