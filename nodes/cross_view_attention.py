@@ -150,7 +150,8 @@ def with_cross_view_attention(
     node. Raises ValueError for values that make no sense and for models without such layers.
     """
     blocks = host.self_attention_blocks(model)
-    views = scene.placement(host.cell_of(model)).count
+    table = neighbours(scene, host.cell_of(model), count, group).tolist()
+    views = len(table)
     if reference >= views:
         raise ValueError(f"reference view {reference} does not exist; use 0 to {views - 1}, or -1 for none")
     if start > end:
@@ -162,7 +163,6 @@ def with_cross_view_attention(
         raise ValueError(
             f"groups of {group} views cannot all see reference view {reference}; use group 0, or reference -1"
         )
-    table = neighbours(scene, host.cell_of(model), count, group).tolist()
     plan = AttentionPlan(
         table=tuple(tuple(v for v in row if v >= 0) for row in table),
         reference=reference if sees_reference else -1,

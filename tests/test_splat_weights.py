@@ -4,11 +4,12 @@ import importlib.util
 
 import pytest
 import torch
+import torch.nn.functional as F
 from splat_twins import around, ball, dense_weights, fog
 from syncpack.renderers.splats import weights
 from syncpack.renderers.splats.project import EPS2D, RULES, project
 from syncpack.renderers.splats.splats import Splats
-from syncpack.renderers.splats.weights import ViewWeights, view_weights
+from syncpack.renderers.splats.weights import ViewWeights, pooled, view_weights
 from syncpack.renderers.viewpoints import Viewpoint
 from torch import Tensor
 
@@ -170,3 +171,19 @@ def test_pruning_keeps_every_pixels_sum(backend: str) -> None:
 def test_a_backend_that_is_not_there_says_so() -> None:
     with pytest.raises(ValueError, match="'cuda' is unknown; use one of auto, torch, numba"):
         weights.chosen_backend("cuda")
+
+
+def test_pooled_pixels_are_means_of_pixels():
+    """What a cell of 4 x 4 pixels shows is the mean of what they show, but for the light that pruning takes."""
+    scene = ball(400)
+    camera = around(scene)
+    fine = view_weights(project(scene, camera, 64, 48, "antialiased", 0.01), len(scene), "torch", 0.0)
+    coarse = pooled(fine, 48, 4, 0.0)
+    colours = torch.rand(len(scene), 3, generator=torch.Generator().manual_seed(0))
+    expected = F.avg_pool2d(fine.map.apply(colours).T.reshape(1, 3, 64, 48), 4)[0].flatten(1).T
+    torch.testing.assert_close(coarse.map.apply(colours), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(coarse.alpha, F.avg_pool2d(fine.alpha.reshape(1, 1, 64, 48), 4).flatten())
+    pruned = pooled(fine, 48, 4, 0.01)
+    assert pruned.map.nnz < coarse.map.nnz
+    torch.testing.assert_close(pruned.map.apply(torch.ones(len(scene), 1))[:, 0], coarse.alpha, rtol=0, atol=1e-5)
+    assert pooled(fine, 48, 1, 0.0) is fine

@@ -19,10 +19,12 @@ from .memory import check_memory, estimated_entries, free_memory
 from .project import project
 from .solve import BYTES_PER_ENTRY, SplatSolver, pixel_weights
 from .splat_space import SplatColours
-from .weights import ViewWeights
+from .weights import ViewWeights, pooled
 
 # Peak main memory for one entry of the maps of latents, built, averaged and applied.
 _BYTES_OF_MAPS = 120
+# A latent's cell is the mean of at most this many by this many pixels.
+_PARTS = 4
 # Views whose entries are estimated, spread over the rig.
 _SAMPLED = 4
 
@@ -49,11 +51,15 @@ class SplatGeometry:
         check_multiple("view height", self.rig.height, cell)
         height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
         canonical = self.space.grid(max(1, cell // finer))
+        # Splats much smaller than a latent's cell would each be too faint there to count: a cell is the mean of pixels.
+        parts = min(_PARTS, max(1, cell // finer))
         key = ("views", self.viewpoints, height, width, canonical)
-        return self.space.kept(key, lambda: self._views(height, width, canonical))
+        return self.space.kept(key, lambda: self._views(height, width, canonical, parts))
 
-    def _views(self, height: int, width: int, canonical: tuple[int, int]) -> ViewSet:
-        found = list(self._weights(height, width, _BYTES_OF_MAPS, canonical[0] * canonical[1]))
+    def _views(self, height: int, width: int, canonical: tuple[int, int], parts: int) -> ViewSet:
+        columns = canonical[0] * canonical[1]
+        fine = self._weights(height * parts, width * parts, _BYTES_OF_MAPS // parts, columns)
+        found = [pooled(weights, width * parts, parts, self.space.prune) for weights in fine]
         starts = torch.tensor([0, *(w.map.nnz for w in found)]).cumsum(0)
         offsets = [torch.zeros(1, dtype=torch.int32)]
         offsets += [w.map.offsets[1:] + int(start) for w, start in zip(found, starts, strict=False)]

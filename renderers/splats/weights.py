@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ...sync_core.grouping import unique_groups
 from ...sync_core.linear_map import LinearMap
 from .project import ALPHA_MIN, Projected
 
@@ -44,6 +45,31 @@ class ViewWeights:
 
     map: LinearMap
     alpha: Tensor
+
+
+def pooled(weights: ViewWeights, width: int, parts: int, prune: float) -> ViewWeights:
+    """Pixels that are the mean of ``parts`` x ``parts`` pixels of a view ``width`` pixels wide. What falls below
+    ``prune`` is left out, and a pixel's others are scaled to the same sum; entries of a row are in order of column."""
+    if parts == 1:
+        return weights
+    matrix, coarse = weights.map, width // parts
+    pixel = torch.arange(matrix.rows)
+    of = pixel // width // parts * coarse + pixel % width // parts
+    rows = matrix.rows // parts**2
+    key = of[matrix.row_of_entry] * matrix.cols + matrix.indices.long()
+    distinct, place, _ = unique_groups(key)
+    value = torch.zeros(len(distinct)).index_add_(0, place, matrix.weights / parts**2)
+    alpha = torch.zeros(rows).index_add_(0, of, weights.alpha / parts**2)
+    row = distinct // matrix.cols
+    keep = value >= prune
+    kept = torch.zeros(rows).index_add_(0, row[keep], value[keep])
+    # (a pixel of faint splats only keeps them all)
+    keep |= kept[row] == 0
+    kept = torch.zeros(rows).index_add_(0, row[keep], value[keep])
+    value = value * (alpha / kept.clamp_min(1e-12))[row]
+    return ViewWeights(
+        LinearMap.from_entries(rows, matrix.cols, row[keep], distinct[keep] % matrix.cols, value[keep]), alpha
+    )
 
 
 @dataclass(frozen=True)
