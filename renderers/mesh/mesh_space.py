@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .atlas import AtlasLayout, Layout, charts
+from .adjacency import charts
+from .atlas import AtlasLayout, Layout
 from .maps import SAMPLINGS, Sampling
 from .mesh import Mesh
 from .raster import Backend, chosen_backend
@@ -93,4 +94,4 @@ class MeshTexture:
     @cached_property
     def charts(self) -> Tensor:
         """int64 [F]: which chart each face belongs to."""
-        return charts(self.mesh)
+        return charts(self.mesh.face_uvs, self.mesh.part_of_face)
