@@ -126,7 +126,7 @@ def test_a_viewers_camera_alone_or_added(space):
         ({"aspect": "fitted"}, "set framing to tight"),
         ({"kind": "windows"}, "kind 'windows' is unknown"),
         ({"elevations": "high"}, "elevation 'high' is not a number"),
-        ({"space": Plane(64, 64)}, "space of kind plane is no mesh"),
+        ({"space": Plane(64, 64)}, "space of kind plane is no object"),
         ({"distance": 0.1, "framing": "tight", "mesh": True}, "too near"),
         ({"distance": 0.75, "mesh": True}, "camera 2 stands inside of mesh 'torus'"),
     ],
