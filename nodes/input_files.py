@@ -13,6 +13,8 @@ from .pictures import ASSETS
 def input_path(name: str) -> Path:
     """A path in the host's input folder, whether there is something or not. Raises ValueError when it leads outside."""
     root = Path(host.input_folder()).resolve()
+    if "\0" in name:
+        raise ValueError(f"{name!r} is no name of a file; type it again")
     path = (root / name.strip()).resolve()
     if not path.is_relative_to(root):
         raise ValueError(f"'{name}' lies outside of ComfyUI's input folder; copy it there")

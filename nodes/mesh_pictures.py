@@ -26,6 +26,7 @@ from ..renderers.mesh.texture import mask_from_views, merge, picture_of, values_
 from ..renderers.mesh.turntable import turntable
 from ..renderers.mesh.uv_raster import texels
 from ..renderers.scene import Scene
+from ..renderers.viewpoints import Orbit
 from . import host
 from .stitch import heat
 from .vae_calls import decoded
@@ -35,6 +36,8 @@ MASKS = ("texture", "views")
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 # Side of the pictures of a report on a mesh's rig.
 _SHOWN = 768
+# How much proportions of pictures may differ from those of the views: rounding, not other pictures.
+_SLACK = 0.03
 
 
 def need_mesh(space: Any, rig: Any) -> MeshGeometry:
@@ -126,6 +129,7 @@ def bake_textures(
     geometry = need_mesh(space, rig)
     count = len(geometry.rig.viewpoints)
     if images is not None:
+        _check_proportions(images, geometry.rig)
         stream, total = iter(images), images.shape[0]
     elif latent is not None and vae is not None:
         stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
@@ -148,11 +152,24 @@ def bake_textures(
     return torch.stack(textures), torch.stack(masks), result, "\n".join(lines)
 
 
+def _check_proportions(images: Tensor, rig: Orbit) -> None:
+    """Raise ValueError for images [N, h, w, C] of other proportions than the rig's views: enlarged ones are welcome."""
+    height, width = images.shape[1:3]
+    if abs(width * rig.height / (height * rig.width) - 1) > _SLACK:
+        raise ValueError(
+            f"images of {width} x {height} are no views of {rig.width} x {rig.height}; connect what this rig saw, or "
+            "crop or scale it to these proportions"
+        )
+
+
 def _baked(geometry: MeshGeometry, wishes: BakeWishes, images: Any) -> Baked:
     weighting: Weighting = "best view" if wishes.blend == "best view" else "cosine"
     detail = wishes.detail if wishes.blend == "two bands" else 0.0
     pictures = (image[..., :3] for image in images if host.check_interrupt() is None)
-    return bake(geometry, pictures, wishes.exponent, weighting, detail, wishes.border)
+    found = bake(geometry, pictures, wishes.exponent, weighting, detail, wishes.border)
+    if not bool(torch.isfinite(found.colours).all()):
+        raise ValueError("the views hold NaN or infinity; a VAE in half precision often makes them: use --fp32-vae")
+    return found
 
 
 def _finished(

@@ -121,7 +121,7 @@ def test_a_viewers_camera_alone_or_added(space):
     ("change", "words"),
     [
         ({"kind": "camera"}, "kind camera needs a camera"),
-        ({"kind": "coverage"}, "connect MeshSpace's space"),
+        ({"kind": "coverage"}, "shape; connect MeshSpace's space"),
         ({"framing": "tight"}, "framing tight depends"),
         ({"aspect": "fitted"}, "set framing to tight"),
         ({"kind": "windows"}, "kind 'windows' is unknown"),
@@ -197,6 +197,8 @@ def test_what_no_view_sees_stays_as_it_was(space, views):
     [
         ({"images": None}, "nothing to bake; connect views with a vae, or images"),
         ({"images": torch.zeros(7, 64, 64, 3)}, "7 views do not match a rig of 10 views"),
+        ({"images": torch.zeros(10, 32, 64, 3)}, "images of 64 x 32 are no views of 64 x 64"),
+        ({"images": torch.full((10, 64, 64, 3), torch.nan)}, "NaN"),
         ({"blend": "max"}, "blend 'max' is unknown"),
         ({"fill": "grow"}, "fill 'grow' is unknown"),
         ({"mask": torch.ones(3, 96, 96)}, "3 masks on one texture"),

@@ -76,6 +76,7 @@ def test_a_changed_file_is_loaded_again(folders):
     [
         ("gone.ply", ("'gone.ply' is not in ComfyUI's input folder", "copy it there")),
         ("../output/x.ply", ("lies outside", "copy it there")),
+        ("a\0b.ply", ("is no name of a file",)),
         ("mesh.ply", ("is a point cloud", "3DGS")),
         ("bricks.png", ("'bricks.png' is not in",)),
     ],
@@ -101,6 +102,10 @@ def test_saved_files_are_the_loaded_ones(folders):
         assert made["ui"] == {"3d": [shown], "text": [file]}
     file = SaveSplats().save(splat, "scenes/mine", "splat")["result"][1]
     assert (folders / "output" / file).stat().st_size == 9 * 32
+    with pytest.raises(ValueError) as caught:
+        SaveSplats().save(splat, "../elsewhere", "ply")
+    one_line(caught.value, "SaveSplats", "'../elsewhere' leads outside of ComfyUI's output folder", "below it")
+    assert not list(folders.glob("elsewhere*"))
 
 
 # The socket
