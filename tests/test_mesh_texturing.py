@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from host_vaes import PatchVae
-from hosting import host_module, one_line
+from hosting import one_line
 from meshes import box, smooth_colour, torus
 from syncpack.nodes.mesh_bake_nodes import MeshTextureBake
 from syncpack.nodes.mesh_nodes import MeshSpace, MeshTurntable, MeshViews
@@ -227,16 +227,10 @@ def test_a_turntable_of_the_result(space, rig, views):
     assert background_of(" Grey ") == (0.5, 0.5, 0.5)
 
 
-def test_the_report(space, rig, tmp_path, caplog):
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    try:
-        with caplog.at_level(logging.WARNING):
-            made = RigReport().report(MeshSpace().build(to_socket(box()), 96, 0)[0], rig)
-    finally:
-        folder_paths.set_temp_directory(before)
+def test_the_report(space, rig, temp_folder, caplog):
+    with caplog.at_level(logging.WARNING):
+        made = RigReport().report(MeshSpace().build(to_socket(box()), 96, 0)[0], rig)
     count, pictures, text = made["result"]
     assert count == 10 and pictures.shape == (2, 768, 768, 3)
     assert "surface seen 83.3 %" in text and "warning: 16.7 %" in caplog.text
-    assert len(made["ui"]["images"]) == 2 and len(list(tmp_path.rglob("*.png"))) == 2
+    assert len(made["ui"]["images"]) == 2 and len(list(temp_folder.rglob("*.png"))) == 2

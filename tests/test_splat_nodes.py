@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hosting import Plane, Windows, host_module, one_line
+from hosting import Plane, Windows, one_line
 from splat_files import ply, random_splats, stored
 from splat_twins import ball
 from syncpack.nodes.orbit_nodes import OrbitRig
@@ -20,20 +20,6 @@ from syncpack.nodes.splat_view_nodes import SplatTurntable, SplatViews
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
 
 pytestmark = pytest.mark.host
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """The host's folders, for this test only."""
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    kinds = ("output", "input")
-    before = {kind: getattr(folder_paths, f"get_{kind}_directory")() for kind in kinds}
-    for kind in kinds:
-        (tmp_path / kind).mkdir()
-        getattr(folder_paths, f"set_{kind}_directory")(str(tmp_path / kind))
-    yield tmp_path
-    for kind in kinds:
-        getattr(folder_paths, f"set_{kind}_directory")(before[kind])
 
 
 # Files
