@@ -24,20 +24,17 @@ from ..renderers.mesh.own_texture import own_texture, with_texture
 from ..renderers.mesh.surface_fill import Filling, fill_surface
 from ..renderers.mesh.texture import mask_from_views, merge, picture_of, values_of
 from ..renderers.mesh.turntable import turntable
-from ..renderers.mesh.uv_raster import texels
 from ..renderers.scene import Scene
-from ..renderers.viewpoints import Orbit
 from . import host
 from .stitch import heat
 from .vae_calls import decoded
+from .view_images import check_proportions
 
 BLENDS = ("two bands", "average", "best view")
 MASKS = ("texture", "views")
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 # Side of the pictures of a report on a mesh's rig.
 _SHOWN = 768
-# How much proportions of pictures may differ from those of the views: rounding, not other pictures.
-_SLACK = 0.03
 
 
 def need_mesh(space: Any, rig: Any) -> MeshGeometry:
@@ -52,11 +49,7 @@ def need_mesh(space: Any, rig: Any) -> MeshGeometry:
 
 def space_texture(space: MeshTexture) -> Tensor:
     """float32 [1, H, W, 3]: the look a mesh came with, as the picture of its space."""
-    grid = space.kept.get(
-        ("texels", space.height, space.width),
-        lambda: texels(space.mesh, space.atlas, space.height, space.width, space.charts),
-    )
-    return own_texture(space, grid)[None]
+    return own_texture(space, space.texels(space.height, space.width))[None]
 
 
 def background_of(name: str) -> tuple[float, float, float]:
@@ -129,7 +122,7 @@ def bake_textures(
     geometry = need_mesh(space, rig)
     count = len(geometry.rig.viewpoints)
     if images is not None:
-        _check_proportions(images, geometry.rig)
+        check_proportions(images, geometry.rig)
         stream, total = iter(images), images.shape[0]
     elif latent is not None and vae is not None:
         stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
@@ -150,16 +143,6 @@ def bake_textures(
         lines += bake_lines(found, number if total > count else None)
     result = with_texture(geometry.space, textures[0])
     return torch.stack(textures), torch.stack(masks), result, "\n".join(lines)
-
-
-def _check_proportions(images: Tensor, rig: Orbit) -> None:
-    """Raise ValueError for images [N, h, w, C] of other proportions than the rig's views: enlarged ones are welcome."""
-    height, width = images.shape[1:3]
-    if abs(width * rig.height / (height * rig.width) - 1) > _SLACK:
-        raise ValueError(
-            f"images of {width} x {height} are no views of {rig.width} x {rig.height}; connect what this rig saw, or "
-            "crop or scale it to these proportions"
-        )
 
 
 def _baked(geometry: MeshGeometry, wishes: BakeWishes, images: Any) -> Baked:

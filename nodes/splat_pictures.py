@@ -26,6 +26,7 @@ from ..renderers.viewpoints import Vector
 from ..sync_core.aggregate import Method
 from . import host
 from .vae_calls import decoded
+from .view_images import check_proportions
 
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 
@@ -93,11 +94,12 @@ def _sized(geometry: SplatGeometry, pictures: Tensor) -> SplatGeometry:
     rig = geometry.rig
     if count != len(rig.viewpoints):
         raise ValueError(f"{count} images for a rig of {len(rig.viewpoints)} views; connect all views of one scene")
-    if width * rig.height != height * rig.width:
-        raise ValueError(
-            f"images of {width} x {height} for views of {rig.width} x {rig.height}; keep their proportions"
-        )
-    return geometry if width == rig.width else replace(geometry, rig=replace(rig, width=width, height=height))
+    check_proportions(pictures, rig)
+    return (
+        geometry
+        if (width, height) == (rig.width, rig.height)
+        else replace(geometry, rig=replace(rig, width=width, height=height))
+    )
 
 
 def bake_splats(

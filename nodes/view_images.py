@@ -9,6 +9,7 @@ from torch import Tensor
 from ..renderers.scene import Scene
 from ..renderers.splats.splat_space import SplatColours
 from ..renderers.stitch import cut_windows
+from ..renderers.viewpoints import Orbit
 
 # How much a picture's proportions may differ from the space's: those of sizes rounded to a model's cell do.
 _SLACK = 0.03
@@ -43,6 +44,16 @@ def _cut(scene: Scene, pictures: Tensor, cell: int) -> Tensor:
     rows, columns = placement.grid
     # The last cell may stick out of the canvas; the picture goes on there as at its edge.
     return cut_windows(placement, F.pad(whole, (0, columns - whole.shape[-1], 0, rows - whole.shape[-2]), "replicate"))
+
+
+def check_proportions(images: Tensor, rig: Orbit) -> None:
+    """Raise ValueError for images [N, h, w, ...] of other proportions than the rig's views; enlarged ones may be a
+    pixel off."""
+    height, width = images.shape[1:3]
+    if abs(width * rig.height / rig.width - height) > 1:
+        raise ValueError(
+            f"images of {width} x {height} for views of {rig.width} x {rig.height}; keep their proportions"
+        )
 
 
 def on_canvas(scene: Scene, pictures: Tensor, what: str = "picture") -> Tensor:

@@ -197,7 +197,7 @@ def test_what_no_view_sees_stays_as_it_was(space, views):
     [
         ({"images": None}, "nothing to bake; connect views with a vae, or images"),
         ({"images": torch.zeros(7, 64, 64, 3)}, "7 views do not match a rig of 10 views"),
-        ({"images": torch.zeros(10, 32, 64, 3)}, "images of 64 x 32 are no views of 64 x 64"),
+        ({"images": torch.zeros(10, 32, 64, 3)}, "images of 64 x 32 for views of 64 x 64; keep"),
         ({"images": torch.full((10, 64, 64, 3), torch.nan)}, "NaN"),
         ({"blend": "max"}, "blend 'max' is unknown"),
         ({"fill": "grow"}, "fill 'grow' is unknown"),
