@@ -26,13 +26,13 @@ from ..renderers.mesh.texture import mask_from_views, merge, picture_of, values_
 from ..renderers.mesh.turntable import turntable
 from ..renderers.scene import Scene
 from . import host
+from .backgrounds import background_of
 from .stitch import heat
 from .vae_calls import decoded
 from .view_images import check_proportions
 
 BLENDS = ("two bands", "average", "best view")
 MASKS = ("texture", "views")
-BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 # Side of the pictures of a report on a mesh's rig.
 _SHOWN = 768
 
@@ -50,21 +50,6 @@ def need_mesh(space: Any, rig: Any) -> MeshGeometry:
 def space_texture(space: MeshTexture) -> Tensor:
     """float32 [1, H, W, 3]: the look a mesh came with, as the picture of its space."""
     return own_texture(space, space.texels(space.height, space.width))[None]
-
-
-def background_of(name: str) -> tuple[float, float, float]:
-    """A colour by name or as #rrggbb. Raises ValueError for what is neither."""
-    plain = name.strip().lower()
-    if plain in BACKGROUNDS:
-        return BACKGROUNDS[plain]
-    digits = plain.removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    except ValueError:
-        raise ValueError(f"background '{name}' is no colour; use {', '.join(BACKGROUNDS)} or e.g. #8090a0") from None
-    return red, green, blue
 
 
 def condition_images(

@@ -25,10 +25,9 @@ from ..renderers.splats.weights import Backend
 from ..renderers.viewpoints import Vector
 from ..sync_core.aggregate import Method
 from . import host
+from .backgrounds import background_of
 from .vae_calls import decoded
 from .view_images import check_proportions
-
-BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 
 
 def colours_of(splats: Splats, up: Up, rule: Rule, backend: Backend) -> tuple[SplatColours, Tensor]:
@@ -55,7 +54,7 @@ def splat_views(
     """
     geometry = need_splats(space, rig)
     chosen = None if mask is None else chosen_splats(space, mask)
-    pictures, alpha = renders(geometry, BACKGROUNDS[background])
+    pictures, alpha = renders(geometry, background_of(background))
     hints, _ = depth_hints(geometry, span)
     meant = alpha if chosen is None else geometry.look(chosen.float()[None, None, None])[:, 0]
     return pictures, hints[..., None].repeat(1, 1, 1, 3), alpha, meant.clamp(0, 1)
@@ -144,7 +143,7 @@ def turned(space: SplatColours, frames: int, background: str, **view: Any) -> tu
     bar = host.ProgressBar(frames)
 
     def watched() -> Iterator[tuple[Tensor, Tensor]]:
-        for number, frame in enumerate(turntable(space, frames, background=BACKGROUNDS[background], **view), 1):
+        for number, frame in enumerate(turntable(space, frames, background=background_of(background), **view), 1):
             host.check_interrupt()
             bar.update_absolute(number, frames)
             yield frame

@@ -97,7 +97,7 @@ def _read_exr(path: Path) -> np.ndarray:
 def check_equirect(depth: Tensor) -> None:
     """Raise ValueError for depth [H, W] that is not twice as wide as high, or without one valid value."""
     height, width = depth.shape
-    check_whole_sphere("depth", width, height, ", or connect depth of a whole sphere")
+    check_whole_sphere("depth", width, height, "depth of a whole sphere")
     if not bool(valid_depth(depth).any()):
         raise ValueError("depth holds no valid value: all are NaN, infinite, zero or negative")
 

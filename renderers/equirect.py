@@ -145,7 +145,7 @@ def _with_neighbours(faces: Tensor) -> Tensor:
 def check_equirect_picture(picture: Tensor) -> None:
     """Raise ValueError for a picture [B, H, W, ...] that is not twice as wide as high."""
     height, width = picture.shape[1:3]
-    check_whole_sphere("a picture", width, height, ", or connect an equirectangular panorama")
+    check_whole_sphere("a picture", width, height, "an equirectangular picture")
 
 
 def views_of_equirect(picture: Tensor, rig: Lookout) -> Tensor:

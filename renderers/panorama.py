@@ -25,13 +25,13 @@ SAMPLINGS: tuple[Sampling, ...] = ("bilinear", "nearest")
 
 
 def check_whole_sphere(what: str, width: int, height: int, otherwise: str = "") -> None:
-    """Raise ValueError for a size that is not twice as wide as high. ``what``: has the size; ``otherwise``: another fix
-    than that size."""
+    """Raise ValueError for a size that is not twice as wide as high. ``what``: has the size; ``otherwise``: what to use
+    instead of that size, for pictures that are there already."""
     if height < 2 or width != 2 * height:
         near = max(2, round((width + 2 * height) / 4))
-        raise ValueError(
-            f"{what} of {width} x {height} is not twice as wide as high; use {2 * near} x {near}{otherwise}"
-        )
+        wrong = "is no panorama, which is twice as wide as high" if otherwise else "is not twice as wide as high"
+        fix = f"{2 * near} x {near}{otherwise and ', or '}{otherwise}"
+        raise ValueError(f"{what} of {width} x {height} {wrong}; use {fix}")
 
 
 @dataclass(frozen=True)

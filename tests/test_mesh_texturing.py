@@ -8,9 +8,10 @@ import torch
 from host_vaes import PatchVae
 from hosting import one_line
 from meshes import box, smooth_colour, torus
+from syncpack.nodes.backgrounds import background_of
 from syncpack.nodes.mesh_bake_nodes import MeshTextureBake
 from syncpack.nodes.mesh_nodes import MeshSpace, MeshTurntable, MeshViews
-from syncpack.nodes.mesh_pictures import background_of, need_mesh
+from syncpack.nodes.mesh_pictures import need_mesh
 from syncpack.nodes.mesh_socket import from_socket, to_socket
 from syncpack.nodes.orbit_nodes import OrbitRig
 from syncpack.nodes.rig_nodes import RigReport
