@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..renderers.scene import Scene
+from .view_images import on_canvas
 from .view_prompts import Conditioning, for_some_views
-
-# How much a mask's proportions may differ from the canvas's: sizes rounded to a model's cell do, other pictures do not.
-_PROPORTION = 0.03
 
 
 def fit_mask(scene: Scene, mask: Tensor) -> Tensor:
@@ -20,18 +17,10 @@ def fit_mask(scene: Scene, mask: Tensor) -> Tensor:
     Raises ValueError for an empty mask and for one of other proportions than the space.
     """
     grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
-    height, width = scene.space.height, scene.space.width
     rows, columns = grid.shape[-2:]
     if not bool((grid > 0).any()):
         raise ValueError(f"the mask of {columns} x {rows} is empty; paint where the prompt should act")
-    if abs(columns * height / (rows * width) - 1) > _PROPORTION:
-        raise ValueError(
-            f"a mask of {columns} x {rows} has other proportions than the space of {width} x {height}; "
-            "paint it on a picture of the space's size"
-        )
-    if (rows, columns) == (height, width):
-        return grid
-    return F.interpolate(grid, size=(height, width), mode="bilinear", antialias=True)
+    return on_canvas(scene, grid, "mask")
 
 
 def canonical_prompt(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,12 @@ from ..renderers.mesh.save import Format, save_mesh
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
+from .input_files import content_digest, input_file, list_files
 from .pictures import ASSETS
 
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
+# Endings of the meshes that come with the pack.
+SHIPPED = (".glb",)
 
 Unwrap = Literal["when needed", "keep", "always"]
 UNWRAPS: tuple[Unwrap, ...] = ("when needed", "keep", "always")
@@ -30,41 +32,27 @@ TEXTURES = ("load", "ignore")
 
 
 def list_meshes() -> list[str]:
-    """Mesh files in the host's input folder, below its folder 3d, and those that come with the pack; names as
-    ``read_mesh`` takes them, sorted."""
-    root = Path(host.input_folder())
-    found = {p for p in (*root.glob("*"), *(root / "3d").rglob("*")) if p.suffix.lower() in ENDINGS and p.is_file()}
-    return sorted({p.relative_to(root).as_posix() for p in found} | {p.name for p in ASSETS.glob("*.glb")})
+    """Names that ``read_mesh`` takes, sorted; see ``list_files``."""
+    return list_files(ENDINGS, SHIPPED)
 
 
 def mesh_path(name: str) -> tuple[Path, Path]:
-    """(The file of that name, the folder that its textures must lie in). Raises ValueError when it is not there, or
-    lies outside of the input folder."""
-    root = Path(host.input_folder()).resolve()
-    path = (root / name.strip()).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"'{name}' lies outside of ComfyUI's input folder; copy it there")
-    if path.is_file():
-        return path, root
-    if name in {p.name for p in ASSETS.glob("*.glb")}:
-        return ASSETS / name, ASSETS
-    raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there, or into its folder 3d")
+    """(The file of that name, the folder that its textures must lie in). Raises ValueError as ``input_file``."""
+    path = input_file(name, SHIPPED, "copy it there, or into its folder 3d")
+    return path, ASSETS if path.parent == ASSETS else Path(host.input_folder()).resolve()
 
 
 def fingerprint(name: str) -> str:
     """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
     try:
         path, root = mesh_path(name)
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
+        seen = [content_digest(path)]
         # Textures and material files: their dates, since there may be many.
         if root != ASSETS and path.suffix.lower() != ".stl":
             for other in sorted(path.parent.iterdir()):
                 if other.suffix.lower() in (".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"):
-                    digest.update(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}".encode())
-        return digest.hexdigest()
+                    seen.append(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}")
+        return " ".join(seen)
     except (OSError, ValueError):
         return name
 

@@ -24,15 +24,15 @@ from ..renderers.mesh.own_texture import own_texture, with_texture
 from ..renderers.mesh.surface_fill import Filling, fill_surface
 from ..renderers.mesh.texture import mask_from_views, merge, picture_of, values_of
 from ..renderers.mesh.turntable import turntable
-from ..renderers.mesh.uv_raster import texels
 from ..renderers.scene import Scene
 from . import host
+from .backgrounds import background_of
 from .stitch import heat
 from .vae_calls import decoded
+from .view_images import check_proportions
 
 BLENDS = ("two bands", "average", "best view")
 MASKS = ("texture", "views")
-BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 # Side of the pictures of a report on a mesh's rig.
 _SHOWN = 768
 
@@ -49,26 +49,7 @@ def need_mesh(space: Any, rig: Any) -> MeshGeometry:
 
 def space_texture(space: MeshTexture) -> Tensor:
     """float32 [1, H, W, 3]: the look a mesh came with, as the picture of its space."""
-    grid = space.kept.get(
-        ("texels", space.height, space.width),
-        lambda: texels(space.mesh, space.atlas, space.height, space.width, space.charts),
-    )
-    return own_texture(space, grid)[None]
-
-
-def background_of(name: str) -> tuple[float, float, float]:
-    """A colour by name or as #rrggbb. Raises ValueError for what is neither."""
-    plain = name.strip().lower()
-    if plain in BACKGROUNDS:
-        return BACKGROUNDS[plain]
-    digits = plain.removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    except ValueError:
-        raise ValueError(f"background '{name}' is no colour; use {', '.join(BACKGROUNDS)} or e.g. #8090a0") from None
-    return red, green, blue
+    return own_texture(space, space.texels(space.height, space.width))[None]
 
 
 def condition_images(
@@ -126,6 +107,7 @@ def bake_textures(
     geometry = need_mesh(space, rig)
     count = len(geometry.rig.viewpoints)
     if images is not None:
+        check_proportions(images, geometry.rig)
         stream, total = iter(images), images.shape[0]
     elif latent is not None and vae is not None:
         stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
@@ -152,7 +134,10 @@ def _baked(geometry: MeshGeometry, wishes: BakeWishes, images: Any) -> Baked:
     weighting: Weighting = "best view" if wishes.blend == "best view" else "cosine"
     detail = wishes.detail if wishes.blend == "two bands" else 0.0
     pictures = (image[..., :3] for image in images if host.check_interrupt() is None)
-    return bake(geometry, pictures, wishes.exponent, weighting, detail, wishes.border)
+    found = bake(geometry, pictures, wishes.exponent, weighting, detail, wishes.border)
+    if not bool(torch.isfinite(found.colours).all()):
+        raise ValueError("the views hold NaN or infinity; a VAE in half precision often makes them: use --fp32-vae")
+    return found
 
 
 def _finished(

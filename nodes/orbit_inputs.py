@@ -129,7 +129,8 @@ def _object_space(wishes: OrbitWishes, space: Any) -> MeshTexture | SplatColours
     if space is None:
         for needed, what in needs:
             if needed:
-                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space, or SplatSpace's")
+                either = "" if wishes.kind == "coverage" else ", or SplatSpace's"
+                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space{either}")
         return None
     if not isinstance(space, MeshTexture | SplatColours):
         kind = getattr(space, "kind", type(space).__name__)

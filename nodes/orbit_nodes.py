@@ -23,7 +23,7 @@ class OrbitRig:
     RETURN_TYPES = ("VIEW_RIG", "STRING")
     RETURN_NAMES = ("rig", "report")
     OUTPUT_TOOLTIPS = (
-        "Connect together with MeshSpace's space.",
+        "Connect together with MeshSpace's or SplatSpace's space.",
         "How many views, and with a space connected how much of them the object fills.",
     )
     FUNCTION = "build"
@@ -117,7 +117,10 @@ class OrbitRig:
                 "exponent_end": number(
                     1, 0, 32, 0.5, "The same at the last step; the power goes from one to the other."
                 ),
-                "space": ("CANONICAL_SPACE", {"tooltip": "MeshSpace's; needed by coverage and tight."}),
+                "space": (
+                    "CANONICAL_SPACE",
+                    {"tooltip": "MeshSpace's or SplatSpace's. coverage needs MeshSpace's, tight either."},
+                ),
                 "camera": (
                     "LOAD3D_CAMERA",
                     {"tooltip": "A camera of the host's 3D viewer, added to the others; the space places it exactly."},

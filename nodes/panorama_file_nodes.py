@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ..renderers.depth import MEANINGS, RANGES
 from .errors import named
+from .input_files import input_file
 from .panorama_nodes import CAMERAS, PANORAMA
-from .panorama_pictures import depth_views, input_file, save_panoramas
+from .panorama_pictures import depth_views, save_panoramas
 
 
 class PanoramaDepthViews:

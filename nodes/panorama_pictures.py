@@ -19,6 +19,7 @@ from ..renderers.panorama import Lookout, Panorama
 from ..renderers.panorama_stitch import stitch_looks
 from ..renderers.scene import Scene
 from . import host
+from .input_files import input_file
 from .vae_calls import decoded
 
 
@@ -68,17 +69,6 @@ def stitch_equirect(
         what = "left black" if holes == "nothing" else f"filled ({holes})"
         logging.warning("EquirectStitch: %.1f %% of the picture is seen by no view and was %s", missing, what)
     return torch.stack(pictures), torch.stack(masks)
-
-
-def input_file(name: str) -> Path:
-    """A file of the host's input folder. Raises ValueError when it is not there, or lies outside."""
-    root = Path(host.input_folder()).resolve()
-    path = (root / name.strip()).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"file '{name}' lies outside ComfyUI's input folder; copy it there")
-    if not path.is_file():
-        raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there and give its name")
-    return path
 
 
 def depth_views(rig: Any, name: str, image: Tensor | None, meaning: Meaning, span: Range) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The exemplar pictures that come with the pack."""
+"""Files that come with the pack: where they are, and the exemplar pictures among them."""
 
 from __future__ import annotations
 

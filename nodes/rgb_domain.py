@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..renderers.illusion_scene import IllusionGeometry
 from ..renderers.illusions.frames import GREY
+from ..renderers.mesh.mesh_scene import MeshGeometry
 from ..renderers.plane_scene import PlaneGeometry
 from ..renderers.scene import Scene
 from ..renderers.splats.picture_mean import SplatMean
@@ -34,8 +35,9 @@ from .vae_calls import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae
 # Views per call of the VAE at most: the user's cancel is seen between calls, and 8 pictures fill any device.
 MOST_VIEWS = 8
 
-# Peak main memory for one entry of the maps at image resolution, built and applied (benchmarks/bench_rgb.py: 237).
-BYTES_PER_ENTRY = 240
+# Peak main memory for one number of the maps at image resolution, built and applied. Measured: 85 to 106 for windows
+# (benchmarks/bench_rgb.py), 64 to 86 for panoramas, 93 for meshes.
+BYTES_PER_NUMBER = 110
 
 
 @dataclass(frozen=True)
@@ -109,14 +111,25 @@ class MapMean:
         return self._synced[first:last].movedim(1, -1)
 
 
+def numbers_of_maps(scene: Scene, cell: int) -> int:
+    """About how much the views' maps at image resolution hold, judged by those of latents with ``cell`` pixels a cell:
+    the entries of both directions, the pixels, and the canonical cells."""
+    coarse = scene.views(cell)
+    forward, gather = coarse.forward.nnz, 0 if coarse.gather is None else coarse.gather.nnz
+    if isinstance(scene.geometry, MeshGeometry):
+        # Pictures are read and painted with four taps, latents maybe with one.
+        forward, gather = 4 * int(coarse.covered.sum()), 4 * int(coarse.views_per_cell.sum())
+    return (forward + gather + coarse.forward.rows + coarse.cells) * cell**2
+
+
 def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
     """The plan on the scene's views at image resolution. Raises ValueError when their maps exceed the free memory."""
-    coarse = scene.views(cell)
-    needed = max(coarse.forward.nnz, coarse.forward.rows) * cell**2 * BYTES_PER_ENTRY
+    needed = numbers_of_maps(scene, cell) * BYTES_PER_NUMBER
     free = host.free_memory(torch.device("cpu"))
     if needed > free:
+        width, height = scene.view_size
         raise ValueError(
-            f"averaging {coarse.count} views of {scene.view_size[0]} x {scene.view_size[1]} as pictures needs about "
+            f"averaging {len(scene.view_places())} views of {width} x {height} as pictures needs about "
             f"{needed / 2**30:.1f} GiB of main memory, {free / 2**30:.1f} are free; use fewer or smaller views, or "
             "disconnect rgb_vae"
         )

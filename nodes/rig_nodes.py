@@ -11,7 +11,7 @@ from ..renderers.scene import Scene
 from .errors import named
 from .mesh_pictures import mesh_report
 from .sampling_nodes import SCENE
-from .stitch import heat, save_preview
+from .stitch import heat, save_preview, splat_picture
 
 # Coarse counts are shown at about this many pixels.
 _SHOWN = 1024
@@ -28,7 +28,7 @@ class RigReport:
     OUTPUT_TOOLTIPS = (
         "Number of views: model calls per step.",
         "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and object: "
-        "how straight the best view looks at each place.",
+        "how straight the best view looks at each place. Of splats a square, one pixel a splat.",
         "The figures, one a line; the last warns of holes.",
     )
     FUNCTION = "report"
@@ -53,7 +53,10 @@ class RigReport:
                 logging.warning("RigReport: %s", warning)
             rows, columns = found.per_cell.shape
             enlarged = max(1, _SHOWN // max(rows, columns))
-            picture = heat(found.per_cell, rows * enlarged, columns * enlarged)
+            if space.kind == "splats":
+                picture = splat_picture(found.per_cell[0])
+            else:
+                picture = heat(found.per_cell, rows * enlarged, columns * enlarged)
             shown = save_preview(picture)
             result = (len(scene.view_places()), picture[None], text)
             return {"ui": {"images": [shown], "text": [text]}, "result": result}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 
@@ -13,52 +12,31 @@ from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_spl
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
-from .pictures import ASSETS
+from .input_files import content_digest, input_file, input_path, list_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
 
 _ENDINGS = tuple(f".{kind}" for kind in FORMATS)
+# Endings of the scenes that come with the pack.
+_SHIPPED = (".splat",)
 # Bytes that reading one splat takes at worst: the file's row, its columns, and what is made of them.
 _EACH = 1500
 
 
 def list_scenes() -> list[str]:
-    """Splat files in the host's input folder, below its folder 3d, and those that come with the pack; names as
-    ``load_scene`` takes them, sorted."""
-    root = Path(host.input_folder())
-    found = {p for p in (*root.glob("*"), *(root / "3d").rglob("*")) if p.suffix.lower() in _ENDINGS and p.is_file()}
-    names = {p.relative_to(root).as_posix() for p in found}
-    return sorted(names | {p.name for p in ASSETS.glob("*.splat")})
+    """Names that ``load_scene`` takes, sorted; see ``list_files``."""
+    return list_files(_ENDINGS, _SHIPPED)
 
 
 def scene_path(name: str) -> Path:
-    """The file of that name. Raises ValueError when it is not there, or lies outside of the input folder."""
-    path = input_path(name)
-    shipped = ASSETS / name
-    if not path.is_file() and shipped.parent == ASSETS and shipped.suffix in _ENDINGS and shipped.is_file():
-        return shipped
-    if not path.is_file():
-        raise ValueError(f"file '{name}' is not in ComfyUI's input folder; copy it there, or into its folder 3d")
-    return path
-
-
-def input_path(name: str) -> Path:
-    """A path in the host's input folder. Raises ValueError when it leads outside."""
-    root = Path(host.input_folder()).resolve()
-    path = (root / name.strip()).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"'{name}' lies outside of ComfyUI's input folder; copy it there")
-    return path
+    """The file of that name. Raises ValueError as ``input_file``."""
+    return input_file(name, _SHIPPED, "copy it there, or into its folder 3d")
 
 
 def fingerprint(name: str) -> str:
     """Changes when the content of a scene's file does."""
     try:
-        with scene_path(name).open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 22):
-                digest.update(block)
-            return digest.hexdigest()
+        return content_digest(scene_path(name))
     except (OSError, ValueError):
         return name
 

@@ -25,9 +25,9 @@ from ..renderers.splats.weights import Backend
 from ..renderers.viewpoints import Vector
 from ..sync_core.aggregate import Method
 from . import host
+from .backgrounds import background_of
 from .vae_calls import decoded
-
-BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
+from .view_images import check_proportions
 
 
 def colours_of(splats: Splats, up: Up, rule: Rule, backend: Backend) -> tuple[SplatColours, Tensor]:
@@ -54,7 +54,7 @@ def splat_views(
     """
     geometry = need_splats(space, rig)
     chosen = None if mask is None else chosen_splats(space, mask)
-    pictures, alpha = renders(geometry, BACKGROUNDS[background])
+    pictures, alpha = renders(geometry, background_of(background))
     hints, _ = depth_hints(geometry, span)
     meant = alpha if chosen is None else geometry.look(chosen.float()[None, None, None])[:, 0]
     return pictures, hints[..., None].repeat(1, 1, 1, 3), alpha, meant.clamp(0, 1)
@@ -93,11 +93,12 @@ def _sized(geometry: SplatGeometry, pictures: Tensor) -> SplatGeometry:
     rig = geometry.rig
     if count != len(rig.viewpoints):
         raise ValueError(f"{count} images for a rig of {len(rig.viewpoints)} views; connect all views of one scene")
-    if width * rig.height != height * rig.width:
-        raise ValueError(
-            f"images of {width} x {height} for views of {rig.width} x {rig.height}; keep their proportions"
-        )
-    return geometry if width == rig.width else replace(geometry, rig=replace(rig, width=width, height=height))
+    check_proportions(pictures, rig)
+    return (
+        geometry
+        if (width, height) == (rig.width, rig.height)
+        else replace(geometry, rig=replace(rig, width=width, height=height))
+    )
 
 
 def bake_splats(
@@ -142,7 +143,7 @@ def turned(space: SplatColours, frames: int, background: str, **view: Any) -> tu
     bar = host.ProgressBar(frames)
 
     def watched() -> Iterator[tuple[Tensor, Tensor]]:
-        for number, frame in enumerate(turntable(space, frames, background=BACKGROUNDS[background], **view), 1):
+        for number, frame in enumerate(turntable(space, frames, background=background_of(background), **view), 1):
             host.check_interrupt()
             bar.update_absolute(number, frames)
             yield frame

@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from ..renderers.depth import RANGES
+from .backgrounds import BACKGROUNDS
 from .errors import named
 from .space_nodes import MAX_SIDE
 from .splat_file_nodes import SPLATS
 from .splat_nodes import CAMERAS, RULE, SCENE, SPACE, UP
-from .splat_pictures import BACKGROUNDS, colours_of, splat_views, turned
+from .splat_pictures import colours_of, splat_views, turned
 from .splat_socket import splats_of
 
 BACKGROUND = (list(BACKGROUNDS), {"tooltip": "What shines through where there are no splats."})

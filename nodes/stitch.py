@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..renderers.coverage import real_cells
+from ..renderers.illusions.rig import Illusion
+from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.scene import Scene
+from ..renderers.splats.splat_space import SplatColours
 from ..sync_core.quality import cross_view_psnr
 from . import host
 from .canonical_latents import to_canonical
@@ -49,7 +54,8 @@ class Report:
 
     text: str
     coverage: Tensor
-    """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright."""
+    """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright; of splats a square, one pixel a
+    splat."""
 
 
 def report(scene: Scene, samples: Tensor) -> Report:
@@ -64,17 +70,38 @@ def report(scene: Scene, samples: Tensor) -> Report:
     seam = sum(seams) / len(seams)
     peak = float(given.amax() - given.amin())
     agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
-    per_cell = views.views_per_cell.reshape(views.canonical)
+    per_cell = views.views_per_cell.cpu()
+    counts = per_cell[real_cells(scene, views)]
     lines = [
         f"{views.count} views of {wide} x {high} on {scene.space.width} x {scene.space.height}",
         f"seam ratio {seam:.3f} (1 = no seam)" if math.isfinite(seam) else "seam ratio: no seams to measure",
         f"cross-view PSNR {agreement:.1f} dB"
         if math.isfinite(agreement)
         else "cross-view PSNR infinite (views agree exactly)",
-        f"views per cell {int(per_cell.min())} to {int(per_cell.max())}, mean {float(per_cell.float().mean()):.2f}",
-        f"holes {100 * float((per_cell == 0).float().mean()):.2f} %",
+        f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
+        f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
-    return Report("\n".join(lines), heat(per_cell, scene.space.height, scene.space.width))
+    return Report("\n".join(lines), count_picture(scene, per_cell.reshape(views.canonical), cell))
+
+
+def count_picture(scene: Scene, counts: Tensor, cell: int) -> Tensor:
+    """Counts on the scene's grid for cells of ``cell`` pixels [rows, columns] as a picture of the space's size; planes
+    lie below each other, splats in a square, one pixel each."""
+    space, (rows, columns) = scene.space, counts.shape
+    if isinstance(space, SplatColours):
+        return splat_picture(space.in_order(counts))
+    if isinstance(space, MeshTexture):
+        # (its grid depends on the views, not on the texture)
+        return heat(counts, space.height, space.width)
+    # The last cell may stick out of the picture.
+    planes = space.planes if isinstance(space, Illusion) else 1
+    return heat(counts, rows * cell, columns * cell)[: planes * space.height, : space.width].contiguous()
+
+
+def splat_picture(counts: Tensor) -> Tensor:
+    """Counts of splats [K] as a square picture in the file's order, one pixel each."""
+    side = math.ceil(math.sqrt(len(counts)))
+    return heat(F.pad(counts, (0, side * side - len(counts))).reshape(side, side), side, side)
 
 
 def heat(counts: Tensor, height: int, width: int) -> Tensor:
@@ -86,8 +113,12 @@ def heat(counts: Tensor, height: int, width: int) -> Tensor:
     part = (position - low)[..., None]
     colour = stops[low] * (1 - part) + stops[low + 1] * part
     colour = colour * (counts > 0)[..., None]
-    cell = math.ceil(max(height / counts.shape[0], width / counts.shape[1]))
-    return colour.repeat_interleave(cell, 0).repeat_interleave(cell, 1)[:height, :width].contiguous()
+    # Each pixel shows the cell that its middle lies in: grids need not divide the picture.
+    row, column = (
+        ((torch.arange(size) + 0.5) * cells / size).long()
+        for size, cells in zip((height, width), counts.shape, strict=True)
+    )
+    return colour[row[:, None], column]
 
 
 def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:

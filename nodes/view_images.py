@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..renderers.scene import Scene
+from ..renderers.splats.splat_space import SplatColours
 from ..renderers.stitch import cut_windows
+from ..renderers.viewpoints import Orbit
 
-# How much a picture's sides may differ in proportion from the space's: rounding, not another picture.
-_SLACK = 0.01
+# How much a picture's proportions may differ from the space's: those of sizes rounded to a model's cell do.
+_SLACK = 0.03
 
 
 def view_images(scene: Scene, image: Tensor | None, mask: Tensor | None, cell: int) -> tuple[Tensor, Tensor]:
@@ -35,7 +37,7 @@ def view_images(scene: Scene, image: Tensor | None, mask: Tensor | None, cell: i
 
 def _cut(scene: Scene, pictures: Tensor, cell: int) -> Tensor:
     """[B, C, H, W] -> [B*N, C, h, w]. A window copies its pixels; other views look them up by their map."""
-    whole = _fit(scene, pictures.float())
+    whole = on_canvas(scene, pictures.float())
     if scene.rig.kind != "windows":
         return scene.look(whole)
     placement = scene.placement(cell).scaled(cell)
@@ -44,14 +46,33 @@ def _cut(scene: Scene, pictures: Tensor, cell: int) -> Tensor:
     return cut_windows(placement, F.pad(whole, (0, columns - whole.shape[-1], 0, rows - whole.shape[-2]), "replicate"))
 
 
-def _fit(scene: Scene, pictures: Tensor) -> Tensor:
-    """Scaled to the canvas, where it is of another size."""
-    size, wanted = tuple(pictures.shape[-2:]), (scene.space.height, scene.space.width)
-    if size == wanted:
-        return pictures
-    if abs(size[1] * wanted[0] / (size[0] * wanted[1]) - 1) > _SLACK:
+def check_proportions(images: Tensor, rig: Orbit) -> None:
+    """Raise ValueError for images [N, h, w, ...] of other proportions than the rig's views; enlarged ones may be a
+    pixel off."""
+    height, width = images.shape[1:3]
+    if abs(width * rig.height / rig.width - height) > 1:
         raise ValueError(
-            f"a picture of {size[1]} x {size[0]} does not show a canvas of {wanted[1]} x {wanted[0]}; "
-            "crop or scale it to these proportions"
+            f"images of {width} x {height} for views of {rig.width} x {rig.height}; keep their proportions"
         )
-    return F.interpolate(pictures, size=wanted, mode="bilinear", antialias=True)
+
+
+def on_canvas(scene: Scene, pictures: Tensor, what: str = "picture") -> Tensor:
+    """[B, C, H, W], scaled to the space's size in pixels where it is of another.
+
+    Raises ValueError for other proportions; it calls the pictures ``what``.
+    """
+    rows, columns = pictures.shape[-2:]
+    height, width = scene.space.height, scene.space.width
+    if (rows, columns) == (height, width):
+        return pictures
+    if isinstance(scene.space, SplatColours):
+        raise ValueError(
+            f"a {what} of {columns} x {rows} is none of {width} splats, which have one pixel each; connect SplatMask, "
+            "or SplatSpace's colours"
+        )
+    if abs(columns * height / (rows * width) - 1) > _SLACK:
+        raise ValueError(
+            f"a {what} of {columns} x {rows} does not show a canvas of {width} x {height}; crop or scale it to these "
+            "proportions"
+        )
+    return F.interpolate(pictures, size=(height, width), mode="bilinear", antialias=True)

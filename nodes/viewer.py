@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..renderers.equirect import check_equirect_picture
 from . import host
 from .stitch import save_preview
 
@@ -15,15 +16,10 @@ def save_panoramas(pictures: Tensor) -> list[dict[str, str]]:
     C is 1 (grey), 3, or more (the first three are shown). Raises ValueError for pictures that are no whole sphere or
     hold NaN.
     """
-    count, height, width, channels = pictures.shape
+    count, channels = pictures.shape[0], pictures.shape[3]
     if count == 0:
         raise ValueError("no picture to show: the batch is empty; connect an image")
-    if height < 2 or width != 2 * height:
-        rows = max(2, round((width + 2 * height) / 4))
-        raise ValueError(
-            f"an image of {width} x {height} is not a panorama of the whole sphere, which is twice as wide as high; "
-            f"resize it to {2 * rows} x {rows}, or connect an equirectangular one"
-        )
+    check_equirect_picture(pictures)
     if bool(torch.isnan(pictures).any()):
         raise ValueError("the image holds NaN; a VAE in half precision often makes them: start with --fp32-vae")
     colours = pictures.expand(-1, -1, -1, 3) if channels == 1 else pictures[..., :3]

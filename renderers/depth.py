@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .cameras import rays
-from .panorama import Lookout, equirect_taps
+from .panorama import Lookout, check_whole_sphere, equirect_taps
 
 Meaning = Literal["distance", "inverse"]
 MEANINGS: tuple[Meaning, ...] = ("distance", "inverse")
@@ -97,8 +97,7 @@ def _read_exr(path: Path) -> np.ndarray:
 def check_equirect(depth: Tensor) -> None:
     """Raise ValueError for depth [H, W] that is not twice as wide as high, or without one valid value."""
     height, width = depth.shape
-    if width != 2 * height:
-        raise ValueError(f"depth of {width} x {height} is no panorama; it must be twice as wide as high")
+    check_whole_sphere("depth", width, height, "depth of a whole sphere")
     if not bool(valid_depth(depth).any()):
         raise ValueError("depth holds no valid value: all are NaN, infinite, zero or negative")
 

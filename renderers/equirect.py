@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .cameras import Look, pixels_of, rays
-from .panorama import Lookout, Sampling, equirect_directions, equirect_taps, pixel_taps
+from .panorama import Lookout, Sampling, check_whole_sphere, equirect_directions, equirect_taps, pixel_taps
 
 Layout = Literal["cross", "row", "faces"]
 LAYOUTS: tuple[Layout, ...] = ("cross", "row", "faces")
@@ -145,10 +145,7 @@ def _with_neighbours(faces: Tensor) -> Tensor:
 def check_equirect_picture(picture: Tensor) -> None:
     """Raise ValueError for a picture [B, H, W, ...] that is not twice as wide as high."""
     height, width = picture.shape[1:3]
-    if width != 2 * height:
-        raise ValueError(
-            f"a picture of {width} x {height} is no panorama; it must be equirectangular, twice as wide as high"
-        )
+    check_whole_sphere("a picture", width, height, "an equirectangular picture")
 
 
 def views_of_equirect(picture: Tensor, rig: Lookout) -> Tensor:

@@ -24,6 +24,16 @@ Sampling = Literal["bilinear", "nearest"]
 SAMPLINGS: tuple[Sampling, ...] = ("bilinear", "nearest")
 
 
+def check_whole_sphere(what: str, width: int, height: int, otherwise: str = "") -> None:
+    """Raise ValueError for a size that is not twice as wide as high. ``what``: has the size; ``otherwise``: what to use
+    instead of that size, for pictures that are there already."""
+    if height < 2 or width != 2 * height:
+        near = max(2, round((width + 2 * height) / 4))
+        wrong = "is no panorama, which is twice as wide as high" if otherwise else "is not twice as wide as high"
+        fix = f"{2 * near} x {near}{otherwise and ', or '}{otherwise}"
+        raise ValueError(f"{what} of {width} x {height} {wrong}; use {fix}")
+
+
 @dataclass(frozen=True)
 class Panorama:
     """A sphere of directions as an equirectangular image of ``width`` x ``height`` pixels, twice as wide as high."""
@@ -36,11 +46,7 @@ class Panorama:
     wrap_y = False
 
     def __post_init__(self) -> None:
-        if self.height < 2 or self.width != 2 * self.height:
-            near = max(2, round((self.width + 2 * self.height) / 4))
-            raise ValueError(
-                f"a panorama of {self.width} x {self.height} is not twice as wide as high; use {2 * near} x {near}"
-            )
+        check_whole_sphere("a panorama", self.width, self.height)
 
     def grid(self, cell: int) -> tuple[int, int]:
         """(rows, columns) of cells of ``cell`` image pixels. Raises ValueError when cells do not fill it: a cropped

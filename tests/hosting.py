@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import tempfile
 from types import ModuleType
 from typing import Any
 
@@ -17,21 +18,38 @@ import pytest
 import torch
 from torch import Tensor
 
+# What the host reads and writes in this process, so that nothing lands in this repository or in a user's folders.
+_FOLDERS = tempfile.TemporaryDirectory(prefix="synctweedies-host-")
+
 
 def _import_host() -> None:
     checkout = os.environ.get("COMFYUI_DIR")
     if checkout:
-        sys.path.insert(0, checkout)
+        sys.path.insert(0, os.path.abspath(checkout))
     if importlib.util.find_spec("comfy") is None:
         pytest.skip("no ComfyUI host: set COMFYUI_DIR or install comfyui==0.0.1", allow_module_level=True)
-    given, sys.argv = sys.argv, ["x", "--cpu"]
+    given, sys.argv, here = sys.argv, ["x", "--cpu"], os.getcwd()
+    # The packaged host makes its folders where it is imported.
+    os.chdir(_FOLDERS.name)
     try:
         import comfy.options
 
         comfy.options.enable_args_parsing()
         import comfy.model_management
+
+        folders = host_module("folder_paths", "comfy.cmd.folder_paths")
     finally:
         sys.argv = given
+        os.chdir(here)
+    for kind in ("input", "output", "temp"):
+        folder = os.path.join(_FOLDERS.name, kind)
+        os.makedirs(folder, exist_ok=True)
+        getattr(folders, f"set_{kind}_directory")(folder)
+
+
+def host_module(official: str, packaged: str) -> ModuleType:
+    """A module that the two hosts keep under different names."""
+    return importlib.import_module(official if os.environ.get("COMFYUI_DIR") else packaged)
 
 
 _import_host()
@@ -84,11 +102,6 @@ __all__ = [
 
 PLAN: dict[str, Any] = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
 LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
-
-
-def host_module(official: str, packaged: str) -> ModuleType:
-    """A module that the two hosts keep under different names."""
-    return importlib.import_module(official if os.environ.get("COMFYUI_DIR") else packaged)
 
 
 def custom_sampler_nodes() -> ModuleType:

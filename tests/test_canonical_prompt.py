@@ -112,8 +112,9 @@ def test_views_with_the_same_mask_share_an_entry():
     "mask, area, parts",
     [
         (torch.zeros(1, 64, 64), "default", ("the mask of 64 x 64 is empty", "paint")),
-        (torch.ones(1, 64, 64), "default", ("64 x 64", "192 x 64", "proportions")),
+        (torch.ones(1, 64, 64), "default", ("64 x 64", "192 x 64", "a mask of", "proportions")),
         (torch.ones(1, 192, 64), "default", ("64 x 192", "192 x 64")),
+        (torch.ones(1, 61, 192), "default", ("192 x 61", "192 x 64")),
         (torch.ones(2, 64, 192), "mask bounds", ("one mask, not 2", "use set_cond_area default")),
     ],
 )

@@ -4,22 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hosting import host_module, one_line
+from hosting import one_line
 from syncpack.nodes.mesh_socket import to_socket
 from syncpack.nodes.viewer_nodes import SyncTweediesPreviewMesh
 from syncpack.renderers.mesh.load import load_mesh
 from syncpack.renderers.mesh.mesh import Mesh, Part
 
 pytestmark = pytest.mark.host
-
-
-@pytest.fixture
-def temp_folder(tmp_path):
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def pictures(*shape):

@@ -112,15 +112,6 @@ def test_frames_of_one_image():
 # Report and preview
 
 
-@pytest.fixture
-def temp_folder(tmp_path):
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
-
-
 def test_the_report_of_views_that_agree(temp_folder):
     samples = views_of(SPACE, RIG, picture(1, 4, 8, 24))
     shown = SyncReport().report(SPACE, RIG, {"samples": samples})

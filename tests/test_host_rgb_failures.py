@@ -26,10 +26,16 @@ from hosting import (
     run_node,
     run_patched,
 )
+from meshes import torus
 from syncpack.nodes.errors import SyncError
-from syncpack.nodes.rgb_domain import map_synchronizer
+from syncpack.nodes.rgb_domain import map_synchronizer, numbers_of_maps
+from syncpack.nodes.rig_inputs import rig_from
 from syncpack.nodes.sampling_nodes import settings_from
 from syncpack.nodes.vae_calls import vae_views
+from syncpack.renderers.mesh.mesh_space import MeshTexture
+from syncpack.renderers.orbits import orbit
+from syncpack.renderers.panorama import Panorama
+from syncpack.renderers.viewpoints import Orbit
 from syncpack.sync_core.synchronizer import SyncPlan
 
 pytestmark = pytest.mark.host
@@ -83,6 +89,20 @@ def test_maps_too_large_for_the_memory():
     scene = Scene(Plane(2 * side, side), Windows(side, side, side // 2, side))
     with pytest.raises(ValueError, match=r"3 views of 131072 x .* needs about 1\d{4}\.\d GiB .* disconnect rgb_vae"):
         map_synchronizer(scene, SyncPlan(), side // 8)
+
+
+@pytest.mark.parametrize("sampling", ["nearest", "bilinear"])
+def test_the_size_of_the_maps_is_known_before(sampling):
+    """Of a mesh too, whose latents may be read by one tap and pictures by four, and written by other maps."""
+    mesh = MeshTexture(torus(), 256, 256, sampling=sampling)
+    for scene in (
+        Scene(mesh, Orbit(orbit()[:3], 128, 128)),
+        Scene(Panorama(256, 128), rig_from("ring", 64, 64, fov=90)),
+        Scene(Plane(128, 64), Windows(64, 64, 32, 64)),
+    ):
+        fine = scene.views(8, 8)
+        entries = fine.forward.nnz + (0 if fine.gather is None else fine.gather.nnz)
+        assert numbers_of_maps(scene, 8) == pytest.approx(entries + fine.forward.rows + fine.cells, rel=0.25)
 
 
 # Errors and interrupts

@@ -12,7 +12,9 @@ from splat_twins import ball
 from syncpack.nodes import preview
 from syncpack.nodes.exemplar_model import PixelVAE, exemplar_model
 from syncpack.nodes.plan_inputs import STOCHASTIC_LABEL
+from syncpack.nodes.rig_nodes import RigReport
 from syncpack.nodes.stitch import report
+from syncpack.renderers.coverage import rig_coverage
 from syncpack.renderers.splats.splat_space import SplatColours
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
 from syncpack.sync_core.aggregate import Aggregator
@@ -138,6 +140,19 @@ def test_a_report_has_figures():
     samples = run_node(opinionated(), SPACE, RIG)[0]["samples"]
     text = report(Scene(SPACE, RIG), samples).text
     assert "5 views of 64 x 64 on 1200 x 1" in text and "no seams to measure" in text
+    assert report(Scene(SPACE, RIG), samples).coverage.shape == (35, 35, 3), "a square that holds 1200"
+
+
+def test_places_behind_the_last_splat_are_no_holes():
+    """5 splats on a grid of 8 rows: three places hold none."""
+    few = SplatColours(ball(5, size=0.3), backend="torch")
+    counts = rig_coverage(Scene(few, RIG))
+    assert counts.per_cell.shape == (1, 5) and counts.holes == 0 and int(counts.per_cell.min()) > 0
+    made = RigReport().report(few, RIG)["result"]
+    assert made[1].shape == (1, 3, 3, 3) and "no holes" in made[2] and "on 5 splats" in made[2]
+    hidden = RigReport().report(SPACE, replace(RIG, viewpoints=RIG.viewpoints[:1]))["result"][2]
+    assert "% of the splats are seen by no view" in hidden and "orbit_sphere" in hidden
+    assert "holes 0.00 %" in report(Scene(few, RIG), torch.zeros(VIEWS, 4, 8, 8)).text
 
 
 def test_backgrounds_stay_each_views_own():

@@ -3,20 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hosting import host_module, one_line
+from hosting import one_line
 from PIL import Image
 from syncpack.nodes.viewer_nodes import SyncTweediesPreview360
 
 pytestmark = pytest.mark.host
-
-
-@pytest.fixture
-def temp_folder(tmp_path):
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    yield tmp_path
-    folder_paths.set_temp_directory(before)
 
 
 def pictures(*shape):

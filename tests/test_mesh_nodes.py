@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import trimesh
-from hosting import comfy, host_module, interrupted_error
+from hosting import comfy, interrupted_error
 from mesh_files import Glb, picture, quad_glb
 from syncpack.nodes.mesh_file_nodes import SaveTexturedMesh, SyncTweediesLoadMesh, SyncTweediesUnwrap
 from syncpack.nodes.mesh_files import list_meshes, prepared
@@ -24,20 +24,6 @@ DEFAULTS = {
     name: options.get("default", kind[0] if isinstance(kind, list) else None)
     for name, (kind, options) in SyncTweediesLoadMesh.INPUT_TYPES()["required"].items()
 }
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """The host's folders, for this test only."""
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    kinds = ("output", "input")
-    before = {kind: getattr(folder_paths, f"get_{kind}_directory")() for kind in kinds}
-    for kind in kinds:
-        (tmp_path / kind).mkdir()
-        getattr(folder_paths, f"set_{kind}_directory")(str(tmp_path / kind))
-    yield tmp_path
-    for kind in kinds:
-        getattr(folder_paths, f"set_{kind}_directory")(before[kind])
 
 
 def load(file, **changes):

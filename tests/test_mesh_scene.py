@@ -260,14 +260,14 @@ def test_a_scene_of_it_finds_cells_and_builds_nothing_twice() -> None:
     assert [p.azimuth for p in places[:3]] == [0, 45, 90] and places[9].azimuth == 180 and places[9].elevation == 30
     with pytest.raises(ValueError, match="not a multiple"):
         Scene(space, Orbit(RIG.viewpoints, 100, 100)).views(8)
-    with pytest.raises(ValueError, match="cameras around an object"):
+    with pytest.raises(ValueError, match="a rig of plane cannot look at a mesh; connect OrbitRig"):
         Scene(space, Plane(8, 8))  # pyright: ignore[reportArgumentType]
 
 
 def test_weights_for_another_exponent_share_the_maps() -> None:
     geometry = _geometry(torus(), replace(RIG, exponent=(2.0, 6.0)))
     views = geometry.views(8, 1)
-    later = geometry.weights(views, 6.0)
+    later = views.at(1.0)
     assert later.forward is views.forward and later.gather is views.gather
     seen = views.weights > 1e-3
     assert torch.allclose(later.weights[seen], views.weights[seen] ** 3, rtol=1e-3)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 from meshes import box, sheets, torus
-from syncpack.renderers.mesh.atlas import AtlasLayout, charts
+from syncpack.renderers.mesh.adjacency import charts
+from syncpack.renderers.mesh.atlas import AtlasLayout
 from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.mesh_space import MeshTexture
 from syncpack.renderers.mesh.uv_raster import gutter, texels
@@ -49,10 +50,13 @@ def test_texels_know_their_size_on_the_surface() -> None:
 
 
 def test_charts_are_faces_that_hang_together_in_the_texture() -> None:
-    assert torch.equal(charts(box()), torch.arange(6).repeat_interleave(2))
-    assert int(charts(torus()).max()) == 0
+    def found(mesh: Mesh) -> torch.Tensor:
+        return charts(mesh.face_uvs, mesh.part_of_face)
+
+    assert torch.equal(found(box()), torch.arange(6).repeat_interleave(2))
+    assert int(found(torus()).max()) == 0
     shared = box(parts=6)
-    assert int(charts(replace(shared, face_uvs=shared.face_uvs[:2].repeat(6, 1))).max()) == 5
+    assert int(found(replace(shared, face_uvs=shared.face_uvs[:2].repeat(6, 1))).max()) == 5
 
 
 def test_parts_get_tiles_of_their_own() -> None:

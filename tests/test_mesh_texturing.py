@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 from host_vaes import PatchVae
-from hosting import host_module, one_line
+from hosting import one_line
 from meshes import box, smooth_colour, torus
+from syncpack.nodes.backgrounds import background_of
 from syncpack.nodes.mesh_bake_nodes import MeshTextureBake
 from syncpack.nodes.mesh_nodes import MeshSpace, MeshTurntable, MeshViews
-from syncpack.nodes.mesh_pictures import background_of, need_mesh
+from syncpack.nodes.mesh_pictures import need_mesh
 from syncpack.nodes.mesh_socket import from_socket, to_socket
 from syncpack.nodes.orbit_nodes import OrbitRig
 from syncpack.nodes.rig_nodes import RigReport
@@ -121,12 +122,12 @@ def test_a_viewers_camera_alone_or_added(space):
     ("change", "words"),
     [
         ({"kind": "camera"}, "kind camera needs a camera"),
-        ({"kind": "coverage"}, "connect MeshSpace's space"),
+        ({"kind": "coverage"}, "shape; connect MeshSpace's space"),
         ({"framing": "tight"}, "framing tight depends"),
         ({"aspect": "fitted"}, "set framing to tight"),
         ({"kind": "windows"}, "kind 'windows' is unknown"),
         ({"elevations": "high"}, "elevation 'high' is not a number"),
-        ({"space": Plane(64, 64)}, "space of kind plane is no mesh"),
+        ({"space": Plane(64, 64)}, "space of kind plane is no object"),
         ({"distance": 0.1, "framing": "tight", "mesh": True}, "too near"),
         ({"distance": 0.75, "mesh": True}, "camera 2 stands inside of mesh 'torus'"),
     ],
@@ -197,6 +198,8 @@ def test_what_no_view_sees_stays_as_it_was(space, views):
     [
         ({"images": None}, "nothing to bake; connect views with a vae, or images"),
         ({"images": torch.zeros(7, 64, 64, 3)}, "7 views do not match a rig of 10 views"),
+        ({"images": torch.zeros(10, 32, 64, 3)}, "images of 64 x 32 for views of 64 x 64; keep"),
+        ({"images": torch.full((10, 64, 64, 3), torch.nan)}, "NaN"),
         ({"blend": "max"}, "blend 'max' is unknown"),
         ({"fill": "grow"}, "fill 'grow' is unknown"),
         ({"mask": torch.ones(3, 96, 96)}, "3 masks on one texture"),
@@ -225,16 +228,10 @@ def test_a_turntable_of_the_result(space, rig, views):
     assert background_of(" Grey ") == (0.5, 0.5, 0.5)
 
 
-def test_the_report(space, rig, tmp_path, caplog):
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    before = folder_paths.get_temp_directory()
-    folder_paths.set_temp_directory(str(tmp_path))
-    try:
-        with caplog.at_level(logging.WARNING):
-            made = RigReport().report(MeshSpace().build(to_socket(box()), 96, 0)[0], rig)
-    finally:
-        folder_paths.set_temp_directory(before)
+def test_the_report(space, rig, temp_folder, caplog):
+    with caplog.at_level(logging.WARNING):
+        made = RigReport().report(MeshSpace().build(to_socket(box()), 96, 0)[0], rig)
     count, pictures, text = made["result"]
     assert count == 10 and pictures.shape == (2, 768, 768, 3)
     assert "surface seen 83.3 %" in text and "warning: 16.7 %" in caplog.text
-    assert len(made["ui"]["images"]) == 2 and len(list(tmp_path.rglob("*.png"))) == 2
+    assert len(made["ui"]["images"]) == 2 and len(list(temp_folder.rglob("*.png"))) == 2

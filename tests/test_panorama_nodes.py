@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from hosting import Plane, Scene, Windows, host_module, one_line
+from hosting import Plane, Scene, Windows, one_line
 from PIL import Image
 from syncpack.nodes.panorama_file_nodes import PanoramaDepthViews, SavePanorama
 from syncpack.nodes.panorama_nodes import EquirectCubemap, EquirectRotate, EquirectStitch, EquirectViews
@@ -26,20 +26,6 @@ STITCH = dict(blend="average", detail=4.0, holes="nothing")
 def smooth(rows):
     x, y, z = equirect_directions(rows, 2 * rows).float().unbind(-1)
     return torch.stack([0.5 + 0.4 * x, 0.5 + 0.3 * y * z, 0.5 - 0.4 * z], -1)[None]
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """The host's folders, for this test only."""
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    kinds = ("temp", "output", "input")
-    before = {kind: getattr(folder_paths, f"get_{kind}_directory")() for kind in kinds}
-    for kind in kinds:
-        (tmp_path / kind).mkdir()
-        getattr(folder_paths, f"set_{kind}_directory")(str(tmp_path / kind))
-    yield tmp_path
-    for kind in kinds:
-        getattr(folder_paths, f"set_{kind}_directory")(before[kind])
 
 
 # Space and rig

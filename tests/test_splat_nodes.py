@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hosting import Plane, Windows, host_module, one_line
+from hosting import Plane, Windows, one_line
 from splat_files import ply, random_splats, stored
 from splat_twins import ball
 from syncpack.nodes.orbit_nodes import OrbitRig
@@ -20,20 +20,6 @@ from syncpack.nodes.splat_view_nodes import SplatTurntable, SplatViews
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
 
 pytestmark = pytest.mark.host
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """The host's folders, for this test only."""
-    folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
-    kinds = ("output", "input")
-    before = {kind: getattr(folder_paths, f"get_{kind}_directory")() for kind in kinds}
-    for kind in kinds:
-        (tmp_path / kind).mkdir()
-        getattr(folder_paths, f"set_{kind}_directory")(str(tmp_path / kind))
-    yield tmp_path
-    for kind in kinds:
-        getattr(folder_paths, f"set_{kind}_directory")(before[kind])
 
 
 # Files
@@ -76,6 +62,7 @@ def test_a_changed_file_is_loaded_again(folders):
     [
         ("gone.ply", ("'gone.ply' is not in ComfyUI's input folder", "copy it there")),
         ("../output/x.ply", ("lies outside", "copy it there")),
+        ("a\0b.ply", ("is no name of a file",)),
         ("mesh.ply", ("is a point cloud", "3DGS")),
         ("bricks.png", ("'bricks.png' is not in",)),
     ],
@@ -101,6 +88,10 @@ def test_saved_files_are_the_loaded_ones(folders):
         assert made["ui"] == {"3d": [shown], "text": [file]}
     file = SaveSplats().save(splat, "scenes/mine", "splat")["result"][1]
     assert (folders / "output" / file).stat().st_size == 9 * 32
+    with pytest.raises(ValueError) as caught:
+        SaveSplats().save(splat, "../elsewhere", "ply")
+    one_line(caught.value, "SaveSplats", "'../elsewhere' leads outside of ComfyUI's output folder", "below it")
+    assert not list(folders.glob("elsewhere*"))
 
 
 # The socket

@@ -46,7 +46,7 @@ SHAPES = {
 
 def gap(mesh: Mesh, size: int) -> int:
     """Texels between the nearest two charts of a part, and twice those to the border: the smaller one."""
-    chart, found = charts(mesh.face_uvs), []
+    chart, found = charts(mesh.face_uvs, mesh.part_of_face), []
     owner = torch.full((size * size,), -1)
     for face, place in texels(mesh.uvs[mesh.face_uvs], size):
         owner[place] = chart[face]

@@ -52,7 +52,15 @@ def test_edges_count_their_faces():
     found = edges(torch.tensor([[0, 1, 2], [2, 1, 3], [1, 2, 4]]))
     assert sorted(found.uses.tolist()) == [1] * 6 + [3] and len(found.pairs) == 2
     assert found.ends[found.edge].tolist() == [[1, 2]] * 2
-    assert charts(torch.tensor([[0, 1, 2], [2, 1, 3], [5, 6, 7]])).tolist() == [0, 0, 1]
+
+
+def test_charts_are_faces_of_one_part_that_share_an_edge_of_the_texture():
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [5, 6, 7], [3, 8, 9]])
+    assert charts(faces, torch.zeros(4, dtype=torch.int64)).tolist() == [0, 0, 1, 2]
+    # Two parts that use the same coordinates: neither joins the other's faces.
+    fan = torch.tensor([[0, 1, 2], [2, 1, 3], [1, 3, 4]])
+    assert charts(fan, torch.tensor([0, 1, 0])).tolist() == [0, 1, 2]
+    assert charts(fan[:0], torch.zeros(0, dtype=torch.int64)).tolist() == []
 
 
 def test_texels_equal_a_loop_over_centres():

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 
 def picture_path(prefix: str, width: int, height: int, kind: str = "temp") -> tuple[str, str, int, str]:
-    """(folder, file name, counter, subfolder) for a new picture in the host's temp folder, or the output folder."""
+    """(folder, file name, counter, subfolder) for a new picture in the host's temp folder, or the output folder. Raises
+    ValueError for a prefix that leads outside of it."""
     folder_paths = folder_paths_module()
     root = folder_paths.get_output_directory() if kind == "output" else folder_paths.get_temp_directory()
+    # (the host would say so in several lines)
+    below = Path(os.path.abspath(os.path.join(root, prefix)))
+    if not below.is_relative_to(os.path.abspath(root)):
+        raise ValueError(f"filename_prefix '{prefix}' leads outside of ComfyUI's {kind} folder; use a name below it")
     return folder_paths.get_save_image_path(prefix, root, width, height)[:4]
 
 

@@ -1,4 +1,4 @@
-"""Which faces touch: pieces that hang together, and edges that only some meshes have."""
+"""Which faces touch: edges, pieces that hang together, and charts, which are such pieces of the texture."""
 
 from __future__ import annotations
 
@@ -56,6 +56,11 @@ def components(pairs: Tensor, count: int) -> Tensor:
         label = new
 
 
-def charts(face_uvs: Tensor) -> Tensor:
-    """int64 [F]: number of the chart of each face: faces that share two texture coordinates are neighbours."""
-    return components(edges(face_uvs).pairs, len(face_uvs))
+def charts(face_uvs: Tensor, part_of_face: Tensor) -> Tensor:
+    """int64 [F]: number of the chart of each face, in the order of first faces: faces of one part that share two
+    texture coordinates are neighbours. face_uvs: int64 [F, 3]; part_of_face: int64 [F]."""
+    if not len(face_uvs):
+        return part_of_face
+    # (parts may use the same coordinates)
+    own = face_uvs + part_of_face[:, None] * (int(face_uvs.max()) + 1)
+    return components(edges(own).pairs, len(own))

@@ -91,19 +91,3 @@ class AtlasLayout:
         share = torch.tensor(self.share).to(place)
         local = (place - origin) / share
         return origin + (local - local.floor()) * share
-
-
-def charts(mesh: Mesh) -> Tensor:
-    """int64 [F]: the chart each face belongs to, 0 to C - 1: faces that hang together in the texture."""
-    faces = mesh.face_uvs
-    label = torch.arange(len(faces))
-    while True:
-        least = torch.full((len(mesh.uvs),), len(faces), dtype=torch.int64)
-        least.scatter_reduce_(0, faces.reshape(-1), label.repeat_interleave(3), "amin")
-        new = least[faces].amin(1)
-        new = new[new]
-        if torch.equal(new, label):
-            # (parts may use the same coordinates)
-            pair = label * len(mesh.parts) + mesh.part_of_face
-            return torch.unique(pair, return_inverse=True)[1]
-        label = new

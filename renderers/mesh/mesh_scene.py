@@ -20,7 +20,7 @@ from .maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_t
 from .mesh_space import MeshTexture
 from .seams import texture_seam_ratio
 from .surface import Surface, surface
-from .uv_raster import Texels, surface_per_picture, texels
+from .uv_raster import Texels, surface_per_picture
 from .visibility import Seen, seen_points
 
 # Longer side of the views that density is measured on.
@@ -88,11 +88,7 @@ class MeshGeometry:
 
     def texels(self, rows: int, columns: int) -> Texels:
         """The covered texels of a grid over the texture's picture. Raises ValueError for coordinates that overlap."""
-        space = self.space
-        return space.kept.get(
-            ("texels", rows, columns),
-            lambda: texels(space.mesh, space.atlas, rows, columns, space.charts, space.backend),
-        )
+        return self.space.texels(rows, columns)
 
     def seen(self, grid: Texels, camera: Viewpoint, height: int, width: int) -> Seen:
         """Which texels a camera sees."""

@@ -10,10 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from .atlas import AtlasLayout, Layout, charts
+from .adjacency import charts
+from .atlas import AtlasLayout, Layout
 from .maps import SAMPLINGS, Sampling
 from .mesh import Mesh
 from .raster import Backend, chosen_backend
+from .uv_raster import Texels, texels
 
 
 @dataclass
@@ -93,4 +95,9 @@ class MeshTexture:
     @cached_property
     def charts(self) -> Tensor:
         """int64 [F]: which chart each face belongs to."""
-        return charts(self.mesh)
+        return charts(self.mesh.face_uvs, self.mesh.part_of_face)
+
+    def texels(self, rows: int, columns: int) -> Texels:
+        """The covered texels of a grid over the picture, kept. Raises ValueError for coordinates that overlap."""
+        build = lambda: texels(self.mesh, self.atlas, rows, columns, self.charts, self.backend)  # noqa: E731
+        return self.kept.get(("texels", rows, columns), build)

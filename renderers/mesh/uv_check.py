@@ -122,7 +122,7 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     out = ((uvs < -MARGIN) | (uvs > 1 + MARGIN)).flatten(1).any(1)
     centre = uvs.mean(1)
     beyond = ((uvs.amax(1) - uvs.amin(1) > 1 + MARGIN) | (centre < 0) | (centre > 1)).any(1)
-    chart = charts(mesh.face_uvs)
+    chart = charts(mesh.face_uvs, mesh.part_of_face)
     of_chart = torch.zeros(int(chart.max()) + 1, dtype=torch.float64).index_add(0, chart, signed.abs())
     shared, mirrored, covered = _claims(mesh, uvs, signed, size)
     values = {

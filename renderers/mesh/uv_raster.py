@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .atlas import AtlasLayout, charts
+from .adjacency import charts
+from .atlas import AtlasLayout
 from .mesh import Mesh
 from .raster import Backend, chosen_backend
 from .scan import Triangles, fragments, triangles
@@ -77,7 +78,7 @@ def texels(
     _refuse_overlap(mesh, layout, ready, tile, claims.reshape(rows, columns), len(covered))
     item = owner[covered]
     face, bary = source[ready.face[item]], ready.barycentrics(item, covered // columns, covered % columns)
-    chart = charts(mesh) if chart_of_face is None else chart_of_face
+    chart = charts(mesh.face_uvs, mesh.part_of_face) if chart_of_face is None else chart_of_face
     index, face, bary, lost = _thin_charts(corners[: len(mesh.faces)], chart, covered, face, bary, rows, columns)
     position = on_surface(mesh, face, bary)
     size = (surface_per_picture(mesh, places)[face] / (rows * columns)).sqrt().float()

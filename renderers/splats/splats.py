@@ -223,7 +223,7 @@ class Splats:
         if bands not in BANDS:
             self._refuse(f"bands '{bands}' are unknown; use {' or '.join(BANDS)}")
         if not bool(torch.isfinite(colours).all()):
-            self._refuse("new colours are no numbers (NaN or infinite)")
+            self._refuse("new colours are no numbers (NaN or infinite); look at the pictures they come from")
         colours = colours.detach().to("cpu", torch.float32)
         new = self.sh.clone()
         if colours.ndim == 3:

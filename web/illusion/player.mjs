@@ -1,17 +1,10 @@
 // An ambiguous picture and its readings: press to play from one to the other, drag to go there by hand.
 
+import { BUTTON, make } from "../viewer/viewer.mjs";
+
 const HINT = "press: play · drag: by hand · space: play · left and right: frame by frame · Home, End: the two readings";
 const SECONDS = 1.2; // of the way from one reading to the other
 const STILL = 4; // pixels that a pointer may move and still press
-
-function make(kind, parent, style, more = {}) {
-  const element = Object.assign(document.createElement(kind), more);
-  Object.assign(element.style, style);
-  parent.append(element);
-  return element;
-}
-
-const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px", cursor: "pointer" };
 
 /** Where a film of ``count`` frames is after ``passed`` seconds, from ``from`` towards ``to`` (frames, maybe between). */
 export function played(from, to, count, passed) {

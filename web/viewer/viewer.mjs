@@ -4,7 +4,7 @@
 const SAVED_WIDTH = 1024; // a saved view is at least this wide
 const WIDEST_CANVAS = 4096;
 const FILL = { position: "absolute", inset: 0, width: "100%", height: "100%", display: "block" };
-const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px", cursor: "pointer" };
+export const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px", cursor: "pointer" };
 
 export function make(kind, parent, style, more = {}) {
   const element = Object.assign(document.createElement(kind), more);
