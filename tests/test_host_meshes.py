@@ -94,4 +94,4 @@ def test_a_texture_is_changed_from_its_views() -> None:
         run_node(gaussian(), SPACE, RIG, views={"samples": start}, denoise=d, steps=4)[0]["samples"] for d in (0.1, 1.0)
     )
     covered = views.covered[:, None].expand_as(start)
-    assert float((near - start)[covered].std()) < 0.3 < float((far - start)[covered].std())
+    assert float((near - start)[covered].std()) < 0.5 < float((far - start)[covered].std())
