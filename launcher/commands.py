@@ -17,7 +17,7 @@ from .venv import ensure_venv, say, script, supported_python
 from .workspace import PACK_FOLDER
 
 # Together within five minutes on two CPU cores.
-DEFAULT_DEMO = ("wide_image", "wide_image_advanced", "wide_image_ksampler")
+DEFAULT_DEMO = ("wide_image", "panorama_exemplar", "illusion_flip_exemplar", "mesh_exemplar", "splats_exemplar")
 
 
 def find_workflows(names: Sequence[str], root: Path) -> list[Path]:
