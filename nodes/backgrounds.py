@@ -10,11 +10,27 @@ def background_of(name: str) -> tuple[float, float, float]:
     plain = name.strip().lower()
     if plain in BACKGROUNDS:
         return BACKGROUNDS[plain]
-    digits = plain.removeprefix("#")
+    colour = from_digits(plain.removeprefix("#"))
+    if colour is None:
+        raise ValueError(f"background '{name}' is no colour; use {', '.join(BACKGROUNDS)} or e.g. #8090a0")
+    return colour
+
+
+def rgb_of(colour: str) -> tuple[float, float, float]:
+    """A colour "#rrggbb" or "#rgb" -> 0..1. Raises ValueError for anything else."""
+    digits = colour.strip().removeprefix("#")
+    found = from_digits("".join(2 * d for d in digits) if len(digits) == 3 else digits)
+    if found is None:
+        raise ValueError(f"colour '{colour}' is no colour; use e.g. #808080")
+    return found
+
+
+def from_digits(digits: str) -> tuple[float, float, float] | None:
+    """Six hexadecimal digits as red, green, blue in 0..1; None for anything else."""
     try:
         if len(digits) != 6:
-            raise ValueError
+            return None
         red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
     except ValueError:
-        raise ValueError(f"background '{name}' is no colour; use {', '.join(BACKGROUNDS)} or e.g. #8090a0") from None
+        return None
     return red, green, blue

@@ -64,6 +64,11 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
+    if getattr(settings.scene.rig, "background", None) is not None:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which backgrounds change with; use "
+            "SyncTweediesSampler or SyncTweediesSamplerWrap, or set ViewBackground's policy to own"
+        )
     if settings.rgb is not None and settings.rgb.every > 1:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "

@@ -11,6 +11,7 @@ from .errors import named
 from .mesh_nodes import MESH, MESH_SCENE
 from .mesh_pictures import BLENDS, MASKS, BakeWishes, bake_textures
 from .mesh_socket import to_socket
+from .sampling_nodes import VIEW_PICTURES
 
 
 class MeshTextureBake:
@@ -72,12 +73,7 @@ class MeshTextureBake:
                 ),
             },
             "optional": {
-                "views": ("LATENT", {"tooltip": "View latents in rig order; needs the VAE."}),
-                "vae": ("VAE", {"tooltip": "Decodes the view latents."}),
-                "images": (
-                    "IMAGE",
-                    {"tooltip": "View images in rig order, instead of latents, at any resolution of the views' shape."},
-                ),
+                **VIEW_PICTURES,
                 "mask": (
                     "MASK",
                     {"tooltip": "Only here the texture changes; everywhere else it keeps every bit of the previous."},

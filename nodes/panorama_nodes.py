@@ -19,7 +19,7 @@ from ..renderers.equirect import (
 from ..renderers.fill import FILLINGS
 from .errors import named
 from .panorama_pictures import need_cameras, stitch_equirect
-from .sampling_nodes import SCENE
+from .sampling_nodes import SCENE, VIEW_PICTURES
 
 PANORAMA = "SyncTweedies/panorama"
 CAMERAS = ("VIEW_RIG", {"tooltip": "The cameras: ViewRig of kind ring, sphere, fibonacci or custom."})
@@ -70,12 +70,7 @@ class EquirectStitch:
                 ),
             },
             "optional": {
-                "views": ("LATENT", {"tooltip": "View latents in rig order; needs the VAE."}),
-                "vae": ("VAE", {"tooltip": "Decodes the view latents."}),
-                "images": (
-                    "IMAGE",
-                    {"tooltip": "View images in rig order, instead of latents, at any resolution of the views' shape."},
-                ),
+                **VIEW_PICTURES,
             },
         }
 

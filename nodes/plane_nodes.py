@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..renderers.scene import Scene
 from .errors import named
-from .sampling_nodes import SCENE
+from .sampling_nodes import SCENE, VIEW_PICTURES
 from .stitch import decoded_views, report, save_preview, stitch
 
 
@@ -29,8 +29,7 @@ class StitchViews:
         return {
             "required": dict(SCENE),
             "optional": {
-                "views": ("LATENT", {"tooltip": "View latents in rig order; needs the VAE."}),
-                "vae": ("VAE", {"tooltip": "Decodes the view latents."}),
+                **VIEW_PICTURES,
                 "images": (
                     "IMAGE",
                     {"tooltip": "View images in rig order, instead of latents (decoded or edited elsewhere)."},

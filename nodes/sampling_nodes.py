@@ -21,6 +21,15 @@ SCENE: dict[str, Any] = {
     "space": ("CANONICAL_SPACE", {"tooltip": "The picture that the views share."}),
     "rig": ("VIEW_RIG", {"tooltip": "The views."}),
 }
+# Views as pictures: decoded here, or images made elsewhere.
+VIEW_PICTURES: dict[str, Any] = {
+    "views": ("LATENT", {"tooltip": "View latents in rig order; needs the VAE."}),
+    "vae": ("VAE", {"tooltip": "Decodes the view latents."}),
+    "images": (
+        "IMAGE",
+        {"tooltip": "View images in rig order, instead of latents, at any resolution of the views' shape."},
+    ),
+}
 _SEED = (
     "INT",
     {

@@ -12,6 +12,7 @@ from ..renderers.backgrounds import PALETTE, Background
 from ..renderers.viewpoints import Orbit
 from ..sync_core.schedule import Trajectory
 from ..sync_core.views import ViewSet
+from .backgrounds import rgb_of
 from .vae_calls import vae_encode
 
 POLICIES = ("own", "constant", "random")
@@ -36,8 +37,6 @@ class ViewBackgrounds:
 
     def noisy(self, views: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
         """Projections of a canonical state, which has no background, with one at the noise level they are at."""
-        if self.views.fully_covered:
-            return views
         level = float(sigma.reshape(-1)[0])
         clean = torch.zeros_like(views) if self.given is None else self._of_step(views, level)
         return views + self.views.background_of(self.model.model_sampling.noise_scaling(sigma, noise, clean))
@@ -72,16 +71,3 @@ def rig_with_background(rig: Any, policy: str, colour: str, until: float, vae: A
         vae_encode(vae, torch.tensor(c).expand(1, rig.height, rig.width, 3).contiguous()).squeeze(2) for c in colours
     ]
     return replace(rig, background=Background(torch.cat(encoded), until))
-
-
-def rgb_of(colour: str) -> tuple[float, float, float]:
-    """A colour "#rrggbb" or "#rgb" -> 0..1. Raises ValueError for anything else."""
-    digits = colour.strip().lstrip("#")
-    digits = "".join(2 * d for d in digits) if len(digits) == 3 else digits
-    try:
-        value = int(digits, 16) if len(digits) == 6 else -1
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise ValueError(f"colour '{colour}' is no colour; use e.g. #808080")
-    return ((value >> 16) / 255, (value >> 8 & 255) / 255, (value & 255) / 255)

@@ -60,8 +60,8 @@ def _hit_shares(views: ViewSet) -> tuple[Tensor, Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class HitShares:
-    """``mean_map`` before the weights, for weights that change at every step: finding which pixels a cell reads takes
-    a hundred times longer than weighing them."""
+    """``mean_map`` before the weights, for weights that change at every step: which pixels a cell reads does not, and
+    takes longer to find than weighing them."""
 
     shares: LinearMap
 

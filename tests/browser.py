@@ -20,6 +20,8 @@ from syncpack.launcher.workspace import PACK_FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = f"extensions/{PACK_FOLDER}"
+# What a page loads before anything is shown, and nothing else of ours.
+SCRIPTS = ["mesh_upload.js", "preview360.js"]
 READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -84,3 +86,15 @@ def graph_page(browser: Any, url: str) -> Iterator[Any]:
         yield page
     finally:
         page.close()
+
+
+def keep(page: Any, name: str) -> None:
+    """A picture of the front end into the folder SYNC_SCREENSHOTS, where that is set."""
+    if folder := os.environ.get("SYNC_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def note(page: Any, selector: str) -> str:
+    """The text of a viewer's note, after what was asked for is drawn."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.locator(selector).text_content()

@@ -3,13 +3,10 @@
 SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from browser import OURS, ROOT, chromium, graph_page, host, playwright
+from browser import OURS, ROOT, SCRIPTS, chromium, graph_page, host, keep, playwright
 from PIL import Image
 from syncpack.launcher import server
 from syncpack.renderers.illusions import warp
@@ -76,18 +73,13 @@ def page(tmp_path_factory):
             graph_page(browser, running.url) as opened,
         ):
             # Before there is something to show, one small script is all that the pack adds to the page.
-            assert [url.split("/")[-1] for url in opened.fetched if OURS in url] == ["preview360.js"]
+            assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
             opened.evaluate(BUILD, [COUNT, [460, 480]])
             opened.evaluate("app.queuePrompt(0)")
             opened.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
             opened.wait_for_timeout(300)
             yield opened
             assert opened.problems == []
-
-
-def keep(page, name):
-    if folder := os.environ.get("SYNC_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"illusion_{name}.png"))
 
 
 def note(page):
@@ -130,7 +122,7 @@ def test_the_frames_are_those_of_python(page):
         assert np.argmin(errors) == number and errors[number] < 4, errors
     assert note(page) == "a brick wall (flip_y)"
     assert press(page, "ArrowLeft").startswith("88 % of the way to: a brick wall")
-    keep(page, "between")
+    keep(page, "illusion_between")
 
 
 def test_they_are_fetched_by_url_and_the_module_only_now(page):
@@ -178,7 +170,7 @@ def test_another_reading_is_chosen(page):
     page.wait_for_function(f"document.querySelector('{NOTE}').textContent.includes('jigsaw')")
     press(page, "End")
     assert error(page, expected("jigsaw")[-1]) < 4
-    keep(page, "jigsaw")
+    keep(page, "illusion_jigsaw")
     press(page, "PageUp")
     page.wait_for_function(f"!document.querySelector('{NOTE}').textContent.includes('jigsaw')")
 

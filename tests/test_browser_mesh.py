@@ -4,126 +4,22 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 """
 
 import math
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from browser import NO_GL, OURS, ROOT, SOFTWARE_GL, chromium, graph_page, host, playwright
+from box_pictures import BACKGROUND, atlas, box, difference
+from browser import NO_GL, OURS, ROOT, SCRIPTS, SOFTWARE_GL, chromium, graph_page, host, keep, note, playwright
 from PIL import Image
 from syncpack.launcher import server
 from syncpack.renderers.mesh.mesh import Mesh, Part
-from syncpack.renderers.mesh.raster import rasterise
 from syncpack.renderers.mesh.save import save_mesh
-from syncpack.renderers.viewpoints import Viewpoint
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 VIEW, BAR, NOTE = '[data-mesh="view"]', '[data-mesh="bar"]', '[data-mesh="note"]'
-BACKGROUND = 0.3 * 255
 ODD = 0.06  # about 0.2 without the offset of hidden sides
-
-# Sides of a box in the order +x, -x, +y, -y, +z, -z: a corner, and the two edges from it, counter-clockwise seen from
-# outside.
-SIDES = (
-    ((1, -1, 1), (0, 0, -1), (0, 1, 0)),
-    ((-1, -1, -1), (0, 0, 1), (0, 1, 0)),
-    ((-1, 1, 1), (1, 0, 0), (0, 0, -1)),
-    ((-1, -1, -1), (1, 0, 0), (0, 0, 1)),
-    ((-1, -1, 1), (1, 0, 0), (0, 1, 0)),
-    ((1, -1, -1), (-1, 0, 0), (0, 1, 0)),
-)
-
-
-def atlas(turn=0.0):
-    """float [256, 384, 3]: six cells of 128, each of another hue, brighter to the right and greener upwards."""
-    line = (torch.arange(128) + 0.5) / 128
-    cells = []
-    for number in range(6):
-        hue = [0.5 + 0.4 * math.cos(2 * math.pi * (number / 6 + k / 3) + turn) for k in range(3)]
-        cell = torch.tensor(hue).repeat(128, 128, 1) * (0.6 + 0.4 * line[None, :, None])
-        cell[..., 1] += 0.1 * line.flip(0)[:, None]
-        cells.append(cell)
-    return torch.cat([torch.cat(cells[:3], 1), torch.cat(cells[3:], 1)]).clamp(0, 1)
-
-
-def box(turn=0.0, size=(1.0, 0.8, 0.6), at=(3.0, 2.0, -1.0)):
-    """A box away from the origin; each side has its cell of the atlas, up to its border."""
-    vertices, uvs, faces = [], [], []
-    for number, (corner, right, up) in enumerate(SIDES):
-        column, row = number % 3, number // 3
-        for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
-            place = [c + 2 * (u * r + v * t) for c, r, t in zip(corner, right, up, strict=True)]
-            vertices.append([p * s + a for p, s, a in zip(place, size, at, strict=True)])
-            # Half a texel inside, so that no neighbour's colour is mixed in.
-            uvs.append([(column + (0.5 + 127 * u) / 128) / 3, 1 - (row + 1 - (0.5 + 127 * v) / 128) / 2])
-        first = 4 * number
-        faces += [[first, first + 1, first + 2], [first, first + 2, first + 3]]
-    index = torch.tensor(faces)
-    part = (Part("box", atlas(turn)),)
-    return Mesh(torch.tensor(vertices), index, torch.tensor(uvs), index, torch.zeros(12, dtype=torch.int64), part)
-
-
-def viewpoint(mesh, azimuth, elevation, distance, height, width):
-    across = math.tan(math.radians(45) / 2) * width / min(width, height)
-    turn = (math.radians(azimuth), math.radians(elevation))
-    camera = Viewpoint.orbit(*turn, distance, fov=2 * math.atan(across))
-    return camera.in_scene(mesh.centre, mesh.radius)
-
-
-def decoded(colour):
-    return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-
-
-def encoded(light):
-    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(1e-9) ** (1 / 2.4) - 0.055).clamp(
-        0, 1
-    )
-
-
-def expected(mesh, azimuth, elevation, height, width, lit=False, distance=2.75):
-    """(picture [H, W, 3] in [0, 255], inside [H, W]: pixels whose neighbours see the same side of the box, or none)."""
-    camera = viewpoint(mesh, azimuth, elevation, distance, height, width)
-    seen = rasterise(mesh.vertices, mesh.faces, camera, height, width)
-    face = seen.face.long().clamp_min(0)
-    uv = (mesh.uvs[mesh.face_uvs[face]] * seen.bary[..., None]).sum(-2)
-    grid = torch.stack([2 * uv[..., 0] - 1, 1 - 2 * uv[..., 1]], -1)[None]
-    texture = mesh.parts[0].texture.movedim(-1, 0)[None]
-    colour = F.grid_sample(texture, grid, align_corners=False, padding_mode="border")[0].movedim(0, -1)
-    if lit:
-        place = (mesh.vertices[mesh.faces[face]] * seen.bary[..., None]).sum(-2)
-        ray = F.normalize(torch.tensor(camera.position) - place, dim=-1)
-        normal = mesh.face_normals[face]
-        sky = 0.22 + 0.28 * (0.5 + 0.5 * normal[..., 1])
-        light = sky + 0.62 * (normal * ray).sum(-1).clamp_min(0)
-        colour = encoded(decoded(colour) * light[..., None])
-    picture = torch.where(seen.covered[..., None], colour * 255, BACKGROUND)
-    side = torch.where(seen.covered, face // 2, -1).float()[None, None]
-    around = F.pad(side, (1, 1, 1, 1), mode="replicate")
-    same = F.max_pool2d(around, 3, 1) == -F.max_pool2d(-around, 3, 1)
-    return picture.numpy(), same[0, 0].numpy()
-
-
-def difference(found, mesh, *look, **more):
-    """Largest difference inside sides, and how many pixels of borders are ``strange``."""
-    picture, inside = expected(mesh, *look, *found.shape[:2], **more)
-    assert inside.mean() > 0.9 and 0.1 < (picture != BACKGROUND).any(-1).mean() < 0.6
-    error = np.abs(found - picture).max(-1)
-    print(look, more, "worst", error[inside].max(), "strange", strange(found, picture))
-    return error[inside].max(), strange(found, picture)
-
-
-def strange(found, picture):
-    """Share of the pixels on borders that are no mixture of what lies around them: of sides that should be hidden."""
-    around = F.pad(torch.from_numpy(picture).movedim(-1, 0)[None], (1, 1, 1, 1), mode="replicate")
-    high, low = F.max_pool2d(around, 3, 1)[0].movedim(0, -1), -F.max_pool2d(-around, 3, 1)[0].movedim(0, -1)
-    border = (high - low).amax(-1) > 20
-    given = torch.from_numpy(found)
-    return float(((given > high + 12) | (given < low - 12)).any(-1)[border].float().mean())
-
 
 SHOW = """async ([names, size]) => {
   app.graph.clear();
@@ -163,7 +59,7 @@ def served(driver, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(driver, served):
     with chromium(driver, *SOFTWARE_GL) as browser, graph_page(browser, served.url) as opened:
-        assert [url.split("/")[-1] for url in opened.fetched if OURS in url] == ["preview360.js"]
+        assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
         show(opened, "box0.glb")
         yield opened
         assert opened.problems == []
@@ -175,19 +71,9 @@ def show(page, *names, size=(500, 440), wait="view "):
     page.wait_for_timeout(300)
 
 
-def keep(page, name):
-    if folder := os.environ.get("SYNC_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"mesh_{name}.png"))
-
-
-def note(page):
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.locator(NOTE).text_content()
-
-
 def looks(page):
     """(azimuth, elevation, distance) as the viewer tells them."""
-    a, e, d = re.match(r"view (-?\d+)°, (-?\d+)° · distance ([\d.]+)", note(page)).groups()
+    a, e, d = re.match(r"view (-?\d+)°, (-?\d+)° · distance ([\d.]+)", note(page, NOTE)).groups()
     return int(a), int(e), float(d)
 
 
@@ -229,7 +115,7 @@ def test_it_shows_what_our_rasteriser_sees(page, unlit, name):
     assert press(page, "Home", *([name] if name in ANGLES else KEYS[name])) == (azimuth, elevation, 2.75)
     file, picture = saved(page)
     assert file == f"mesh_{azimuth}_{elevation}.png" and picture.shape[1] >= 1024
-    keep(page, f"view_{name}")
+    keep(page, f"mesh_view_{name}")
     worst, odd = difference(picture, box(), azimuth, elevation)
     assert worst <= 3 and odd <= ODD
 
@@ -239,7 +125,7 @@ def test_the_light_is_from_the_camera_and_the_sky(page, name):
     azimuth, elevation = {**ANGLES, **MORE}[name]
     press(page, "Home", *([name] if name in ANGLES else KEYS[name]))
     _, picture = saved(page)
-    keep(page, f"lit_{name}")
+    keep(page, f"mesh_lit_{name}")
     worst, odd = difference(picture, box(), azimuth, elevation, lit=True)
     unlit_worst, _ = difference(picture, box(), azimuth, elevation)
     assert worst <= 3 and odd <= ODD and unlit_worst > 5
@@ -304,7 +190,7 @@ def test_the_mesh_is_fetched_by_url(page):
     assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
         "panel.mjs", "glb.mjs", "nodes.mjs", "orbit.mjs", "solid.mjs", "viewer.mjs", "gl.mjs", "angles.mjs"
     }  # fmt: skip
-    assert "12 triangles" in note(page)
+    assert "12 triangles" in note(page, NOTE)
 
 
 def test_it_fills_the_screen_and_its_bar_fits(page):
@@ -313,12 +199,12 @@ def test_it_fills_the_screen_and_its_bar_fits(page):
     page.wait_for_function("document.fullscreenElement")
     page.wait_for_timeout(600)
     assert page.evaluate(f"document.querySelector('{VIEW} canvas').width") == page.evaluate("window.innerWidth")
-    keep(page, "full_screen")
+    keep(page, "mesh_full_screen")
     page.locator(VIEW).press("f")
     page.wait_for_function("!document.fullscreenElement")
     page.evaluate("() => { previewNode.setSize([260, 280]); app.canvas.setDirty(true, true); }")
     page.wait_for_timeout(500)
-    keep(page, "narrow")
+    keep(page, "mesh_narrow")
     bar = page.locator(VIEW).bounding_box()
     for label in ("Light", "Reset", "Save view", "Full screen"):
         found = page.locator(f"{BAR} button").filter(has_text=label).bounding_box()
@@ -334,7 +220,7 @@ def test_it_recovers_when_the_browser_takes_webgl_away(page):
     page.evaluate(f"window.lost = {canvas}.getContext('webgl2').getExtension('WEBGL_lose_context')")
     page.evaluate("lost.loseContext()")
     page.wait_for_selector(f"{VIEW} canvas", state="hidden")
-    assert "the browser took WebGL away" in note(page)
+    assert "the browser took WebGL away" in note(page, NOTE)
     page.evaluate("lost.restoreContext()")
     page.wait_for_selector(f"{VIEW} canvas", state="visible")
     _, after = saved(page)
@@ -350,7 +236,7 @@ def test_one_mesh_of_several_is_chosen(page):
     options.select_option(index=1)
     page.wait_for_timeout(500)
     _, second = saved(page)
-    keep(page, "several")
+    keep(page, "mesh_several")
     for picture, turn in ((first, 0.0), (second, 1.0)):
         worst, _ = difference(picture, box(turn), 30, 20)
         assert worst <= 3
@@ -359,9 +245,9 @@ def test_one_mesh_of_several_is_chosen(page):
 
 def test_what_cannot_be_shown_is_said(page):
     show(page, "cut.glb", wait="damaged")
-    assert note(page) == "The mesh cannot be shown: the file is cut off or damaged."
+    assert note(page, NOTE) == "The mesh cannot be shown: the file is cut off or damaged."
     show(page, "nowhere.glb", wait="temp folder")
-    assert "run the workflow again" in note(page)
+    assert "run the workflow again" in note(page, NOTE)
     # The browser reports what it could not fetch; that is no error of the scripts.
     page.problems[:] = [text for text in page.problems if "nowhere.glb" not in text]
 
@@ -391,7 +277,7 @@ def test_a_run_shows_the_mesh_with_the_texture_it_is_given(page):
     page.evaluate(RUN)
     page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent.includes('view ')", timeout=60_000)
     page.wait_for_timeout(300)
-    keep(page, "run")
+    keep(page, "mesh_run")
     assert any("/view?" in url and "type=temp" in url and "synctweedies_mesh" in url for url in page.fetched)
     flat_colours(page)
     worst, odd = difference(saved(page)[1], box(1.0), 30, 20)
@@ -418,7 +304,7 @@ def test_veils_let_through_what_is_behind(page):
     press(page, "1")
     _, picture = saved(page)
     height, width, _ = picture.shape
-    keep(page, "veils")
+    keep(page, "mesh_veils")
     assert np.abs(picture[height // 2, width // 2] - [191.25, 0, 63.75]).max() <= 2, "two veils before the wall"
     press(page, "3")
     _, picture = saved(page)
@@ -438,6 +324,6 @@ def test_a_node_that_is_deleted_gives_its_memory_back(page):
 def test_without_webgl_a_line_says_so(driver, served):
     with chromium(driver, *NO_GL) as browser, graph_page(browser, served.url) as page:
         show(page, "box0.glb", wait="WebGL")
-        assert note(page) == "No 3D: this browser offers no WebGL 2."
+        assert note(page, NOTE) == "No 3D: this browser offers no WebGL 2."
         assert not page.locator(f"{VIEW} canvas").is_visible()
         assert page.problems == []

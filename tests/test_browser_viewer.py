@@ -4,15 +4,13 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 """
 
 import io
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import panorama_card
 import pytest
 import torch
-from browser import NO_GL, OURS, ROOT, SOFTWARE_GL, chromium, graph_page, host, playwright
+from browser import NO_GL, OURS, ROOT, SCRIPTS, SOFTWARE_GL, chromium, graph_page, host, keep, note, playwright
 from PIL import Image
 from syncpack.launcher import server
 from syncpack.renderers.cameras import Look
@@ -22,7 +20,6 @@ pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 VIEW, BAR, NOTE = '[data-panorama="view"]', '[data-panorama="bar"]', '[data-panorama="note"]'
 # Loaded with every page.
-SCRIPTS = ["mesh_upload.js", "preview360.js"]
 CARDS = [panorama_card.card(1024), panorama_card.card(512, " 2")]
 
 BUILD = """async ([names, size]) => {
@@ -103,19 +100,9 @@ def page_run(page, names, size=(500, 440)):
     page.wait_for_timeout(300)
 
 
-def keep(page, name):
-    if folder := os.environ.get("SYNC_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
-
-
-def note(page):
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.locator(NOTE).text_content()
-
-
 def looks(page):
     """(azimuth, elevation, field of view) as the viewer tells them."""
-    return tuple(int(n) for n in re.match(r"view (-?\d+)°, (-?\d+)°, (\d+)° wide", note(page)).groups())
+    return tuple(int(n) for n in re.match(r"view (-?\d+)°, (-?\d+)°, (\d+)° wide", note(page, NOTE)).groups())
 
 
 def press(page, *keys):
@@ -190,12 +177,12 @@ def test_the_picture_follows_the_pointer(page):
     degrees = np.degrees(2 / width)
     assert looks(page) == (round(width / 4 * degrees), -round(width / 8 * degrees), 90)
     assert page.evaluate("app.canvas.ds.offset[0]") == 0, "the graph was moved as well"
-    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page)).groups())
+    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page, NOTE)).groups())
     expected = np.degrees(np.arctan2(2 / 4, 1))
     page.mouse.dblclick(x, y)
     assert looks(page) == (0, 0, 90)
     page.mouse.move(x + width / 4, y)
-    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page)).groups())
+    azimuth, elevation = map(int, re.search(r"pointer (-?\d+)°, (-?\d+)°", note(page, NOTE)).groups())
     assert abs(azimuth - expected) <= 1 and elevation == 0
 
 
@@ -304,7 +291,7 @@ def test_it_recovers_when_the_browser_takes_webgl_away(page):
     page.evaluate(f"window.lost = {canvas}.getContext('webgl2').getExtension('WEBGL_lose_context')")
     page.evaluate("lost.loseContext()")
     page.wait_for_selector(f"{VIEW} img", state="visible")
-    assert "Shown flat" in note(page)
+    assert "Shown flat" in note(page, NOTE)
     page.evaluate("lost.restoreContext()")
     page.wait_for_selector(f"{VIEW} canvas", state="visible")
     _, after = saved(page)
@@ -352,7 +339,7 @@ def test_a_node_that_is_deleted_takes_its_viewer_along(page):
 def test_without_webgl_it_is_shown_flat(driver, served):
     with chromium(driver, *NO_GL) as browser, graph_page(browser, served.url) as page:
         page_run(page, ["card0.png"])
-        assert "Shown flat" in note(page) and "WebGL" in note(page)
+        assert "Shown flat" in note(page, NOTE) and "WebGL" in note(page, NOTE)
         assert page.locator(f"{VIEW} img").is_visible() and not page.locator(f"{VIEW} canvas").is_visible()
         assert page.evaluate(f"document.querySelector('{VIEW} img').naturalWidth") == 2048
         keep(page, "flat")

@@ -1,19 +1,24 @@
 """What views show where they see nothing of the canonical signal."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from hosting import POSITIVE, gaussian, one_line, run_node
+from hosting import POSITIVE, gaussian, one_line, run_node, run_patched
+from splat_twins import ball
+from syncpack.nodes import host
 from syncpack.nodes.background_nodes import ViewBackground
+from syncpack.nodes.backgrounds import rgb_of
 from syncpack.nodes.errors import SyncError
 from syncpack.nodes.exemplar_model import PixelVAE
-from syncpack.nodes.view_backgrounds import ViewBackgrounds, rgb_of
+from syncpack.nodes.view_backgrounds import ViewBackgrounds
 from syncpack.renderers.backgrounds import PALETTE, Background
 from syncpack.renderers.illusions import warp
 from syncpack.renderers.illusions.custom import Custom
 from syncpack.renderers.illusions.rig import Illusion, Warps
 from syncpack.renderers.scene import Scene
+from syncpack.renderers.splats.splat_space import SplatColours
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
 from syncpack.sync_core.schedule import Trajectory
 
@@ -77,6 +82,15 @@ def test_the_node_encodes_colours():
     assert isinstance(rig, Orbit) and rig.background is not None and len(rig.background.pictures) == len(PALETTE)
     assert build(rig, "own", "", 0.4)[0] == CAMERAS
     assert rgb_of("#0f0") == (0.0, 1.0, 0.0)
+
+
+@pytest.mark.skipif(host.HAS_WRAPPERS, reason="a MODEL of this ComfyUI knows its step")
+def test_a_model_that_does_not_know_its_step_refuses_backgrounds():
+    space: Any = SplatColours(ball(200))
+    (rig,) = ViewBackground().build(CAMERAS, "constant", "#ff8000", 0.4, PixelVAE())
+    with pytest.raises(SyncError) as caught:
+        run_patched(gaussian(), space, rig, torch.zeros(2, 3, 8, 16))
+    one_line(caught.value, "SyncTweediesPatch", "does not know its step", "policy to own")
 
 
 @pytest.mark.parametrize(

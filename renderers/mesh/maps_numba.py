@@ -9,6 +9,7 @@ from torch import Tensor
 from ..compiled import compiled
 from ..viewpoints import Viewpoint
 from .scan import EDGE, Triangles
+from .scan_numba import span
 
 
 def seen(
@@ -117,15 +118,7 @@ def _own(planes, box, tile, edge, owner, claims):  # pyright: ignore
                 continue
             low = max(float(box[item, 2]), tile[item, 0] - 0.5)
             high = min(float(box[item, 3]), np.ceil(tile[item, 2] - 0.5) - 1)
-            for i in range(3):
-                slope = planes[item, i, 0]
-                value = planes[item, i, 2] + planes[item, i, 1] * (row + 0.5)
-                if slope > 0:
-                    low = max(low, -value / slope - 0.5 - edge)
-                elif slope < 0:
-                    high = min(high, -value / slope - 0.5 + edge)
-                elif value < 0:
-                    high = -2.0
+            low, high = span(planes, item, 3, row, low, high, edge)
             if not low <= high:
                 continue
             for column in range(int(np.ceil(low)), int(np.floor(high)) + 1):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..compiled import compiled
 from .scan import EDGE, Triangles
+from .scan_numba import span
 
 
 def z_buffer(ready: Triangles, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -42,15 +43,7 @@ def _fill(planes, depth, reach, box, perspective, edge, nearest, buffer):  # pyr
     for item in range(box.shape[0]):
         for row in range(box[item, 0], box[item, 1] + 1):
             low, high = float(box[item, 2]), float(box[item, 3])
-            for i in range(4):
-                slope = planes[item, i, 0]
-                value = planes[item, i, 2] + planes[item, i, 1] * (row + 0.5)
-                if slope > 0:
-                    low = max(low, -value / slope - 0.5 - edge)
-                elif slope < 0:
-                    high = min(high, -value / slope - 0.5 + edge)
-                elif value < 0:
-                    high = -2.0
+            low, high = span(planes, item, 4, row, low, high, edge)
             if not low <= high:
                 continue
             base = depth[item, 1] * (row + 0.5) + depth[item, 2]
