@@ -152,6 +152,7 @@ class RgbSync:
     _vae: Any = None
     _chunk: int = 0
     _maps: Synchronizer | None = None
+    _splats: SplatMean | None = None
 
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
@@ -204,7 +205,10 @@ class RgbSync:
             placement = geometry.placement(cell).scaled(cell)
             return WindowMean(placement, geometry.rig.taper, total // placement.count)
         if isinstance(geometry, SplatGeometry):
-            return SplatMean(geometry.solver(), self.plan.aggregation)
+            last = () if self._splats is None else self._splats.colours
+            method = self.plan.aggregation
+            self._splats = SplatMean(geometry.solver(method != "mean"), method, last)
+            return self._splats
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
         return MapMean(self._maps.at(progress), GREY if isinstance(geometry, IllusionGeometry) else 0.0)

@@ -53,7 +53,10 @@ class SplatSpace:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        backend = "What works out the weights: numba is several times faster and used where it is installed."
+        backend = (
+            "What lists the splats of each pixel: auto is numba where installed (up to twice as fast), else torch. "
+            "gsplat needs an NVIDIA GPU and pip install gsplat."
+        )
         return {
             "required": {"splats": SCENE, "up": UP, "rule": RULE},
             "optional": {"backend": (list(BACKENDS), {"default": "auto", "tooltip": backend, "advanced": True})},

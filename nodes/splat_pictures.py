@@ -123,10 +123,10 @@ def bake_splats(
     chosen = None if mask is None else chosen_splats(space, mask)
     solver = _sized(geometry, images).solver()
     baked = bake(solver, space.splats, list(images), method, rounds, bands, unseen, chosen, geometry.viewpoints)
-    return baked.splats, _report(baked, len(images), unseen, time.perf_counter() - began)
+    return baked.splats, _report(baked, len(images), unseen, time.perf_counter() - began, solver.nbytes)
 
 
-def _report(baked: Baked, views: int, unseen: Unseen, seconds: float) -> str:
+def _report(baked: Baked, views: int, unseen: Unseen, seconds: float, nbytes: int) -> str:
     filled = "coloured by their neighbours" if unseen == "nearest" else "left as they were"
     shows = "infinite" if math.isinf(baked.psnr) else f"{baked.psnr:.1f} dB"
     lines = [
@@ -134,6 +134,7 @@ def _report(baked: Baked, views: int, unseen: Unseen, seconds: float) -> str:
         f"they show the views with a PSNR of {shows}",
         f"{100 * baked.unseen / baked.meant:.1f} % are seen by no view and were {filled}",
         f"{100 * baked.clipped:.1f} % of the colours lay beyond black or white and were cut there",
+        f"the weights of the views take {nbytes / 2**20:,.0f} MiB of main memory",
     ]
     return "\n".join(lines)
 

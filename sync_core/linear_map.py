@@ -57,6 +57,11 @@ class LinearMap:
         return self.indices.numel()
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the matrix takes."""
+        return sum(t.numel() * t.element_size() for t in (self.offsets, self.indices, self.weights))
+
+    @property
     def row_of_entry(self) -> Tensor:
         """int64 [nnz]: the row each entry belongs to."""
         counts = (self.offsets[1:] - self.offsets[:-1]).long()

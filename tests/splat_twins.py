@@ -64,3 +64,45 @@ def dense_weights(view: Projected, count: int) -> Tensor:
                 out[row * view.width + column, k] = alpha * light
                 light *= 1 - alpha
     return out
+
+
+def tile_pairs(
+    range_start: int,
+    range_end: int,
+    transmittances: Tensor,
+    means2d: Tensor,
+    conics: Tensor,
+    opacities: Tensor,
+    image_width: int,
+    image_height: int,
+    tile_size: int,
+    isect_offsets: Tensor,
+    flatten_ids: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gsplat's ``rasterize_to_indices_in_range`` of one image, pixel by pixel and splat by splat, as its documentation
+    and that of its rasteriser have it: (splat ids, pixel ids, image ids), a pixel's splats front to back."""
+    assert range_start == 0 and range_end * tile_size**2 > len(flatten_ids), "all at once"
+    assert transmittances.shape == (1, image_height, image_width) and bool((transmittances == 1).all())
+    rows, columns = isect_offsets.shape[1:]
+    assert rows * tile_size >= image_height and columns * tile_size >= image_width
+    assert isect_offsets.dtype == flatten_ids.dtype == torch.int32, "gsplat reads no others"
+    assert {t.dtype for t in (means2d, conics, opacities)} == {torch.float32}
+    ends = [*isect_offsets.flatten().tolist()[1:], len(flatten_ids)]
+    found: list[tuple[int, int]] = []
+    for row in range(image_height):
+        for column in range(image_width):
+            tile = row // tile_size * columns + column // tile_size
+            light = 1.0
+            for splat in flatten_ids[isect_offsets.flatten()[tile] : ends[tile]].tolist():
+                x, y = (torch.tensor([column + 0.5, row + 0.5]) - means2d[0, splat]).tolist()
+                xx, xy, yy = conics[0, splat].tolist()
+                sigma = 0.5 * (xx * x * x + yy * y * y) + xy * x * y
+                alpha = min(ALPHA_MAX, float(opacities[0, splat]) * math.exp(-sigma))
+                if sigma < 0 or alpha < ALPHA_MIN:
+                    continue
+                if light * (1 - alpha) <= TRANSMITTANCE_MIN:
+                    break
+                light *= 1 - alpha
+                found.append((splat, row * image_width + column))
+    splats, pixels = torch.tensor(found, dtype=torch.int64).reshape(-1, 2).unbind(1)
+    return splats, pixels, torch.zeros_like(pixels)

@@ -9,12 +9,13 @@ import torch
 from host_vaes import BlockVae, bounded
 from hosting import Scene, analytic, host, opinionated, relative_error, run_advanced, run_node, run_patched
 from splat_twins import ball
-from syncpack.nodes import preview
+from syncpack.nodes import preview, rgb_domain
 from syncpack.nodes.exemplar_model import PixelVAE, exemplar_model
 from syncpack.nodes.plan_inputs import STOCHASTIC_LABEL
 from syncpack.nodes.rig_nodes import RigReport
 from syncpack.nodes.stitch import report
 from syncpack.renderers.coverage import rig_coverage
+from syncpack.renderers.splats.picture_mean import SplatMean
 from syncpack.renderers.splats.splat_space import SplatColours
 from syncpack.renderers.viewpoints import Orbit, Viewpoint
 from syncpack.sync_core.aggregate import Aggregator
@@ -91,9 +92,21 @@ def test_pictures_are_averaged_as_pixels():
     assert relative_error(actual, expected) < 1e-4
 
 
-def test_pictures_of_a_lossy_vae_are_solved_for():
+def test_pictures_of_a_lossy_vae_are_solved_for(monkeypatch: pytest.MonkeyPatch):
+    """From the second step on each solve starts from the colours of the last, by the Gram matrix."""
+    made: list[SplatMean] = []
+
+    class Watched(SplatMean):
+        def __init__(self, solver, method, last=()):
+            super().__init__(solver, method, last)
+            assert solver.gram and solver is (made[-1] if made else self)._solver
+            assert len(last) == (1 if made else 0) and (not made or last[0] is made[-1].colours[0])
+            made.append(self)
+
+    monkeypatch.setattr(rgb_domain, "SplatMean", Watched)
     views = run_node(bounded(), SPACE, RIG, rgb_vae=BlockVae(), aggregation="least_squares")[0]["samples"]
     assert bool(torch.isfinite(views).all()) and float(views.std()) > 0.1
+    assert len(made) > 2
 
 
 def test_the_exemplar_model_paints_splats():

@@ -1,15 +1,19 @@
 """Splats on the image plane and in pixels: against gsplat's torch code and a float64 loop over pixels and splats."""
 
 import importlib.util
+import inspect
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from splat_twins import around, ball, dense_weights, fog
+from splat_twins import around, ball, dense_weights, fog, tile_pairs
 from syncpack.renderers.splats import weights
 from syncpack.renderers.splats.project import EPS2D, RULES, project
 from syncpack.renderers.splats.splats import Splats
 from syncpack.renderers.splats.weights import ViewWeights, pooled, view_weights
+from syncpack.renderers.splats.weights_gsplat import listed_gsplat
 from syncpack.renderers.viewpoints import Viewpoint
 from torch import Tensor
 
@@ -168,9 +172,60 @@ def test_pruning_keeps_every_pixels_sum(backend: str) -> None:
     torch.testing.assert_close(dense(pruned), slow * scale[:, None], rtol=0, atol=1e-5)
 
 
-def test_a_backend_that_is_not_there_says_so() -> None:
-    with pytest.raises(ValueError, match="'cuda' is unknown; use one of auto, torch, numba"):
+@pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.parametrize("prune", [0.0, 1e-2])
+def test_lists_of_gsplats_pairs_are_the_twins(name: str, prune: float) -> None:
+    """The call as gsplat takes it, and weights and order from the pairs it gives; a slow twin of it gives them here, in
+    no order of pixels."""
+    scene = fog(200)
+    seen = project(scene, CAMERAS[name](scene), 19, 21)
+
+    def pairs(*given: Any) -> tuple[Tensor, ...]:
+        splats, pixels, images = tile_pairs(*given)
+        order = torch.argsort(pixels * 7 % 13, stable=True)
+        return splats[order], pixels[order], images[order]
+
+    found = listed_gsplat(seen, prune, pairs, "cpu")  # pyright: ignore[reportArgumentType]
+    expected = weights.listed_torch(seen, prune)
+    theirs, ours = (dense(weights._assembled(seen, lists, 200)) for lists in (found, expected))
+    assert float((theirs - ours).abs().max()) <= 1e-4
+    torch.testing.assert_close(found.alpha, expected.alpha, rtol=0, atol=1e-5)
+    assert torch.equal(theirs > 0, ours > 0)
+    rows = weights._assembled(seen, found, 200).map
+    assert torch.equal(rows.indices, weights._assembled(seen, expected, 200).map.indices), "front to back"
+    fields = ("index", "mean", "covariance", "opacity", "depth", "extent")
+    nothing = replace(seen, **{field: getattr(seen, field)[:0] for field in fields})
+    assert listed_gsplat(nothing, prune, pairs, "cpu").weight.numel() == 0  # pyright: ignore[reportArgumentType]
+
+
+def test_gsplats_call_has_these_parameters() -> None:
+    gsplat = pytest.importorskip("gsplat", reason="gsplat is not installed")
+    theirs = list(inspect.signature(gsplat.rasterize_to_indices_in_range).parameters)
+    assert theirs == list(inspect.signature(tile_pairs).parameters)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", CAMERAS)
+def test_gsplat_on_a_gpu_lists_the_same(name: str) -> None:
+    pytest.importorskip("gsplat", reason="gsplat is not installed")
+    scene = ball(3000)
+    seen = project(scene, CAMERAS[name](scene), 70, 90)
+    theirs, ours = (dense(view_weights(seen, 3000, backend)) for backend in ("gsplat", "torch"))
+    assert float((theirs - ours).abs().max()) <= 1e-3, "a splat at the limit of pruning may differ"
+    assert float((theirs - ours).abs().mean()) <= 1e-7
+
+
+def test_a_backend_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="'cuda' is unknown; use one of auto, torch, numba, gsplat"):
         weights.chosen_backend("cuda")
+    monkeypatch.setattr(weights, "_installed", lambda module: False)
+    with pytest.raises(ValueError, match="'gsplat' is not installed; pip install gsplat, or use torch"):
+        weights.chosen_backend("gsplat")
+    monkeypatch.setattr(weights, "_installed", lambda module: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="'gsplat' needs an NVIDIA GPU, which torch does not find; use numba or torch"):
+        weights.chosen_backend("gsplat")
+    assert weights.chosen_backend("auto") == "numba", "never gsplat by itself"
 
 
 def test_pooled_pixels_are_means_of_pixels():

@@ -17,7 +17,7 @@ from ..viewpoints import Orbit, Viewpoint
 from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
 from .project import project
-from .solve import BYTES_PER_ENTRY, SplatSolver, pixel_weights
+from .solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver, pixel_weights
 from .splat_space import SplatColours
 from .weights import ViewWeights, pooled
 
@@ -103,12 +103,15 @@ class SplatGeometry:
             "towards them"
         )
 
-    def solver(self) -> SplatSolver:
-        """What solves for colours from pictures of the rig's size. Raises ValueError as ``views``."""
+    def solver(self, many: bool = False) -> SplatSolver:
+        """What solves for colours from pictures of the rig's size; many: at every step of a run
+        (``SplatSolver.for_many``). Raises ValueError as ``views``."""
         height, width = self.rig.height, self.rig.width
         key = ("solver", self.viewpoints, height, width)
-        build = lambda: SplatSolver.of(self._weights(height, width, BYTES_PER_ENTRY), height, width)  # noqa: E731
-        return self.space.kept(key, build)
+        each = BYTES_FOR_MANY if many else BYTES_PER_ENTRY
+        build = lambda: SplatSolver.of(self._weights(height, width, each), height, width)  # noqa: E731
+        found: SplatSolver = self.space.kept(key, build)
+        return found.for_many if many else found
 
     def places(self) -> tuple[ViewPlace, ...]:
         return orbit_places(self.space.splats.upright(self.rig), self.rig.front)

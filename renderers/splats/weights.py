@@ -5,7 +5,8 @@ the splat's opacity times its Gaussian at the pixel's centre. Geometry stands st
 view. Cutoffs as in gsplat 1.5: alpha below 1/255 adds nothing, none is above 0.999, and a pixel is finished before the
 splat that would leave less than a ten-thousandth of the light.
 
-Two backends fill the lists, on the CPU: ``torch`` everywhere, and ``numba``, several times faster where installed.
+Three backends fill the lists: ``torch`` everywhere and ``numba`` where installed, on the CPU; ``gsplat`` on an NVIDIA
+GPU, only when asked for. The lists are the same and are kept in main memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -22,8 +23,8 @@ from ...sync_core.grouping import unique_groups
 from ...sync_core.linear_map import LinearMap
 from .project import ALPHA_MIN, Projected
 
-Backend = Literal["auto", "torch", "numba"]
-BACKENDS: tuple[Backend, ...] = ("auto", "torch", "numba")
+Backend = Literal["auto", "torch", "numba", "gsplat"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 ALPHA_MAX = 0.999
 TRANSMITTANCE_MIN = 1e-4
@@ -95,29 +96,38 @@ class Band:
     first: int
 
 
-def chosen_backend(name: str) -> Literal["torch", "numba"]:
-    """The backend behind a name. Raises ValueError for one that is unknown or not installed."""
+def chosen_backend(name: str) -> Literal["torch", "numba", "gsplat"]:
+    """The backend behind a name. Raises ValueError for one that is unknown, not installed, or wants another device."""
     if name not in BACKENDS:
         raise ValueError(f"splat backend '{name}' is unknown; use one of {', '.join(BACKENDS)}")
-    has_numba = importlib.util.find_spec("numba") is not None
     if name == "auto":
-        return "numba" if has_numba else "torch"
-    if name == "numba" and not has_numba:
-        raise ValueError("splat backend 'numba' is not installed; pip install numba, or use torch")
+        return "numba" if _installed("numba") else "torch"
+    if name != "torch" and not _installed(name):
+        raise ValueError(f"splat backend '{name}' is not installed; pip install {name}, or use torch")
+    if name == "gsplat" and not torch.cuda.is_available():
+        raise ValueError("splat backend 'gsplat' needs an NVIDIA GPU, which torch does not find; use numba or torch")
     return name  # pyright: ignore[reportReturnType]
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def view_weights(view: Projected, count: int, backend: Backend = "auto", prune: float = PRUNE) -> ViewWeights:
     """The weights of one view over ``count`` splats.
 
     prune: weights below it are left out and the pixel's others scaled up to the same sum; 0 keeps all. Raises
-    ValueError for a backend that is unknown or not installed.
+    ValueError for a backend that is unknown or not installed, or cannot work here.
     """
     name = chosen_backend(backend)
     if name == "numba":
         from .weights_numba import listed_numba
 
         lists = listed_numba(view, prune)
+    elif name == "gsplat":
+        from .weights_gsplat import listed_gsplat
+
+        lists = listed_gsplat(view, prune)
     else:
         lists = listed_torch(view, prune)
     return _assembled(view, lists, count)
