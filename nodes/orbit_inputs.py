@@ -16,6 +16,7 @@ from ..renderers.mesh.coverage_rig import coverage_rig
 from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
+from ..renderers.splats.coverage_rig import splat_coverage_rig
 from ..renderers.splats.splat_space import SplatColours
 from ..renderers.viewpoints import Orbit, Viewpoint
 
@@ -104,10 +105,12 @@ def _viewpoints(
     elif wishes.kind == "custom":
         found = custom(wishes.cameras, lens, front)
     elif wishes.kind == "coverage":
-        assert isinstance(space, MeshTexture)
-        found, reached = coverage_rig(
-            space.mesh, lens, wishes.target, wishes.views, start=front, two_sided=space.two_sided, backend=space.backend
-        )
+        assert space is not None
+        how = {"lens": lens, "target": wishes.target, "most": wishes.views, "start": front}
+        if isinstance(space, SplatColours):
+            found, reached = splat_coverage_rig(space, **how)
+        else:
+            found, reached = coverage_rig(space.mesh, **how, two_sided=space.two_sided, backend=space.backend)
         lines.append(reached.text)
     else:
         return (), []
@@ -129,14 +132,11 @@ def _object_space(wishes: OrbitWishes, space: Any) -> MeshTexture | SplatColours
     if space is None:
         for needed, what in needs:
             if needed:
-                either = "" if wishes.kind == "coverage" else ", or SplatSpace's"
-                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space{either}")
+                raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space, or SplatSpace's")
         return None
     if not isinstance(space, MeshTexture | SplatColours):
         kind = getattr(space, "kind", type(space).__name__)
         raise ValueError(f"a space of kind {kind} is no object; use MeshSpace's or SplatSpace's")
-    if wishes.kind == "coverage" and not isinstance(space, MeshTexture):
-        raise ValueError("kind coverage needs a surface, which splats do not have; use orbit_sphere")
     return space
 
 

@@ -18,7 +18,7 @@ class OrbitRig:
     CATEGORY = "SyncTweedies/space"
     DESCRIPTION = (
         "Cameras around an object, which the model denoises together. More views see more of it and cost one model "
-        "call each per step; kind coverage takes about a second to choose."
+        "call each per step; kind coverage takes about a second to choose, a few for splats."
     )
     RETURN_TYPES = ("VIEW_RIG", "STRING")
     RETURN_NAMES = ("rig", "report")
@@ -41,7 +41,7 @@ class OrbitRig:
                     list(ORBIT_KINDS),
                     {
                         "tooltip": "orbit: around the object, as published. orbit_sphere: evenly from all directions. "
-                        "coverage: chosen one by one so that most of the surface is seen. custom: a list of cameras. "
+                        "coverage: chosen one by one so that most of it is seen. custom: a list of cameras. "
                         "camera: only the connected camera."
                     },
                 ),
@@ -119,7 +119,7 @@ class OrbitRig:
                 ),
                 "space": (
                     "CANONICAL_SPACE",
-                    {"tooltip": "MeshSpace's or SplatSpace's. coverage needs MeshSpace's, tight either."},
+                    {"tooltip": "MeshSpace's or SplatSpace's. coverage and tight need it."},
                 ),
                 "camera": (
                     "LOAD3D_CAMERA",

@@ -313,13 +313,24 @@ def test_orbits_frame_splats_tightly(globe):
     border = torch.cat([alpha[:, 0], alpha[:, -1], alpha[:, :, 0], alpha[:, :, -1]], 1)
     assert float(border.mean()) < 0.1
     for changes, words in (
-        ({"kind": "coverage", "space": space, "framing": "reference"}, ("splats do not have", "orbit_sphere")),
+        ({"kind": "coverage", "framing": "reference"}, ("kind coverage depends on the object's shape", "SplatSpace")),
         ({"space": Plane(64, 64), "framing": "tight"}, ("plane", "SplatSpace")),
         ({"framing": "tight"}, ("SplatSpace",)),
     ):
         with pytest.raises(ValueError) as caught:
             OrbitRig().build(**{**given, **changes})
         one_line(caught.value, "OrbitRig", *words)
+
+
+def test_cameras_are_chosen_for_splats(globe):
+    splat, _, _ = globe
+    space, _ = SplatSpace().build(splat, "-y", "antialiased", "torch")
+    given = dict(kind="coverage", width=48, height=48, fov=60.0, distance=2.5, framing="reference")
+    rig, report = OrbitRig().build(**given, views=12, target=0.8, front=90.0, space=space)
+    assert 3 <= len(rig.viewpoints) <= 12 and "of what the splats show" in report and "% of that reached" in report
+    assert rig.front == pytest.approx(math.pi / 2)
+    alpha = SplatViews().render(space, rig, "white", "joint")[2]
+    assert float(alpha.flatten(1).mean(1).min()) > 0.2
 
 
 def test_a_turntable(globe):

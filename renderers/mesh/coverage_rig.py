@@ -1,14 +1,14 @@
-"""Cameras chosen one after another, each the one that sees most of what no other has seen yet."""
+"""Cameras for a mesh, each chosen for what it sees of the surface that no other sees yet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..orbits import Lens, orbit
+from ..chosen_cameras import Coverage, candidates, check_wish, chosen
+from ..orbits import Lens
 from ..viewpoints import Viewpoint
 from .mesh import Mesh
 from .raster import Backend
@@ -20,26 +20,6 @@ _FRAME = 512
 _LENS = Lens()
 # Of the surface: less shows through the tolerance at edges of a mesh that is turned inside out.
 _NOTHING = 0.02
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What a chosen rig sees. shares: of the surface's area, after each camera. reachable: what all candidates see
-    together; the rest is hidden from everywhere, or too far inside. target: share of ``reachable`` that was asked."""
-
-    shares: tuple[float, ...]
-    reachable: float
-    target: float
-
-    @property
-    def text(self) -> str:
-        """One line to tell."""
-        seen = self.shares[-1]
-        reached = "reached" if seen >= self.target * self.reachable - 1e-9 else "not reached: allow more views"
-        return (
-            f"{len(self.shares)} views see {100 * seen:.1f} % of the surface; {100 * self.reachable:.1f} % can be seen "
-            f"at all from these distances; target {100 * self.target:.0f} % of that {reached}"
-        )
 
 
 def surface_points(mesh: Mesh, count: int) -> tuple[Tensor, Tensor]:
@@ -76,13 +56,6 @@ def cosines(
     return out
 
 
-def candidates(lens: Lens, start: float = 0.0) -> tuple[Viewpoint, ...]:
-    """Cameras to choose from: every 30 degrees on the horizon and 35 degrees above and below, every 60 at 65, poles."""
-    low = orbit(lens, 30, (0, 35, -35), (), start)
-    high = orbit(lens, 60, (65, -65), ((start, 90), (start, -90)), start)
-    return (*low, *high)
-
-
 def coverage_rig(
     mesh: Mesh,
     lens: Lens = _LENS,
@@ -99,28 +72,13 @@ def coverage_rig(
     seen from any candidate) or ``most`` is reached, or none sees anything new. start: azimuth of the front, degrees.
     Raises ValueError for a target outside 0 to 1, no cameras, or a mesh that no camera sees.
     """
-    if not 0 < target <= 1:
-        raise ValueError(f"target {target:g} is outside 0 to 1; 0.98 is 98 % of what can be seen")
-    if most < 1:
-        raise ValueError(f"{most} views see nothing; use e.g. 12")
+    check_wish(target, most)
     choice = candidates(lens, start)
     points, face = surface_points(mesh, _PLACES)
     placed = tuple(v.in_scene(mesh.centre, mesh.radius) for v in choice)
     found = cosines(mesh, points, face, placed, two_sided, backend)
-    seen = found >= flattest
-    reachable = seen.any(0)
-
-    if float(reachable.double().mean()) < _NOTHING:
+    reachable = float((found >= flattest).any(0).double().mean())
+    if reachable < _NOTHING:
         raise ValueError("no camera sees the surface; its faces may be turned inside out, or the distance too small")
-    known, taken, shares = torch.zeros_like(reachable), list[int](), list[float]()
-    while len(taken) < most and float((known & reachable).sum()) < target * float(reachable.sum()):
-        new = seen & ~known
-        # Among equals the one that sees it most straight.
-        gain = new.sum(1) + 1e-3 * (found * new).sum(1)
-        best = int(gain.argmax())
-        if not bool(new[best].any()):
-            break
-        taken.append(best)
-        known |= seen[best]
-        shares.append(float(known.double().mean()))
-    return tuple(choice[i] for i in taken), Coverage(tuple(shares), float(reachable.double().mean()), target)
+    taken, shares = chosen(found, torch.ones(len(points)), flattest, target, most)
+    return tuple(choice[i] for i in taken), Coverage(tuple(shares), reachable, target)

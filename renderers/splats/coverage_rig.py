@@ -1,0 +1,40 @@
+"""Cameras for splats, each chosen for what it shows of those that no other shows well yet."""
+
+from __future__ import annotations
+
+import torch
+
+from ..chosen_cameras import Coverage, candidates, check_wish, chosen
+from ..orbits import Lens
+from ..viewpoints import Orbit, Viewpoint
+from .splat_space import SplatColours
+
+# Candidates look through frames of this many pixels.
+_FRAME = 128
+# A view shows a splat well when it shows at least this part of what the best candidate does. Flat splats seen at an
+# angle shrink by its cosine: as for surfaces, 70 degrees are too flat.
+_LEAST = 0.35
+_LENS = Lens()
+
+
+def splat_coverage_rig(
+    space: SplatColours, lens: Lens = _LENS, target: float = 0.98, most: int = 12, start: float = 0.0
+) -> tuple[tuple[Viewpoint, ...], Coverage]:
+    """Cameras in object units, greedily chosen, and what they see.
+
+    Splats count by how much of them (pixels, times opacity and what lies before them) the best candidate shows. Cameras
+    are added until ``target`` (share of what the candidates show) or ``most`` is reached. start: azimuth of the front,
+    degrees. Raises ValueError for a target outside 0 to 1, no cameras, or splats that no camera sees.
+    """
+    check_wish(target, most)
+    choice = candidates(lens, start)
+    shown = torch.zeros(len(choice), len(space.splats))
+    for row, viewpoint in zip(shown, space.splats.cameras(Orbit(choice, _FRAME, _FRAME)), strict=True):
+        matrix = space.weights(viewpoint, _FRAME, _FRAME).map
+        row.index_add_(0, matrix.indices.long(), matrix.weights)
+    most_shown = shown.amax(0)
+    if not bool((most_shown > 0).any()):
+        raise ValueError(f"no camera sees the splats of '{space.splats.name}'; the distance may be too small")
+    found = shown / most_shown.clamp_min(1e-12)
+    taken, shares = chosen(found, most_shown, _LEAST, target, most)
+    return tuple(choice[i] for i in taken), Coverage(tuple(shares), 1.0, target, "what the splats show")
