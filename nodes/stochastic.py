@@ -100,7 +100,7 @@ def sample_stochastic(
         if blank:
             level = min(top, levels[0])
         turn = sets[step % len(sets)]
-        content = views.project(z)
+        content = _painted(run, views.project(z), step, steps)
         noise = torch.randn(content.shape, generator=generator).to(x)
         shown = torch.zeros_like(content) if blank else content
         sigma = torch.full((content.shape[0],), level, device=x.device, dtype=x.dtype)
@@ -126,6 +126,11 @@ def sample_stochastic(
         check_finite(clean, level)
         seen = turn.mean.seen.reshape(views.canonical)
         z = torch.where(seen, turn.mean(run.flat(clean)), z)
-        shown = run.framed(views.project(z))
+        shown = run.framed(_painted(run, views.project(z), step, steps))
         callback({"i": step, "x": shown, "denoised": shown, "sigma": level, "sigma_hat": level})
-    return run.framed(views.project(z))
+    return run.framed(_painted(run, views.project(z), steps - 1, steps))
+
+
+def _painted(run: Run, clean: Tensor, step: int, steps: int) -> Tensor:
+    """Views of the canonical picture, which has no background, with the rig's of a step."""
+    return clean if run.backgrounds is None else run.backgrounds.paint_step(clean, step, steps)

@@ -31,20 +31,24 @@ class ViewBackgrounds:
 
     def paint(self, clean: Tensor, sigma: float | None) -> Tensor:
         """Clean views [B*N, C, h, w] with the backgrounds of the step at ``sigma`` (None: after the last)."""
+        steps = self.trajectory.steps
+        return self.paint_step(clean, steps - 1 if sigma is None else self.trajectory.step_of(sigma), steps)
+
+    def paint_step(self, clean: Tensor, step: int, steps: int) -> Tensor:
+        """The same with the backgrounds of one step of so many."""
         if self.given is None or self.views.fully_covered:
             return clean
-        return clean + self.views.background_of(self._of_step(clean, sigma) - clean)
+        return clean + self.views.background_of(self._of_step(clean, step, steps) - clean)
 
     def noisy(self, views: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
         """Projections of a canonical state, which has no background, with one at the noise level they are at."""
         level = float(sigma.reshape(-1)[0])
-        clean = torch.zeros_like(views) if self.given is None else self._of_step(views, level)
+        step, steps = self.trajectory.step_of(level), self.trajectory.steps
+        clean = torch.zeros_like(views) if self.given is None else self._of_step(views, step, steps)
         return views + self.views.background_of(self.model.model_sampling.noise_scaling(sigma, noise, clean))
 
-    def _of_step(self, like: Tensor, sigma: float | None) -> Tensor:
+    def _of_step(self, like: Tensor, step: int, steps: int) -> Tensor:
         assert self.given is not None
-        steps = self.trajectory.steps
-        step = steps - 1 if sigma is None else self.trajectory.step_of(sigma)
         pictures = self.given.of_step(step, steps, like.shape[0], self.seed)
         if pictures.shape[1:] != like.shape[1:]:
             raise ValueError(

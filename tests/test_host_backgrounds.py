@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from host_vaes import bounded
 from hosting import POSITIVE, gaussian, one_line, run_node, run_patched
 from splat_twins import ball
 from syncpack.nodes import host
@@ -12,6 +13,7 @@ from syncpack.nodes.background_nodes import ViewBackground
 from syncpack.nodes.backgrounds import rgb_of
 from syncpack.nodes.errors import SyncError
 from syncpack.nodes.exemplar_model import PixelVAE
+from syncpack.nodes.plan_inputs import STOCHASTIC_LABEL
 from syncpack.nodes.view_backgrounds import ViewBackgrounds
 from syncpack.renderers.backgrounds import PALETTE, Background
 from syncpack.renderers.illusions import warp
@@ -106,3 +108,22 @@ def test_bad_input(rig, policy, colour, parts):
     with pytest.raises(SyncError) as caught:
         ViewBackground().build(rig, policy, colour, 0.4, None if "vae" in parts[0] else PixelVAE())
     one_line(caught.value, "ViewBackground", *parts)
+
+
+def test_stochastic_walks_have_the_background_too():
+    """Around the splats views end in the background, and from the first step that shows a picture it is shown."""
+    space: Any = SplatColours(ball(200))
+    cameras = Orbit((Viewpoint.orbit(0.0, 0.0, 3.5), Viewpoint.orbit(1.0, 0.0, 3.5)), 24, 16)
+    (rig,) = ViewBackground().build(cameras, "constant", "#ff0000", 0.4, PixelVAE())
+    colour = torch.tensor([1.0, -1.0, -1.0])
+    model, start = bounded(3), {"samples": torch.zeros(1, 3, 1, 200)}
+    walk = {"process": STOCHASTIC_LABEL, "inner_steps": 3, "steps": 5}
+    views = run_node(model, space, rig, canonical=start, **walk)[0]["samples"]
+    composite = Scene(space, rig).views(1).composite
+    assert composite is not None
+    around = composite.alpha.reshape(2, 16, 24) == 0
+    assert 0.1 < float(around.float().mean()) < 0.9
+    plain = views.movedim(1, -1)[around]
+    torch.testing.assert_close(plain, colour.expand_as(plain))
+    without = run_node(model, space, cameras, canonical=start, **walk)[0]["samples"].movedim(1, -1)[around]
+    assert float((without - colour).abs().min(0).values.max()) > 0.1
