@@ -104,7 +104,7 @@ def hole_warning(coverage: RigCoverage, kind: str = "panorama") -> str:
     if kind == "splats":
         return (
             f"warning: {100 * coverage.holes:.1f} % of the splats are seen by no view (inside of the object, below it, "
-            "or hidden); add cameras for those that matter, e.g. by OrbitRig's kind orbit_sphere"
+            "or hidden); add cameras for those that matter, e.g. by OrbitRig's kind coverage"
         )
     return (
         f"warning: {100 * coverage.holes:.1f} % of the picture is seen by no view; EquirectStitch fills it or leaves "
