@@ -138,7 +138,7 @@ class SplatTextureBake:
     RETURN_NAMES = ("splats", "report")
     OUTPUT_TOOLTIPS = (
         "The scene in its new colours; everything else is as it was.",
-        "How well the splats show the views, how many no view sees.",
+        "How well the splats show the views, how many no view sees, what the weights take.",
     )
     FUNCTION = "bake"
     SEARCH_ALIASES = ["3dgs", "gaussian splatting", "texture", "synctweedies"]
