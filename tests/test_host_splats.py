@@ -164,7 +164,7 @@ def test_places_behind_the_last_splat_are_no_holes():
     made = RigReport().report(few, RIG)["result"]
     assert made[1].shape == (1, 3, 3, 3) and "no holes" in made[2] and "on 5 splats" in made[2]
     hidden = RigReport().report(SPACE, replace(RIG, viewpoints=RIG.viewpoints[:1]))["result"][2]
-    assert "% of the splats are seen by no view" in hidden and "orbit_sphere" in hidden
+    assert "% of the splats are seen by no view" in hidden and "coverage" in hidden
     assert "holes 0.00 %" in report(Scene(few, RIG), torch.zeros(VIEWS, 4, 8, 8)).text
 
 

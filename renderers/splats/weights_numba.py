@@ -1,4 +1,4 @@
-"""The lists of ``weights.py`` by numba: one pass counts, one fills; tiles in parallel. Imported only when asked for."""
+"""The lists of ``weights.py`` by numba: tiles in parallel, each into room of its own. Imported only when asked for."""
 
 from __future__ import annotations
 
@@ -11,75 +11,111 @@ import torch
 
 from ..compiled import compiled
 from .project import ALPHA_MIN, Projected
-from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Lists, bands, tile_grid
+from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
 
 # Two parallel kernels at once abort the process where numba has only its own work queue.
 _LOCK = threading.Lock()
+# Entries that there is room for at once.
+_ROOM = 1 << 22
 
 
 @compiled(parallel=True)
-def _walk(
-    splat, start, count, first, columns, height, width, shape, prune, alpha, kept, offset, rank, seen, weights, writing
-):
-    """The loop over a tile's pixels and a pixel's splats. writing: fill the entries from ``offset``; else count."""
+def _walk(splat, start, count, first, columns, height, width, shape, prune, alpha, room, written, entries):
+    """The loop over a tile's splats, front to back, and the pixels in a splat's ellipse. Tile t writes ``written[t]``
+    entries from ``room[t]`` on."""
+    pixels, ranks, seen, weights = entries
     for t in numba.prange(len(count)):
         left = (t + first) % columns * TILE
         top = (t + first) // columns * TILE
-        for row in range(top, min(top + TILE, height)):
-            for column in range(left, min(left + TILE, width)):
-                pixel = row * width + column
-                light = 1.0
-                total = 0.0
-                number = 0
-                for i in range(start[t], start[t] + count[t]):
-                    k = splat[i]
-                    y = row + 0.5 - shape[k, 1]
-                    u = shape[k, 3] * (column + 0.5 - shape[k, 0] + shape[k, 2] * y)
-                    v = shape[k, 4] * y
-                    power = u * u + v * v
-                    # (an alpha of 1/255 needs less, whatever the opacity)
-                    if power > 11.1:
+        right, bottom = min(left + TILE, width), min(top + TILE, height)
+        light = np.ones(TILE * TILE)
+        number = np.zeros(TILE * TILE, np.int32)
+        open_pixels = (right - left) * (bottom - top)
+        at = room[t]
+        for i in range(start[t], start[t] + count[t]):
+            k = splat[i]
+            for row in range(top, bottom):
+                y = row + 0.5 - shape[k, 1]
+                v = shape[k, 4] * y
+                rest = shape[k, 6] - v * v
+                if rest < 0.0:
+                    continue
+                # The ellipse's part of the row: u, linear in the column, is at most the root of the rest.
+                middle = shape[k, 0] - shape[k, 2] * y - 0.5
+                half = np.sqrt(rest) / shape[k, 3]
+                low = max(left, int(np.ceil(max(middle - half, -1.0))))
+                high = min(right - 1, int(np.floor(min(middle + half, width))))
+                for column in range(low, high + 1):
+                    inner = (row - top) * TILE + column - left
+                    if light[inner] < 0.0:
                         continue
-                    value = min(shape[k, 5] * np.exp(-0.5 * power), ALPHA_MAX)
+                    u = shape[k, 3] * (column - middle)
+                    value = min(shape[k, 5] * np.exp(-0.5 * (u * u + v * v)), ALPHA_MAX)
                     if value < ALPHA_MIN:
                         continue
-                    after = light * (1.0 - value)
+                    after = light[inner] * (1.0 - value)
                     if after <= TRANSMITTANCE_MIN:
-                        break
-                    weight = value * light
-                    light = after
-                    total += weight
+                        light[inner] = -1.0
+                        open_pixels -= 1
+                        continue
+                    weight = value * light[inner]
+                    light[inner] = after
+                    pixel = row * width + column
+                    alpha[pixel] += weight
                     if weight < prune or weight <= 0.0:
                         continue
-                    if writing:
-                        at = offset[pixel] + number
-                        rank[at] = number
-                        seen[at] = k
-                        weights[at] = weight
-                    number += 1
-                alpha[pixel] = total
-                kept[pixel] = number
+                    pixels[at] = pixel
+                    ranks[at] = number[inner]
+                    seen[at] = k
+                    weights[at] = weight
+                    number[inner] += 1
+                    at += 1
+            if open_pixels == 0:
+                break
+        written[t] = at - room[t]
 
 
 def listed_numba(view: Projected, prune: float) -> Lists:
-    """As ``listed_torch``, entries in order of their pixels."""
-    pixels = view.height * view.width
+    """As ``listed_torch``, entries tile by tile."""
     columns = tile_grid(view)[1]
     xx, xy, yy = view.covariance.unbind(-1)
     across = (xx - xy * xy / yy).clamp_min(1e-12).rsqrt()
-    shape = torch.stack([*view.mean.unbind(1), -xy / yy, across, yy.rsqrt(), view.opacity], 1).contiguous().numpy()
-    alpha, kept = np.zeros(pixels, np.float32), np.zeros(pixels, np.int32)
-    no_int, no_float = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    listed = [(b.splat.numpy(), b.start.numpy(), b.count.numpy(), b.first) for b in bands(view)]
-    frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha, kept)
+    # Where alpha falls below its limit: the edge of the ellipse, with a margin that leaves the decision to the limit.
+    far = 2 * torch.log((view.opacity / ALPHA_MIN).clamp_min(1)) + 1e-3
+    shape = torch.stack([*view.mean.unbind(1), -xy / yy, across, yy.rsqrt(), view.opacity, far], 1).contiguous().numpy()
+    alpha = np.zeros(view.height * view.width, np.float32)
+    frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha)
+    found: list[tuple[Any, ...]] = []
     walk: Any = _walk
-    with _LOCK:
-        for band in listed:
-            walk(*band, *frame, kept.astype(np.int64), no_int, no_int, no_float, False)
-        offset = np.cumsum(kept, dtype=np.int64) - kept
-        entries = int(kept.sum(dtype=np.int64))
-        pixel = np.repeat(np.arange(pixels, dtype=np.int32), kept)
-        rank, seen, weights = np.empty(entries, np.int32), np.empty(entries, np.int32), np.empty(entries, np.float32)
-        for band in listed:
-            walk(*band, *frame, offset, rank, seen, weights, True)
-    return Lists(*(torch.from_numpy(a) for a in (pixel, rank, seen, weights, alpha)))
+    for band in bands(view):
+        for part in _parts(band):
+            room = np.cumsum(part.count.numpy() * TILE**2) - part.count.numpy() * TILE**2
+            size = int(part.count.sum()) * TILE**2
+            entries = tuple(np.empty(size, kind) for kind in (np.int32, np.int32, np.int32, np.float32))
+            written = np.zeros(len(room), np.int64)
+            with _LOCK:
+                walk(
+                    part.splat.numpy(),
+                    part.start.numpy(),
+                    part.count.numpy(),
+                    part.first,
+                    *frame,
+                    room,
+                    written,
+                    entries,
+                )
+            kept = np.repeat(room - (np.cumsum(written) - written), written) + np.arange(written.sum())
+            found.append(tuple(values[kept] for values in entries))
+    if not found:
+        found.append(tuple(np.empty(0, kind) for kind in (np.int32, np.int32, np.int32, np.float32)))
+    parts = (torch.from_numpy(np.concatenate(values)) for values in zip(*found, strict=True))
+    return Lists(*parts, torch.from_numpy(alpha))  # pyright: ignore[reportCallIssue]
+
+
+def _parts(band: Band) -> list[Band]:
+    """Some tiles at a time, so that there is room for all that they may list."""
+    number = (torch.cumsum(band.count, 0) * TILE**2 - 1).clamp_min(0) // _ROOM
+    sizes = torch.unique_consecutive(number, return_counts=True)[1].tolist()
+    starts, counts = band.start.split(sizes), band.count.split(sizes)
+    firsts = [band.first + sum(sizes[:i]) for i in range(len(sizes))]
+    return [Band(band.splat, s, c, f) for s, c, f in zip(starts, counts, firsts, strict=True)]
