@@ -156,6 +156,24 @@ def test_more_splats_deep_than_one_chunk() -> None:
     assert float((dense(view_weights(seen, count, "torch", 0)) - slow).abs().max()) <= 1e-6
 
 
+@pytest.mark.parametrize("prune", [0.0, 1e-3])
+def test_thousands_at_one_place_fit_the_room_of_a_tile(prune: float) -> None:
+    """As many as a pixel can list, and far more than that: no entry is lost, none is written outside of its room."""
+    pytest.importorskip("numba")
+    count = 6000
+    positions = torch.zeros(count, 3)
+    positions[:, 2] = torch.linspace(-1, 1, count)
+    turn = torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)
+    faint = torch.full((count,), 1.001 / 255)
+    scene = Splats(positions, torch.full((count, 3), 9.0), turn, faint, torch.zeros(count, 1, 3))
+    seen = project(scene, Viewpoint((0, 0, 30.0)), 9, 9, "classic")
+    slow, fast = (view_weights(seen, count, backend, prune) for backend in ("torch", "numba"))
+    torch.testing.assert_close(dense(fast), dense(slow), rtol=1e-4, atol=1e-7)
+    if prune == 0:
+        deepest = int(slow.map.row_counts().max())
+        assert 2200 < deepest < count and float(slow.alpha.max()) > 0.999
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_pruning_keeps_every_pixels_sum(backend: str) -> None:
     scene = ball(800, size=1.5)

@@ -212,6 +212,6 @@ def _squared(block: Block) -> Tensor:
 
 
 def _without(pixels: Tensor, behind: Tensor, alpha: Tensor) -> Tensor:
-    """The colour of the splats alone where something else shines through: (v - (1 - alpha) b) / alpha. Where no splat is
-    seen it is of no use to anyone."""
+    """The colour of the splats alone where something else shines through: (v - (1 - alpha) b) / alpha. Pixels that show
+    no splat get anything: no matrix reads them."""
     return torch.addcmul(pixels, 1 - alpha, behind, value=-1).div_(alpha.clamp_min(1e-6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -84,14 +85,15 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     far = 2 * torch.log((view.opacity / ALPHA_MIN).clamp_min(1)) + 1e-3
     shape = torch.stack([*view.mean.unbind(1), -xy / yy, across, yy.rsqrt(), view.opacity, far], 1).contiguous().numpy()
     alpha = np.zeros(view.height * view.width, np.float32)
+    most = _most(prune)
     frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha)
     found: list[tuple[Any, ...]] = []
     walk: Any = _walk
     for band in bands(view):
-        for part in _parts(band):
-            room = np.cumsum(part.count.numpy() * TILE**2) - part.count.numpy() * TILE**2
-            size = int(part.count.sum()) * TILE**2
-            entries = tuple(np.empty(size, kind) for kind in (np.int32, np.int32, np.int32, np.float32))
+        for part in _parts(band, most):
+            sizes = part.count.clamp_max(most).numpy() * TILE**2
+            room = np.cumsum(sizes) - sizes
+            entries = tuple(np.empty(sizes.sum(), kind) for kind in (np.int32, np.int32, np.int32, np.float32))
             written = np.zeros(len(room), np.int64)
             with _LOCK:
                 walk(
@@ -112,9 +114,15 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     return Lists(*parts, torch.from_numpy(alpha))  # pyright: ignore[reportCallIssue]
 
 
-def _parts(band: Band) -> list[Band]:
+def _most(prune: float) -> int:
+    """How many splats a pixel can list: each takes at least 1/255 of its light, and adds at least ``prune``."""
+    deep = math.log(TRANSMITTANCE_MIN) / math.log(1 - ALPHA_MIN)
+    return math.ceil(min(deep, 1 / prune if prune > 0 else math.inf)) + 1
+
+
+def _parts(band: Band, most: int) -> list[Band]:
     """Some tiles at a time, so that there is room for all that they may list."""
-    number = (torch.cumsum(band.count, 0) * TILE**2 - 1).clamp_min(0) // _ROOM
+    number = (torch.cumsum(band.count.clamp_max(most), 0) * TILE**2 - 1).clamp_min(0) // _ROOM
     sizes = torch.unique_consecutive(number, return_counts=True)[1].tolist()
     starts, counts = band.start.split(sizes), band.count.split(sizes)
     firsts = [band.first + sum(sizes[:i]) for i in range(len(sizes))]
