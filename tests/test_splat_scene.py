@@ -201,6 +201,15 @@ def test_too_many_splats_say_how_many_fit(monkeypatch: pytest.MonkeyPatch) -> No
     assert scene.views(1).count == 8
 
 
+def test_the_view_that_is_worked_on_counts() -> None:
+    """While it is listed, ordered and transposed, a view takes more than what is kept of it."""
+    memory.check_memory("a", 1000, 20, 1, 500, 80_000, 1000)
+    with pytest.raises(ValueError, match="smaller views, or about 499 splats fit"):
+        memory.check_memory("a", 1000, 20, 1, 500, 79_900, 1000)
+    with pytest.raises(ValueError, match="9 of the 10 views, or about 468 splats fit"):
+        memory.check_memory("a", 10_000, 20, 10, 500, 243_800, 1000)
+
+
 def test_estimates_are_near_what_is_listed() -> None:
     for splats, rig in ((ball(5000), orbit(2, 128)), (fog(2000, size=0.05), orbit(2, 128))):
         space = SplatColours(splats, backend="torch")

@@ -70,16 +70,21 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     shape = torch.stack([*view.mean.unbind(1), -xy / yy, across, yy.rsqrt(), view.opacity], 1).contiguous().numpy()
     alpha, kept = np.zeros(pixels, np.float32), np.zeros(pixels, np.int32)
     no_int, no_float = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    listed = [(b.splat.numpy(), b.start.numpy(), b.count.numpy(), b.first) for b in bands(view)]
     frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha, kept)
+    offset = np.zeros(pixels, np.int64)
     walk: Any = _walk
-    with _LOCK:
-        for band in listed:
-            walk(*band, *frame, kept.astype(np.int64), no_int, no_int, no_float, False)
-        offset = np.cumsum(kept, dtype=np.int64) - kept
-        entries = int(kept.sum(dtype=np.int64))
-        pixel = np.repeat(np.arange(pixels, dtype=np.int32), kept)
-        rank, seen, weights = np.empty(entries, np.int32), np.empty(entries, np.int32), np.empty(entries, np.float32)
-        for band in listed:
-            walk(*band, *frame, offset, rank, seen, weights, True)
+    parts: list[tuple[Any, Any, Any]] = []
+    # One band after the other: all pairs of large splats and tiles would take far more memory than the entries do.
+    for b in bands(view):
+        band = (b.splat.numpy(), b.start.numpy(), b.count.numpy(), b.first)
+        own = slice(b.first // columns * TILE * view.width, (b.first + len(b.count)) // columns * TILE * view.width)
+        with _LOCK:
+            walk(*band, *frame, offset, no_int, no_int, no_float, False)
+            offset[own] = np.cumsum(kept[own], dtype=np.int64) - kept[own]
+            entries = int(kept[own].sum(dtype=np.int64))
+            parts.append((np.empty(entries, np.int32), np.empty(entries, np.int32), np.empty(entries, np.float32)))
+            walk(*band, *frame, offset, *parts[-1], True)
+        del b, band
+    pixel = np.repeat(np.arange(pixels, dtype=np.int32), kept)
+    rank, seen, weights = (np.concatenate(found) for found in zip(*parts, strict=True))
     return Lists(*(torch.from_numpy(a) for a in (pixel, rank, seen, weights, alpha)))
