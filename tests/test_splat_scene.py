@@ -201,6 +201,18 @@ def test_too_many_splats_say_how_many_fit(monkeypatch: pytest.MonkeyPatch) -> No
     assert scene.views(1).count == 8
 
 
+@pytest.mark.parametrize("cell", [1, 8, 16, 32])
+@pytest.mark.parametrize("count", [1, 2, 9, 17, 70])
+def test_few_splats_say_their_cell(count: int, cell: int) -> None:
+    """A grid has as many rows as a cell is wide, however few its columns are."""
+    scene = Scene(SplatColours(ball(count, size=0.3), backend="torch"), orbit(2, 32))
+    rows, columns = scene.grid(cell)
+    assert scene.cell_of_canonical((1, 4, rows, columns)) == cell
+    for wrong in ((rows, columns - 1), (rows, columns + 1)):
+        with pytest.raises(ValueError, match=f"does not hold {count} splats; encode SplatSpace's colours"):
+            scene.cell_of_canonical((1, 4, *wrong))
+
+
 def test_the_view_that_is_worked_on_counts() -> None:
     """While it is listed, ordered and transposed, a view takes more than what is kept of it."""
     memory.check_memory("a", 1000, 20, 1, 500, 80_000, 1000)
