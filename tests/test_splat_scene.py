@@ -213,6 +213,19 @@ def test_few_splats_say_their_cell(count: int, cell: int) -> None:
             scene.cell_of_canonical((1, 4, *wrong))
 
 
+def test_old_weights_make_room_before_new_ones_are_built() -> None:
+    space = SplatColours(ball(300), backend="torch")
+    held = []
+
+    def build() -> list[int]:
+        held.append(len(space._built))
+        return held
+
+    for key in ("a", "b", "c", "d", "d", "c"):
+        space.kept(key, build)
+    assert held == [0, 1, 1, 1]
+
+
 def test_the_view_that_is_worked_on_counts() -> None:
     """While it is listed, ordered and transposed, a view takes more than what is kept of it."""
     memory.check_memory("a", 1000, 20, 1, 500, 80_000, 1000)
