@@ -99,6 +99,8 @@ def test_splats_that_no_view_shows(scene):
     assert psnr(filled.splats.colours[side], colours[side]) > psnr(kept.splats.colours[side], colours[side]) + 5
     with pytest.raises(ValueError, match="show none of the splats that are to be painted"):
         bake(front.solver(), splats, pictures, chosen=splats.object_positions[:, 2] < -0.9)
+    with pytest.raises(ValueError, match="mask chooses no splat"):
+        bake(front.solver(), splats, pictures, chosen=torch.zeros(700, dtype=torch.bool))
 
 
 def test_what_is_transparent_is_seen():

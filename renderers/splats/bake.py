@@ -70,6 +70,8 @@ def bake(
     if bands == "solved":
         each = 4 * splats.sh.shape[1] * (len(solver.blocks) + _VECTORS)
         check_more("solving for colour by direction", each * len(splats), "set bands to kept, or use fewer views")
+    if chosen is not None and not bool(chosen.any()):
+        raise ValueError("the mask chooses no splat, which leaves nothing to paint; connect another of SplatMask")
     if chosen is not None:
         counts = [block.forward.nnz for block in solver.blocks]
         needed = sum(counts) * BYTES_PER_ENTRY + max(counts) * BYTES_AT_WORK
