@@ -135,6 +135,14 @@ def test_colour_by_direction(scene):
     shown = {b: psnr(renders(geometry(s, elsewhere))[0], wanted) for b, s in bakes.items()}
     assert shown["solved"] > shown["dropped"] + 3
     assert float((bakes["solved"].sh[:, 1:] * splats.sh[:, 1:]).mean()) > 0, "the bands point the right way"
+    flat = geometry(splats, Orbit(tuple(replace(v, span=2.5) for v in around(20, 32).viewpoints), 32, 32))
+    straight = bake(flat.solver(), splats, list(renders(flat)[0]), bands="solved", viewpoints=flat.viewpoints).splats
+    assert float((straight.sh[:, 1:] * splats.sh[:, 1:]).mean()) > 0, "with parallel rays too"
+    front = geometry(splats, Orbit((Viewpoint.orbit(0.0, 0.0, 2.8),), 40, 40))
+    part = [bake(front.solver(), splats, list(renders(front)[0]), bands=b, viewpoints=front.viewpoints).splats
+            for b in ("dropped", "solved")]  # fmt: skip
+    hidden = front.solver().visible <= 0.02
+    assert torch.allclose(part[0].sh[hidden], part[1].sh[hidden], atol=1e-6), "unseen ones shine in no direction"
 
 
 def test_bands_are_robust_too(scene):
@@ -240,3 +248,12 @@ def test_turns_that_show_nothing():
     for changes, words in (({"frames": 0}, "0 frames show nothing"), ({"elevation": 100.0}, "outside -90 to 90")):
         with pytest.raises(ValueError, match=words):
             next(turntable(SplatColours(ball(50)), **{"frames": 3, "height": 16, "width": 16, **changes}))
+
+
+@pytest.mark.parametrize("up, front", [("+y", (0, 0, 1)), ("-y", (0, 0, -1)), ("+z", (0, -1, 0))])
+def test_the_first_camera_sees_the_front(up, front):
+    """Of meshes, of scenes from photographs and from Blender."""
+    splats = replace(ball(50), up=up)
+    (camera,) = splats.cameras(Orbit((Viewpoint.orbit(0.0, 0.0, 2.0),), 8, 8))
+    stands = (torch.tensor(camera.position) - torch.tensor(splats.centre)) / splats.radius
+    assert torch.allclose(stands, 2.0 * torch.tensor(front), atol=1e-5)

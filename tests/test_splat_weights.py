@@ -269,3 +269,11 @@ def test_pooled_pixels_are_means_of_pixels():
     assert pruned.map.nnz < coarse.map.nnz
     torch.testing.assert_close(pruned.map.apply(torch.ones(len(scene), 1))[:, 0], coarse.alpha, rtol=0, atol=1e-5)
     assert pooled(fine, 48, 1, 0.0) is fine
+
+
+def test_what_is_nearer_than_a_hundredth_of_the_radius_is_left_out() -> None:
+    scene = ball(200)
+    for away, there in ((0.5, False), (2.0, True)):
+        place = scene.positions[:1].double() + torch.tensor([0.0, 0.0, 0.01 * scene.radius * away])
+        camera = Viewpoint(tuple(place[0].tolist()))
+        assert (0 in project(scene, camera, 32, 32).index.tolist()) == there
