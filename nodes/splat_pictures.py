@@ -77,6 +77,7 @@ def splat_mask(space: Any, middle: Vector, size: Vector, rig: Any | None, masks:
     if (rig is None) != (masks is None):
         raise ValueError("masks of views need their rig, and a rig needs masks; connect both, or none")
     if rig is not None and masks is not None:
+        masks = masks.reshape(-1, *masks.shape[-2:])
         solver = _sized(need_splats(space, rig), masks).solver()
         chosen = chosen & in_views(solver, masks)
         if not bool(chosen.any()):
@@ -128,10 +129,12 @@ def bake_splats(
 
 def _report(baked: Baked, views: int, unseen: Unseen, seconds: float, nbytes: int) -> str:
     filled = "coloured by their neighbours" if unseen == "nearest" else "left as they were"
-    shows = "infinite" if math.isinf(baked.psnr) else f"{baked.psnr:.1f} dB"
+    shows = f"they show the views with a PSNR of {'infinite' if math.isinf(baked.psnr) else f'{baked.psnr:.1f} dB'}"
+    if math.isnan(baked.psnr):
+        shows = "no pixel shows them alone, so there is no PSNR: they are small or transparent"
     lines = [
         f"{baked.meant:,} of {len(baked.splats):,} splats painted from {views} views in {seconds:.1f} s",
-        f"they show the views with a PSNR of {shows}",
+        shows,
         f"{100 * baked.unseen / baked.meant:.1f} % are seen by no view and were {filled}",
         f"{100 * baked.clipped:.1f} % of the colours lay beyond black or white and were cut there",
         f"the weights of the views take {nbytes / 2**20:,.0f} MiB of main memory",

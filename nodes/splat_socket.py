@@ -66,4 +66,4 @@ def splats_of(value: Any) -> Splats:
     counts = getattr(value, "counts", None)
     count = value.positions.shape[1] if counts is None else int(counts[0])
     positions, scales, rotations, opacities, sh = (getattr(value, field)[0, :count] for field in _FIELDS)
-    return Splats(positions, scales, rotations, opacities.reshape(count), sh)
+    return Splats(positions, scales, rotations, opacities.reshape(-1), sh)

@@ -93,6 +93,10 @@ def _shot(pose: _Pose, lenses: _Lenses, file: str) -> Shot:
             f"file '{file}': image '{name}' names camera {number}, which is not there; export the model again"
         )
     model, width, height, parameters = lenses[number]
+    if min(width, height) < 1:
+        raise ValueError(
+            f"file '{file}': image '{name}' has a camera of {width} x {height} pixels; export the model again"
+        )
     behind = 2 if _TWO_FOCALS[model] else 1
     turn = np.array(values[:4])
     length = np.linalg.norm(turn)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def _trained(values: dict[str, Any], number: int) -> Shot:
 def _pose(values: dict[str, Any], key: str, name: str) -> Any:
     try:
         return np.array(values[key], float)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(f"camera '{name}' has no {key} of numbers; repair the file") from None
 
 
@@ -76,11 +77,10 @@ def _transform(values: dict[str, Any], number: int) -> Shot:
         raise ValueError(f"camera '{name}' has a transform_matrix of {pose.shape}; it must be 4 x 4")
     if np.isfinite(pose).all() and np.linalg.det(pose[:3, :3]) < 0:
         raise ValueError(f"camera '{name}' is mirrored; camera axes are right, up and back (OpenGL): repair the file")
-    size = (int(_number(values, "w", name)), int(_number(values, "h", name)))
-    if min(size) < 1:
-        size = (0, 0)
-    if _number(values, "fl_x", name) and size[0]:
-        focal = _number(values, "fl_x", name)
+    wide, high = int(_number(values, "w", name)), int(_number(values, "h", name))
+    size = (wide, high) if min(wide, high) > 0 else (0, 0)
+    if _number(values, "fl_x", name) and wide > 0:
+        focal = _number(values, "fl_x", name) / (1 if size[0] else wide)
     elif 0 < _number(values, "camera_angle_x", name) < math.pi:
         focal = (size[0] or 1) / (2 * math.tan(_number(values, "camera_angle_x", name) / 2))
     else:
@@ -94,6 +94,6 @@ def _transform(values: dict[str, Any], number: int) -> Shot:
 def _number(values: dict[str, Any], key: str, name: str) -> float:
     """A value of the file, 0 where it has none."""
     value = values.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"camera '{name}' has {key} '{value}', no number; repair the file")
     return float(value)

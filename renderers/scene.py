@@ -172,6 +172,13 @@ class Scene:
         height, width = shape[-2:]
         if isinstance(self.geometry, MeshGeometry):
             return self._cell_of_texture(height, width)
+        if isinstance(self.space, SplatColours):
+            if self.grid(height) == (height, width):
+                return height
+            raise ValueError(
+                f"a canonical latent of {width} x {height} cells does not hold {self.space.width} splats; encode "
+                "SplatSpace's colours with ExemplarModel's VAE, or leave canonical unconnected"
+            )
         # A sphere's grid is whole: a column less would open the seam.
         short = 0 if isinstance(self.space, Panorama) else 1
         for cell in (self.space.width // width, self.space.width // width + 1):

@@ -167,6 +167,13 @@ def test_transforms_with_a_lens_each(tmp_path):
     assert read_cameras(tmp_path)[0] == shots, "found in its folder"
 
 
+def test_a_width_alone_says_the_field_of_view(tmp_path):
+    cameras = [Camera(1, (640, 640), 500)]
+    (shot,), _ = read_cameras(write_blender(tmp_path, cameras, fl_x=500.0, w=640))
+    assert shot.size == (0, 0)
+    cameras[0].matches(shot)
+
+
 def test_a_trainers_own_list(tmp_path):
     cameras = [Camera(s) for s in range(3)]
     entries = [
@@ -236,6 +243,8 @@ MIRRORED = (np.array(POSE) * [1, 1, -1, 1]).tolist()
         ({"camera_angle_x": 1, "frames": [{"transform_matrix": np.full((4, 4), 1e999).tolist()}]}, ("no numbers",)),
         ({"camera_angle_x": 1, "frames": [{"transform_matrix": np.triu(np.ones((4, 4))).tolist()}]}, ("skewed",)),
         ({"camera_angle_x": 1, "camera_model": "OPENCV_FISHEYE", "frames": [{"transform_matrix": POSE}]}, ("FISHEYE",)),
+        ({"camera_angle_x": 1, "frames": [{"transform_matrix": [[10**400] * 4] * 4}]}, ("no transform_matrix of",)),
+        ({"camera_angle_x": 1, "w": 10**400, "frames": [{"transform_matrix": POSE}]}, ("w '1000", "repair the file")),
         ([{"img_name": "a", "position": [0, 0, 0]}], ("camera 'a'", "no rotation")),
         ([{"position": [0, 0], "rotation": np.eye(3).tolist()}], ("3 x 3",)),
         ([{"position": [0, 0, 0], "rotation": np.eye(3).tolist(), "fx": 9}], ("0 x 0", "add width and height")),
@@ -269,6 +278,7 @@ def test_cut_off_binaries_are_refused(tmp_path, name, cut):
     [
         ("cameras.txt", lambda c: c.replace(b"1 PINHOLE", b"1 FOV"), ("cut off", "export the model again")),
         ("cameras.txt", lambda c: c.replace(b"\n1 PIN", b"\n7 PIN"), ("names camera 1", "not there")),
+        ("cameras.txt", lambda c: c.replace(b" 640 480 ", b" 0 0 "), ("camera of 0 x 0 pixels", "export the model")),
         ("images.txt", lambda c: b"# empty\n", ("no images",)),
         ("images.txt", lambda c: c.replace(b"\n9 ", b"\n9 x "), ("cut off",)),
         ("images.txt", lambda c: b"1 0 0 0 0 1 2 3 1 a.png\n\n", ("quaternion that is zero",)),

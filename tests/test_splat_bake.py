@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from splat_twins import ball
+from syncpack.renderers.splats import memory
 from syncpack.renderers.splats.bake import bake
 from syncpack.renderers.splats.choose import in_box, in_views, restricted
 from syncpack.renderers.splats.conditions import renders
@@ -89,7 +90,7 @@ def test_splats_that_no_view_shows(scene):
     front = geometry(splats, Orbit((Viewpoint.orbit(0.0, 0.0, 2.8),), 40, 40))
     pictures = list(renders(geometry(splats.recoloured(colours), front.rig))[0])
     filled, kept = (bake(front.solver(), splats, pictures, unseen=how) for how in ("nearest", "keep"))
-    hidden = front.solver().seen <= 0.02
+    hidden = front.solver().visible <= 0.02
     assert filled.unseen == kept.unseen == int(hidden.sum()) > 100
     assert torch.equal(kept.splats.sh[hidden], splats.sh[hidden])
     assert torch.equal(kept.splats.sh[~hidden], filled.splats.sh[~hidden])
@@ -98,6 +99,25 @@ def test_splats_that_no_view_shows(scene):
     assert psnr(filled.splats.colours[side], colours[side]) > psnr(kept.splats.colours[side], colours[side]) + 5
     with pytest.raises(ValueError, match="show none of the splats that are to be painted"):
         bake(front.solver(), splats, pictures, chosen=splats.object_positions[:, 2] < -0.9)
+    with pytest.raises(ValueError, match="mask chooses no splat"):
+        bake(front.solver(), splats, pictures, chosen=torch.zeros(700, dtype=torch.bool))
+
+
+def test_what_is_transparent_is_seen():
+    """A pane of glass alone in its views: much shines through each of its pixels, but each shows its colour."""
+    splats = Splats(
+        torch.zeros(1, 3),
+        torch.full((1, 3), 0.3),
+        torch.tensor([[1.0, 0.0, 0.0, 0.0]]),
+        torch.tensor([0.3]),
+        torch.tensor([[[1.0, -1.0, 0.5]]]),
+    )
+    seen = geometry(splats, around(4))
+    pictures = list(renders(seen)[0])
+    baked = bake(seen.solver(), splats.recoloured(torch.full((1, 3), 0.5)), pictures)
+    assert baked.unseen == 0 and torch.allclose(baked.splats.colours, splats.colours, atol=0.06)
+    masks = torch.ones(4, 40, 40)
+    assert in_views(seen.solver(), masks).tolist() == [True]
 
 
 def test_colour_by_direction(scene):
@@ -115,6 +135,44 @@ def test_colour_by_direction(scene):
     shown = {b: psnr(renders(geometry(s, elsewhere))[0], wanted) for b, s in bakes.items()}
     assert shown["solved"] > shown["dropped"] + 3
     assert float((bakes["solved"].sh[:, 1:] * splats.sh[:, 1:]).mean()) > 0, "the bands point the right way"
+    flat = geometry(splats, Orbit(tuple(replace(v, span=2.5) for v in around(20, 32).viewpoints), 32, 32))
+    straight = bake(flat.solver(), splats, list(renders(flat)[0]), bands="solved", viewpoints=flat.viewpoints).splats
+    assert float((straight.sh[:, 1:] * splats.sh[:, 1:]).mean()) > 0, "with parallel rays too"
+    front = geometry(splats, Orbit((Viewpoint.orbit(0.0, 0.0, 2.8),), 40, 40))
+    part = [bake(front.solver(), splats, list(renders(front)[0]), bands=b, viewpoints=front.viewpoints).splats
+            for b in ("dropped", "solved")]  # fmt: skip
+    hidden = front.solver().visible <= 0.02
+    assert torch.allclose(part[0].sh[hidden], part[1].sh[hidden], atol=1e-6), "unseen ones shine in no direction"
+
+
+def test_bands_are_robust_too(scene):
+    """What a patch of some views contradicts the others in hardly moves colours by direction."""
+    splats, seen, _, pictures = scene
+    splats = replace(splats, sh=torch.cat([splats.sh, torch.zeros(700, 3, 3)], 1))
+    wrong = [p.clone() for p in pictures]
+    for view in (3, 9):
+        wrong[view][10:30, 10:30] = torch.tensor([1.0, 0.0, 0.0])
+    elsewhere = around(5, spread=0.8)
+    truth, plain, robust = (
+        renders(geometry(bake(seen.solver(), splats, given, "least_squares", rounds, "solved",
+                              viewpoints=seen.viewpoints).splats, elsewhere))[0]
+        for given, rounds in ((pictures, 0), (wrong, 0), (wrong, 3))
+    )  # fmt: skip
+    assert psnr(robust, truth) > psnr(plain, truth) + 1.5
+
+
+def test_bakes_that_take_too_much_memory_are_refused(scene, monkeypatch):
+    splats, seen, _, pictures = scene
+    solver = seen.solver()
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000)
+    assert bake(solver, splats, pictures).meant == 700
+    chosen = torch.arange(700) < 300
+    for changes, words in (
+        ({"bands": "solved", "viewpoints": seen.viewpoints}, "direction takes about 0.0 GiB more, .* set bands to"),
+        ({"chosen": chosen}, "painting some of the splats takes .* without a mask"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            bake(solver, splats, pictures, **changes)
 
 
 def test_splats_in_a_box(scene):
@@ -149,6 +207,9 @@ def test_unknown_words_are_refused(scene):
     for changes, words in (({"bands": "some"}, "bands 'some' are"), ({"unseen": "grey"}, "unseen 'grey' is")):
         with pytest.raises(ValueError, match=words):
             bake(seen.solver(), splats, pictures, **changes)
+    for bands in ("kept", "solved"):
+        with pytest.raises(ValueError, match="images of 1 channels; use RGB pictures"):
+            bake(seen.solver(), splats, [p[..., :1] for p in pictures], bands=bands, viewpoints=seen.viewpoints)
     with pytest.raises(ValueError, match="connect all decoded views"):
         bake(seen.solver(), splats, pictures[:3])
 
@@ -187,3 +248,12 @@ def test_turns_that_show_nothing():
     for changes, words in (({"frames": 0}, "0 frames show nothing"), ({"elevation": 100.0}, "outside -90 to 90")):
         with pytest.raises(ValueError, match=words):
             next(turntable(SplatColours(ball(50)), **{"frames": 3, "height": 16, "width": 16, **changes}))
+
+
+@pytest.mark.parametrize("up, front", [("+y", (0, 0, 1)), ("-y", (0, 0, -1)), ("+z", (0, -1, 0))])
+def test_the_first_camera_sees_the_front(up, front):
+    """Of meshes, of scenes from photographs and from Blender."""
+    splats = replace(ball(50), up=up)
+    (camera,) = splats.cameras(Orbit((Viewpoint.orbit(0.0, 0.0, 2.0),), 8, 8))
+    stands = (torch.tensor(camera.position) - torch.tensor(splats.centre)) / splats.radius
+    assert torch.allclose(stands, 2.0 * torch.tensor(front), atol=1e-5)

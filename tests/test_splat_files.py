@@ -230,6 +230,11 @@ def cases():
         "a list": (ply(full, extra="property list uchar int x2"), "more than splats", "3DGS layout"),
         "whole numbers": (ply(full, {"f_dc_0": "int"}), "'f_dc_0' as whole numbers", "anew"),
         "text": (ply(full, encoding="ascii").replace(b" -0.", b" x.", 1), "no number", "repair"),
+        "a byte of 300": (
+            ply({**full, "nx": np.full(6, 7)}, {"nx": "uchar"}, "ascii").replace(b" 7 ", b" 300 ", 1),
+            "'nx' holds text that is no number of type uint8",
+            "repair",
+        ),
         "a short row": (ply(full, encoding="ascii").replace(b"\n0", b"\n", 1).rstrip() + b" 1\n", "values", "repair"),
         "nan": (ply(bad), "positions of 1 of 6 splats are no numbers", "the first is splat 2"),
         "huge": (ply(huge), "scales of 1 splats are huge", "repair"),
@@ -271,6 +276,13 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(folder, name, conte
     with pytest.raises(ValueError) as caught:
         load(folder, content, name, limit=8)
     assert "holds 9 splats" in str(caught.value) and "about 8" in str(caught.value)
+
+
+def test_text_takes_more_memory(folder):
+    content = ply(stored(9), encoding="ascii")
+    with pytest.raises(ValueError, match="holds 9 splats, memory holds about 8"):
+        load(folder, content, limit=53)
+    assert len(load(folder, content, limit=54)) == 9
 
 
 @pytest.mark.parametrize(

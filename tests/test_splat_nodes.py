@@ -107,6 +107,13 @@ def test_the_socket_has_what_newer_hosts_read():
     assert splats_of(splat) is splats
 
 
+def test_a_socket_of_pieces_that_do_not_fit():
+    splats = random_splats(7)
+    fields = {f: getattr(Splat(splats), f) for f in ("positions", "scales", "rotations", "opacities", "sh")}
+    with pytest.raises(ValueError, match=r"opacities of shape \(3,\); they must be \(7,\)"):
+        splats_of(SimpleNamespace(**{**fields, "opacities": fields["opacities"][:, :3]}))
+
+
 @pytest.mark.parametrize("padded", [False, True])
 def test_splats_of_a_newer_host(padded, folders):
     splats = random_splats(7, 4)
@@ -284,6 +291,24 @@ def test_views_are_baked(globe):
     unmeant = mask[0, 0] < 0.5
     assert torch.equal(part.scene.sh[unmeant], splat.scene.sh[unmeant])
     assert not torch.equal(part.scene.sh[~unmeant], splat.scene.sh[~unmeant])
+
+
+def test_a_report_without_solid_pixels_names_no_psnr(globe):
+    _, _, rig = globe
+    space, _ = SplatSpace().build(Splat(random_splats(1, opacities=torch.tensor([0.5]))), "+y", "classic", "torch")
+    images = SplatViews().render(space, rig, "white", "joint")[0]
+    report = SplatTextureBake().bake(space, rig, images=images, **BAKE)[1]
+    assert "nan" not in report and "no pixel shows them alone" in report
+
+
+def test_a_mask_without_a_batch_is_one_views(globe):
+    _, space, rig = globe
+    one = Orbit(rig.viewpoints[:1], 32, 32)
+    box = dict(x=0.0, y=0.0, z=0.0, width=9.0, height=9.0, depth=9.0)
+    mask = torch.zeros(32, 32)
+    mask[:16] = 1
+    found = [SplatMask().choose(space, **box, rig=one, masks=m)[1] for m in (mask[None], mask, mask[None, None])]
+    assert 0 < found[0] < 600 and found == [found[0]] * 3
 
 
 def test_larger_views_are_baked(globe):

@@ -201,6 +201,40 @@ def test_too_many_splats_say_how_many_fit(monkeypatch: pytest.MonkeyPatch) -> No
     assert scene.views(1).count == 8
 
 
+@pytest.mark.parametrize("cell", [1, 8, 16, 32])
+@pytest.mark.parametrize("count", [1, 2, 9, 17, 70])
+def test_few_splats_say_their_cell(count: int, cell: int) -> None:
+    """A grid has as many rows as a cell is wide, however few its columns are."""
+    scene = Scene(SplatColours(ball(count, size=0.3), backend="torch"), orbit(2, 32))
+    rows, columns = scene.grid(cell)
+    assert scene.cell_of_canonical((1, 4, rows, columns)) == cell
+    for wrong in ((rows, columns - 1), (rows, columns + 1)):
+        with pytest.raises(ValueError, match=f"does not hold {count} splats; encode SplatSpace's colours"):
+            scene.cell_of_canonical((1, 4, *wrong))
+
+
+def test_old_weights_make_room_before_new_ones_are_built() -> None:
+    space = SplatColours(ball(300), backend="torch")
+    held = []
+
+    def build() -> list[int]:
+        held.append(len(space._built))
+        return held
+
+    for key in ("a", "b", "c", "d", "d", "c"):
+        space.kept(key, build)
+    assert held == [0, 1, 1, 1]
+
+
+def test_the_view_that_is_worked_on_counts() -> None:
+    """While it is listed, ordered and transposed, a view takes more than what is kept of it."""
+    memory.check_memory("a", 1000, 20, 1, 500, 80_000, 1000)
+    with pytest.raises(ValueError, match="smaller views, or about 499 splats fit"):
+        memory.check_memory("a", 1000, 20, 1, 500, 79_900, 1000)
+    with pytest.raises(ValueError, match="9 of the 10 views, or about 468 splats fit"):
+        memory.check_memory("a", 10_000, 20, 10, 500, 243_800, 1000)
+
+
 def test_estimates_are_near_what_is_listed() -> None:
     for splats, rig in ((ball(5000), orbit(2, 128)), (fog(2000, size=0.05), orbit(2, 128))):
         space = SplatColours(splats, backend="torch")

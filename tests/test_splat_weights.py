@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -143,6 +144,32 @@ def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     torch.testing.assert_close(whole.map.weights, parts.map.weights, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="no numba")
+def test_numba_holds_one_band_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pairs of large splats and tiles would take many times the entries' memory."""
+    from syncpack.renderers.splats import weights_numba
+
+    splats = fog(120, 3, 0.6)
+    view = project(splats, around(splats), 44, 36)
+    whole = view_weights(view, len(splats), "numba")
+    alive, most = list[weakref.ref[Any]](), list[int]()
+
+    def few_at_once(view: Any) -> Any:
+        for band in weights.bands(view, pairs=1):
+            held = band.splat.numpy().copy()
+            alive.append(weakref.ref(held))
+            band = replace(band, splat=torch.from_numpy(held))
+            del held
+            most.append(sum(r() is not None for r in alive))
+            yield band
+
+    monkeypatch.setattr(weights_numba, "bands", few_at_once)
+    parts = view_weights(view, len(splats), "numba")
+    assert len(most) > 3 and max(most) <= 2
+    assert torch.equal(whole.map.indices, parts.map.indices) and torch.equal(whole.map.weights, parts.map.weights)
+    assert torch.equal(whole.map.offsets, parts.map.offsets) and torch.equal(whole.alpha, parts.alpha)
+
+
 def test_more_splats_deep_than_one_chunk() -> None:
     """Faint splats one behind the other: every chunk hands on its light."""
     count = 150
@@ -260,3 +287,11 @@ def test_pooled_pixels_are_means_of_pixels():
     assert pruned.map.nnz < coarse.map.nnz
     torch.testing.assert_close(pruned.map.apply(torch.ones(len(scene), 1))[:, 0], coarse.alpha, rtol=0, atol=1e-5)
     assert pooled(fine, 48, 1, 0.0) is fine
+
+
+def test_what_is_nearer_than_a_hundredth_of_the_radius_is_left_out() -> None:
+    scene = ball(200)
+    for away, there in ((0.5, False), (2.0, True)):
+        place = scene.positions[:1].double() + torch.tensor([0.0, 0.0, 0.01 * scene.radius * away])
+        camera = Viewpoint(tuple(place[0].tolist()))
+        assert (0 in project(scene, camera, 32, 32).index.tolist()) == there

@@ -13,7 +13,8 @@ from torch import Tensor
 from ...sync_core.aggregate import Method
 from ..viewpoints import Viewpoint
 from .choose import SEEN, restricted
-from .solve import SplatSolver
+from .memory import BYTES_AT_WORK, check_more
+from .solve import BYTES_PER_ENTRY, SplatSolver
 from .solve_bands import solve_bands
 from .splats import SH_DC, Splats
 from .weights import ViewWeights
@@ -27,6 +28,8 @@ BAKED_BANDS: tuple[BakedBands, ...] = get_args(BakedBands)
 _NEIGHBOURS = 4
 # Pixels that show at least this much of the splats are compared with what was given.
 _SOLID = 0.95
+# What solving for bands keeps of each coefficient besides the views' harmonics: some vectors of three colours.
+_VECTORS = 24
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,24 @@ def bake(
         raise ValueError(f"unseen '{unseen}' is unknown; use {' or '.join(UNSEEN)}")
     if bands not in BAKED_BANDS:
         raise ValueError(f"bands '{bands}' are unknown; use {', '.join(BAKED_BANDS)}")
+    if bands == "solved":
+        each = 4 * splats.sh.shape[1] * (len(solver.blocks) + _VECTORS)
+        check_more("solving for colour by direction", each * len(splats), "set bands to kept, or use fewer views")
+    if chosen is not None and not bool(chosen.any()):
+        raise ValueError("the mask chooses no splat, which leaves nothing to paint; connect another of SplatMask")
     if chosen is not None:
+        counts = [block.forward.nnz for block in solver.blocks]
+        needed = sum(counts) * BYTES_PER_ENTRY + max(counts) * BYTES_AT_WORK
+        check_more("painting some of the splats", needed, "use fewer or smaller views, or bake without a mask")
         whole = [ViewWeights(b.forward, b.alpha[:, 0]) for b in solver.blocks]
         solver = SplatSolver.of((restricted(w, chosen) for w in whole), solver.height, solver.width)
     images = [image[..., :3] for image in images]
+    if any(image.shape[-1] != 3 for image in images):
+        raise ValueError(f"images of {images[0].shape[-1]} channels; use RGB pictures")
     raw = solver(images, method, rounds=rounds)
     meant = torch.ones(len(splats), dtype=torch.bool) if chosen is None else chosen
-    known = meant & (solver.seen > SEEN)
+    # With some chosen, pixels that show others too decide nothing: what is behind them is no background.
+    known = meant & ((solver.visible if chosen is None else solver.seen) > SEEN)
     if not bool(known.any()):
         raise ValueError("the views show none of the splats that are to be painted; use cameras that see them")
     colours = raw.clamp(0, 1)
@@ -82,7 +96,8 @@ def bake(
     if bands == "solved":
         sh = torch.zeros_like(splats.sh)
         sh[:, 0] = (colours - 0.5) / SH_DC
-        sh[known] = solve_bands(solver, splats, viewpoints, images, colours)[known]
+        trusting = solver.doubting(images, colours) if rounds and method == "least_squares" else solver
+        sh[known] = solve_bands(trusting, splats, viewpoints, images, colours)[known]
         painted = splats.recoloured(sh, chosen=changed)
     else:
         painted = splats.recoloured(colours, bands, changed)

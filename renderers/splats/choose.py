@@ -35,7 +35,7 @@ def in_views(solver: SplatSolver, masks: Tensor, share: float = 0.5) -> Tensor:
     Raises ValueError when number or size do not match the solver's views, and for masks that show none.
     """
     found = solver([mask[..., None].float() for mask in masks], "mean")[:, 0]
-    chosen = (found > share) & (solver.seen > SEEN)
+    chosen = (found > share) & (solver.visible > SEEN)
     if not bool(chosen.any()):
         raise ValueError("the masks show no splat; paint over the object, in views of this rig")
     return chosen

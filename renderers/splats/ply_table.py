@@ -150,8 +150,10 @@ def _read_text(text: bytes, element: Element, dtype: np.dtype[Any], name: str, n
     for column, title in enumerate(dtype.names or ()):
         try:
             rows[title] = words[:, column].astype(dtype[title])
-        except ValueError:
-            raise ValueError(f"file '{name}': property '{title}' holds text that is no number; repair it") from None
+        except (ValueError, OverflowError):
+            raise ValueError(
+                f"file '{name}': property '{title}' holds text that is no number of type {dtype[title].name}; repair it"
+            ) from None
     return Table(rows, b"".join(line + newline for line in lines[element.count :]), words)
 
 

@@ -92,7 +92,7 @@ class SplatGeometry:
             for v in viewpoints[::step]
         ]
         entries = sum(sample) * len(viewpoints) // len(sample)
-        check_memory(splats.name, entries, each, len(viewpoints), len(splats), free_memory())
+        check_memory(splats.name, entries, each, len(viewpoints), len(splats), free_memory(), max(sample))
 
     def _blind(self, number: int) -> str:
         place = self.places()[number]

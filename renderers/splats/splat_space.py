@@ -77,8 +77,8 @@ class SplatColours:
         """What ``build()`` gives, made once for ``key`` and kept with the space for the next run; only the latest few
         are."""
         if key not in self._built:
-            made = build()
+            # Before the next is built, which may need the memory.
             while len(self._built) >= _KEPT:
                 self._built.pop(next(iter(self._built)))
-            self._built[key] = made
+            self._built[key] = build()
         return self._built[key]
