@@ -12,12 +12,11 @@ from torch import Tensor
 
 from ...sync_core.aggregate import Method
 from ..viewpoints import Viewpoint
-from .choose import SEEN, restricted
-from .memory import BYTES_AT_WORK, check_more
-from .solve import BYTES_PER_ENTRY, SplatSolver
+from .choose import SEEN
+from .memory import check_more
+from .solve import SplatSolver
 from .solve_bands import solve_bands
 from .splats import SH_DC, Splats
-from .weights import ViewWeights
 
 Unseen = Literal["nearest", "keep"]
 UNSEEN: tuple[Unseen, ...] = get_args(Unseen)
@@ -35,7 +34,7 @@ _VECTORS = 24
 @dataclass(frozen=True)
 class Baked:
     """Splats in new colours. unseen: how many of those meant no view shows; clipped: share of colours that left [0, 1];
-    psnr: how well the new colours, without direction, show the pictures where only splats are seen, dB."""
+    psnr: how well the new colours, without direction, show the pictures where only those meant are seen, dB."""
 
     splats: Splats
     meant: int
@@ -60,7 +59,8 @@ def bake(
     rounds: see ``SplatSolver``. bands: what becomes of colour by direction: kept or dropped (``Splats.recoloured``), or
     solved for too (``solve_bands``; ``viewpoints`` are then the views' cameras, in the scene's coordinates).
     unseen: splats that no view shows take the colour of the nearest that are seen, or keep theirs. chosen: bool [K];
-    only these are painted, in pixels that show nothing else, and all others keep every bit.
+    all are solved for, so that what others add to a pixel counts as theirs, only these are painted, and all others keep
+    every bit.
     Raises ValueError when number or size of the pictures do not fit, and when the views see none of the chosen.
     """
     if unseen not in UNSEEN:
@@ -72,19 +72,12 @@ def bake(
         check_more("solving for colour by direction", each * len(splats), "set bands to kept, or use fewer views")
     if chosen is not None and not bool(chosen.any()):
         raise ValueError("the mask chooses no splat, which leaves nothing to paint; connect another of SplatMask")
-    if chosen is not None:
-        counts = [block.forward.nnz for block in solver.blocks]
-        needed = sum(counts) * BYTES_PER_ENTRY + max(counts) * BYTES_AT_WORK
-        check_more("painting some of the splats", needed, "use fewer or smaller views, or bake without a mask")
-        whole = [ViewWeights(b.forward, b.alpha[:, 0]) for b in solver.blocks]
-        solver = SplatSolver.of((restricted(w, chosen) for w in whole), solver.height, solver.width)
     images = [image[..., :3] for image in images]
     if any(image.shape[-1] != 3 for image in images):
         raise ValueError(f"images of {images[0].shape[-1]} channels; use RGB pictures")
     raw = solver(images, method, rounds=rounds)
     meant = torch.ones(len(splats), dtype=torch.bool) if chosen is None else chosen
-    # With some chosen, pixels that show others too decide nothing: what is behind them is no background.
-    known = meant & ((solver.visible if chosen is None else solver.seen) > SEEN)
+    known = meant & (solver.visible > SEEN)
     if not bool(known.any()):
         raise ValueError("the views show none of the splats that are to be painted; use cameras that see them")
     colours = raw.clamp(0, 1)
@@ -101,7 +94,7 @@ def bake(
         painted = splats.recoloured(sh, chosen=changed)
     else:
         painted = splats.recoloured(colours, bands, changed)
-    return Baked(painted, int(meant.sum()), int(hidden.sum()), clipped, _psnr(solver, images, colours))
+    return Baked(painted, int(meant.sum()), int(hidden.sum()), clipped, _psnr(solver, images, colours, meant))
 
 
 def _nearest(places: Tensor, colours: Tensor, wanted: Tensor) -> Tensor:
@@ -115,10 +108,10 @@ def _nearest(places: Tensor, colours: Tensor, wanted: Tensor) -> Tensor:
     return ((colours[which] * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)).float()
 
 
-def _psnr(solver: SplatSolver, images: Sequence[Tensor], colours: Tensor) -> float:
+def _psnr(solver: SplatSolver, images: Sequence[Tensor], colours: Tensor, meant: Tensor) -> float:
     total, count = 0.0, 0
     for number, (block, image) in enumerate(zip(solver.blocks, images, strict=True)):
-        solid = block.alpha[:, 0] > _SOLID
+        solid = block.forward.apply(meant[:, None].float())[:, 0] > _SOLID
         given = image.cpu().float()
         missed = (solver.shown(colours, number, given) - given).reshape(-1, 3)[solid]
         total, count = total + float(missed.square().sum()), count + missed.numel()

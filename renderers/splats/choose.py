@@ -8,7 +8,6 @@ from torch import Tensor
 from ..viewpoints import Vector
 from .solve import SplatSolver
 from .splats import Splats
-from .weights import ViewWeights
 
 # Splats that all views together show less of than this many pixels are as good as unseen.
 SEEN = 0.02
@@ -39,18 +38,6 @@ def in_views(solver: SplatSolver, masks: Tensor, share: float = 0.5) -> Tensor:
     if not bool(chosen.any()):
         raise ValueError("the masks show no splat; paint over the object, in views of this rig")
     return chosen
-
-
-def restricted(weights: ViewWeights, chosen: Tensor) -> ViewWeights:
-    """The same view with all splats but the chosen [K] as part of the background."""
-    forward = weights.map
-    keep = chosen[forward.indices.long()]
-    rows = forward.row_of_entry[keep]
-    counts = torch.bincount(rows, minlength=forward.rows)
-    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(forward.offsets.dtype)
-    part = type(forward)(offsets, forward.indices[keep], forward.weights[keep], forward.cols)
-    alpha = torch.zeros_like(weights.alpha).index_add_(0, rows, part.weights)
-    return ViewWeights(part, alpha)
 
 
 def _words(vector: Vector) -> str:

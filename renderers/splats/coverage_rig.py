@@ -35,6 +35,5 @@ def splat_coverage_rig(
     most_shown = shown.amax(0)
     if not bool((most_shown > 0).any()):
         raise ValueError(f"no camera sees the splats of '{space.splats.name}'; the distance may be too small")
-    found = shown / most_shown.clamp_min(1e-12)
-    taken, shares = chosen(found, most_shown, _LEAST, target, most)
+    taken, shares = chosen(shown.div_(most_shown.clamp_min(1e-12)), most_shown, _LEAST, target, most)
     return tuple(choice[i] for i in taken), Coverage(tuple(shares), 1.0, target, "what the splats show")
