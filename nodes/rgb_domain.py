@@ -12,7 +12,7 @@ one decode and two encodes per view.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -152,7 +152,7 @@ class RgbSync:
     _vae: Any = None
     _chunk: int = 0
     _maps: Synchronizer | None = None
-    _splats: SplatMean | None = None
+    _colours: Sequence[Tensor] = ()
 
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
@@ -181,6 +181,8 @@ class RgbSync:
         for rows, old in zip(chunks, before, strict=True):
             host.check_interrupt()
             change.append(self._encode(mean.views(rows.start, rows.stop), clean, frames) - old)
+        if isinstance(mean, SplatMean):
+            self._colours = mean.colours
         result = clean + torch.cat(change)
         if not bool(torch.isfinite(result).all()):
             raise ValueError(
@@ -205,10 +207,8 @@ class RgbSync:
             placement = geometry.placement(cell).scaled(cell)
             return WindowMean(placement, geometry.rig.taper, total // placement.count)
         if isinstance(geometry, SplatGeometry):
-            last = () if self._splats is None else self._splats.colours
             method = self.plan.aggregation
-            self._splats = SplatMean(geometry.solver(method != "mean"), method, last)
-            return self._splats
+            return SplatMean(geometry.solver(many=method != "mean"), method, self._colours)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
         return MapMean(self._maps.at(progress), GREY if isinstance(geometry, IllusionGeometry) else 0.0)

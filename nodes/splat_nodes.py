@@ -12,6 +12,7 @@ from ..renderers.splats.splats import UPS
 from ..renderers.splats.weights import BACKENDS
 from ..sync_core.aggregate import METHODS
 from .errors import named
+from .sampling_nodes import VIEW_PICTURES
 from .splat_file_nodes import SPLATS
 from .splat_pictures import bake_splats, colours_of, splat_mask
 from .splat_socket import Splat, splats_of
@@ -131,8 +132,8 @@ class SplatMask:
 class SplatTextureBake:
     CATEGORY = SPLATS
     DESCRIPTION = (
-        "Gives splats the colours of their views. Costs about a second per view of 512 x 512 pixels and 100 thousand "
-        "splats with numba, and half a gigabyte for ten of them."
+        "Gives splats the colours of their views. Costs about half a second per view of 512 x 512 pixels and 100 "
+        "thousand splats, and half a gigabyte for ten of them."
     )
     RETURN_TYPES = ("SPLAT", "STRING")
     RETURN_NAMES = ("splats", "report")
@@ -179,9 +180,7 @@ class SplatTextureBake:
                 ),
             },
             "optional": {
-                "views": ("LATENT", {"tooltip": "The sampled views, all of them, in rig order."}),
-                "vae": ("VAE", {"tooltip": "Decodes the views."}),
-                "images": ("IMAGE", {"tooltip": "The views as images instead, e.g. upscaled, in rig order."}),
+                **VIEW_PICTURES,
                 "mask": ("MASK", {"tooltip": "Splats to paint, of SplatMask; all others keep every bit."}),
             },
         }

@@ -33,7 +33,7 @@ class Combine(Protocol):
 
 
 # A background is taken out of a pixel as if it showed at least this much of the canonical signal.
-_FAINT = 0.25
+FAINT = 0.25
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Composite:
         if self.behind is None:
             return pixels
         alpha = self.alpha.to(pixels)[:, None]
-        share = (1 - alpha).clamp_min(0) / alpha.clamp_min(_FAINT)
+        share = (1 - alpha).clamp_min(0) / alpha.clamp_min(FAINT)
         return pixels + share * (pixels - pixels[self.behind.to(pixels.device)])
 
     def background(self, pixels: Tensor) -> Tensor:

@@ -130,6 +130,13 @@ def test_pixels_list_their_splats_front_to_back(backend: str) -> None:
     assert bool((steps > 0)[rows.row_of_entry.diff() == 0].all())
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_view_without_splats_lists_nothing(backend: str) -> None:
+    seen = project(fog(50), Viewpoint((0.0, 0.0, 900.0)), 9, 11)
+    empty = view_weights(seen, 50, backend)
+    assert len(seen) == 0 and empty.map.nnz == 0 and empty.map.rows == 99 and not bool(empty.alpha.any())
+
+
 def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = ball(600)
     seen = project(scene, around(scene), 40, 52)

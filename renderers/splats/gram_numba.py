@@ -15,7 +15,7 @@ from ..compiled import compiled
 from .gram import weighted
 
 if TYPE_CHECKING:
-    from .gram import View
+    from .solve import Block
 
 # Entries that one call of the kernel writes at most; it needs room for a full row.
 _ENTRIES = 1 << 22
@@ -35,12 +35,13 @@ def _rows(back, back_at, back_of, front, front_at, front_of, diagonal, prune, ro
                 pixel, share = pixels[i], shares[i]
                 for k in range(ends[pixel], ends[pixel + 1]):
                     other = others[k]
-                    if share * weights[k] == 0.0:  # (else a sum of 0 would not mean a splat not met)
+                    product = share * weights[k]
+                    if product == 0.0:  # (else a sum of 0 would not mean a splat not met)
                         continue
                     if sums[other] == 0.0:
                         met[number] = other
                         number += 1
-                    sums[other] += share * weights[k]
+                    sums[other] += product
         first = entries
         entries += 1
         own = diagonal[row]
@@ -63,13 +64,13 @@ def _rows(back, back_at, back_of, front, front_at, front_of, diagonal, prune, ro
     return row, entries
 
 
-def gram_rows_numba(views: Sequence[View], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
+def gram_rows_numba(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values)."""
     splats = len(diagonal)
     matrices = (*_lists([weighted(v) for v in views]), *_lists([v.forward for v in views]))
-    sums, met = np.zeros(splats, np.float32), np.empty(splats + 1, np.int32)
+    sums, met = np.zeros(splats, np.float32), np.empty(splats, np.int32)
     counts = np.zeros(splats, np.int64)
-    room = max(_ENTRIES, 2 * splats)
+    room = max(_ENTRIES, splats)
     columns, values = np.empty(room, np.int32), np.empty(room, np.float32)
     found: list[tuple[Any, Any]] = []
     row, walk = 0, _rows

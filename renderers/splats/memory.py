@@ -38,7 +38,7 @@ def estimated_entries(view: Projected, prune: float) -> int:
     return listed_torch(view, prune, every).weight.numel() * every
 
 
-def check_memory(name: str, entries: int, each: int, views: int, splats: int, free: int, largest: int = 0) -> None:
+def check_memory(name: str, entries: int, each: int, views: int, splats: int, free: int, largest: int) -> None:
     """Raise ValueError when ``entries`` of ``each`` bytes do not fit; it says how many views or splats would. largest:
     entries of one view, which is worked on while it is made."""
     working = largest * BYTES_AT_WORK

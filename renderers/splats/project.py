@@ -58,6 +58,13 @@ class Projected:
         xx, xy, yy = self.covariance.unbind(-1)
         return torch.stack([yy, -xy, xx], -1) / (xx * yy - xy * xy)[:, None]
 
+    @property
+    def squares(self) -> tuple[Tensor, Tensor, Tensor]:
+        """float64 [n] each (lean, across, down): at (x, y) from its mean a splat's exponent is -(u^2 + v^2) / 2, with
+        u = across (x + lean y) and v = down y. Sums of squares do not cancel, as the conic's terms do in float32."""
+        xx, xy, yy = self.covariance.unbind(-1)
+        return -xy / yy, (xx - xy * xy / yy).clamp_min(1e-12).rsqrt(), yy.rsqrt()
+
 
 def check_rule(rule: str) -> None:
     if rule not in RULES:

@@ -22,7 +22,7 @@ from torch import Tensor
 from ...sync_core.aggregate import METHODS, Method
 from ...sync_core.conjugate import conjugate_gradients
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.views import Composite
+from ...sync_core.views import FAINT, Composite
 from .background import background_pixels
 from .gram import gram_matrix
 from .weights import ViewWeights
@@ -35,8 +35,6 @@ BYTES_FOR_MANY = 40
 _PICTURES = 150
 # A robust fit gives pixels that miss by more than this less weight, as the sum of absolute errors does.
 _ROBUST = 0.01
-# Where splats are less of a pixel, not all of the background is taken out (views.py): it says too little of them.
-_HARDLY = 0.25
 # Pictures that are one scene's (exact: 37 dB on the demo scene, against 28 with the engine's 0.1); clean estimates of a
 # model disagree, and there the larger one is nearer to the truth.
 RIDGE, ITERATIONS = 0.01, 10
@@ -52,6 +50,16 @@ class Block:
     alpha: Tensor
     weights: Tensor
     behind: Tensor
+
+    @property
+    def composite(self) -> Composite:
+        """How its pixels mix splats and background."""
+        return Composite(self.alpha[:, 0], self.behind)
+
+    @property
+    def squared(self) -> Tensor:
+        """float32 [K, 1]: its part of the diagonal of F^T W F."""
+        return self.backward.with_weights(self.backward.weights**2).apply(self.weights)
 
 
 @dataclass(frozen=True)
@@ -87,14 +95,14 @@ class SplatSolver:
 
     @cached_property
     def visible(self) -> Tensor:
-        """float32 [K]: how many pixels of each splat all views together show, those left out that are hardly splats."""
-        blocks = (replace(b, weights=(b.alpha >= _HARDLY).float()) for b in self.blocks)
-        return replace(self, blocks=tuple(blocks)).seen
+        """float32 [K]: how many pixels of each splat all views together show, but for pixels that are hardly splats: of
+        those not all background is taken out, so that they say too little."""
+        return sum((b.backward.apply((b.alpha >= FAINT).float())[:, 0] for b in self.blocks), torch.zeros(self.splats))
 
     @cached_property
     def diagonal(self) -> Tensor:
         """float32 [K, 1], of F^T W F."""
-        return sum((_squared(b) for b in self.blocks), torch.zeros(self.splats, 1))
+        return sum((b.squared for b in self.blocks), torch.zeros(self.splats, 1))
 
     @cached_property
     def _gram(self) -> LinearMap:
@@ -139,14 +147,14 @@ class SplatSolver:
         sizes = {tuple(image.shape[:2]) for image in images}
         self.check(len(images), max(sizes, default=(0, 0)))
         self.check(len(images), min(sizes, default=(0, 0)))
-        pixels = [image.reshape(-1, image.shape[-1]).to("cpu", torch.float32) for image in images]
         own = self
         if background is not None:
             own = self._even
-            behind = background.expand(len(images), self.height, self.width, -1).flatten(1, 2).to("cpu", torch.float32)
-            pixels = [_without(p, b, block.alpha) for p, b, block in zip(pixels, behind, self.blocks, strict=True)]
+            behind = background.expand(len(images), self.height, self.width, -1)
+            pixels = [_without(_pixels(i), _pixels(b), block.alpha)
+                      for i, b, block in zip(images, behind, self.blocks, strict=True)]  # fmt: skip
         else:
-            pixels = self._fronts(pixels)
+            pixels = self.fronts(images)
         ridge = self.ridge if ridge is None else ridge
         if method == "mean":
             z = own._mean(own._back_projected(pixels, False))
@@ -158,11 +166,12 @@ class SplatSolver:
 
     def doubting(self, images: Sequence[Tensor], colours: Tensor) -> SplatSolver:
         """The same with pixels of N images [h, w, C] that colours [K, C] miss counting less, as in a robust round."""
-        pixels = [image.reshape(-1, image.shape[-1]).to("cpu", torch.float32) for image in images]
-        return self._reweighted(self._fronts(pixels), colours)
+        return self._reweighted(self.fronts(images), colours)
 
-    def _fronts(self, pixels: Sequence[Tensor]) -> list[Tensor]:
-        return [Composite(b.alpha[:, 0], b.behind).front(p) for p, b in zip(pixels, self.blocks, strict=True)]
+    def fronts(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """What the pixels of N images [h, w, C] show of the splats alone, float32 [pixels, C] each; the background is
+        read where a view shows nothing else."""
+        return [block.composite.front(_pixels(image)) for image, block in zip(images, self.blocks, strict=True)]
 
     @cached_property
     def _even(self) -> SplatSolver:
@@ -207,7 +216,7 @@ class SplatSolver:
     def shown(self, colours: Tensor, view: int, own: Tensor) -> Tensor:
         """Colours [K, C] in one view, over the background of that view's ``own`` picture [h, w, C]."""
         block = self.blocks[view]
-        behind = Composite(block.alpha[:, 0], block.behind).background(own.reshape(-1, own.shape[-1]).cpu())
+        behind = block.composite.background(own.reshape(-1, own.shape[-1]).cpu())
         return (block.forward.apply(colours.to(torch.float32)) + behind).reshape(own.shape).to(own)
 
 
@@ -223,8 +232,9 @@ def pixel_weights(alpha: Tensor) -> Tensor:
     return alpha.clamp_min(0.1) ** 8
 
 
-def _squared(block: Block) -> Tensor:
-    return block.backward.with_weights(block.backward.weights**2).apply(block.weights)
+def _pixels(image: Tensor) -> Tensor:
+    """[h, w, C] -> float32 [pixels, C]."""
+    return image.reshape(-1, image.shape[-1]).to("cpu", torch.float32)
 
 
 def _without(pixels: Tensor, behind: Tensor, alpha: Tensor) -> Tensor:

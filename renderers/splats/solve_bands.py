@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...sync_core.conjugate import conjugate_gradients
-from ...sync_core.views import Composite
 from ..viewpoints import Viewpoint
 from .harmonics import harmonics
 from .solve import SplatSolver
@@ -40,11 +39,9 @@ def solve_bands(
         block = solver.blocks[number]
         return basis[..., None] * block.backward.apply(block.weights * pixels)[:, None]
 
-    for number, (basis, block, image) in enumerate(zip(bases, solver.blocks, images, strict=True)):
-        pixels = Composite(block.alpha[:, 0], block.behind).front(image.reshape(-1, 3).to("cpu", torch.float32))
+    for number, (basis, block, pixels) in enumerate(zip(bases, solver.blocks, solver.fronts(images), strict=True)):
         target += spread(basis, number, block.alpha * (pixels - 0.5))
-        squared = block.backward.with_weights(block.backward.weights**2).apply(block.weights)
-        whole += (basis**2)[..., None] * squared[:, None]
+        whole += (basis**2)[..., None] * block.squared[:, None]
     first = torch.zeros_like(target)
     first[:, 0] = (plain - 0.5) / SH_DC
     floor = torch.full((1, bands, 1), _HIGHER)

@@ -255,7 +255,7 @@ def _walk(
 
 @dataclass(frozen=True)
 class _Shapes:
-    """The Gaussian's exponent as a sum of two squares, each linear in the pixel: no cancellation in float32."""
+    """Splats as ``Projected.squares`` has them, for pixels of tiles."""
 
     mean: Tensor
     lean: Tensor
@@ -266,11 +266,9 @@ class _Shapes:
 
     @staticmethod
     def of(view: Projected) -> _Shapes:
-        xx, xy, yy = view.covariance.unbind(-1)
-        across = (xx - xy * xy / yy).clamp_min(1e-12).rsqrt()
         step = torch.arange(TILE) + 0.5
         grid = torch.stack([step.repeat(TILE), step.repeat_interleave(TILE), torch.ones(TILE * TILE)], 1)
-        return _Shapes(view.mean, -xy / yy, across, yy.rsqrt(), view.opacity.float(), grid)
+        return _Shapes(view.mean, *view.squares, view.opacity.float(), grid)
 
     def alphas(self, seen: Tensor, there: Tensor, tile: Tensor, columns: int) -> Tensor:
         """float32 [tiles, pixels, depth]: alpha of splats ``seen`` [tiles, depth]; 0 where not ``there``."""

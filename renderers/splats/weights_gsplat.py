@@ -62,12 +62,12 @@ def listed_gsplat(view: Projected, prune: float, pairs: Pairs | None = None, dev
 
 def _weights(view: Projected, seen: Tensor, pixel: Tensor) -> Tensor:
     """float64 [n]: alpha times what is left of the light, for entries in order of their pixels, front to back."""
-    xx, xy, yy = view.covariance.to(seen.device).unbind(-1)
-    x = pixel % view.width + 0.5 - view.mean[:, 0].to(seen.device)[seen]
-    y = torch.div(pixel, view.width, rounding_mode="floor") + 0.5 - view.mean[:, 1].to(seen.device)[seen]
-    across = (x - (xy / yy)[seen] * y).square() / (xx - xy * xy / yy).clamp_min(1e-12)[seen]
-    power = -0.5 * (across + y.square() / yy[seen])
-    value = (view.opacity.to(seen.device)[seen] * power.exp()).clamp_max(ALPHA_MAX)
+    shapes = (*view.mean.unbind(1), *view.squares, view.opacity)
+    left, top, lean, across, down, opacity = (values.to(seen.device)[seen] for values in shapes)
+    x = pixel % view.width + 0.5 - left
+    y = torch.div(pixel, view.width, rounding_mode="floor") + 0.5 - top
+    power = -0.5 * ((across * (x + lean * y)).square() + (down * y).square())
+    value = (opacity * power.exp()).clamp_max(ALPHA_MAX)
     # What is left before each, as a sum of logarithms that starts anew with every pixel.
     lost = torch.log1p(-value)
     before = lost.cumsum(0) - lost

@@ -16,8 +16,9 @@ from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, til
 
 # Two parallel kernels at once abort the process where numba has only its own work queue.
 _LOCK = threading.Lock()
-# Entries that there is room for at once.
+# Entries that there is room for at once, and what they hold: pixel, rank, row of ``Projected``, weight.
 _ROOM = 1 << 22
+_KINDS = (np.int32, np.int32, np.int32, np.float32)
 
 
 @compiled(parallel=True)
@@ -79,11 +80,9 @@ def _walk(splat, start, count, first, columns, height, width, shape, prune, alph
 def listed_numba(view: Projected, prune: float) -> Lists:
     """As ``listed_torch``, entries tile by tile."""
     columns = tile_grid(view)[1]
-    xx, xy, yy = view.covariance.unbind(-1)
-    across = (xx - xy * xy / yy).clamp_min(1e-12).rsqrt()
     # Where alpha falls below its limit: the edge of the ellipse, with a margin that leaves the decision to the limit.
     far = 2 * torch.log((view.opacity / ALPHA_MIN).clamp_min(1)) + 1e-3
-    shape = torch.stack([*view.mean.unbind(1), -xy / yy, across, yy.rsqrt(), view.opacity, far], 1).contiguous().numpy()
+    shape = torch.stack([*view.mean.unbind(1), *view.squares, view.opacity, far], 1).contiguous().numpy()
     alpha = np.zeros(view.height * view.width, np.float32)
     most = _most(prune)
     frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha)
@@ -93,7 +92,7 @@ def listed_numba(view: Projected, prune: float) -> Lists:
         for part in _parts(band, most):
             sizes = part.count.clamp_max(most).numpy() * TILE**2
             room = np.cumsum(sizes) - sizes
-            entries = tuple(np.empty(sizes.sum(), kind) for kind in (np.int32, np.int32, np.int32, np.float32))
+            entries = tuple(np.empty(sizes.sum(), kind) for kind in _KINDS)
             written = np.zeros(len(room), np.int64)
             with _LOCK:
                 walk(
@@ -108,8 +107,6 @@ def listed_numba(view: Projected, prune: float) -> Lists:
                 )
             kept = np.repeat(room - (np.cumsum(written) - written), written) + np.arange(written.sum())
             found.append(tuple(values[kept] for values in entries))
-    if not found:
-        found.append(tuple(np.empty(0, kind) for kind in (np.int32, np.int32, np.int32, np.float32)))
     parts = (torch.from_numpy(np.concatenate(values)) for values in zip(*found, strict=True))
     return Lists(*parts, torch.from_numpy(alpha))  # pyright: ignore[reportCallIssue]
 
