@@ -16,10 +16,12 @@ import torch
 
 if __package__ == "assets":
     from renderers.mesh.gltf_write import glb
-    from renderers.mesh.mesh import Mesh, Part
+    from renderers.mesh.material import Part
+    from renderers.mesh.mesh import Mesh
 else:
     from ..renderers.mesh.gltf_write import glb
-    from ..renderers.mesh.mesh import Mesh, Part
+    from ..renderers.mesh.material import Part
+    from ..renderers.mesh.mesh import Mesh
 
 FOLDER = Path(__file__).resolve().parent
 AROUND = 64

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..renderers.mesh.atlas import AtlasLayout, Layout
 from ..renderers.mesh.carry import carry_textures
 from ..renderers.mesh.load import ENDINGS, load_mesh
-from ..renderers.mesh.mesh import Mesh, Part
+from ..renderers.mesh.material import Part
+from ..renderers.mesh.mesh import Mesh
 from ..renderers.mesh.save import Format, save_mesh
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs

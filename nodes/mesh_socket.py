@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..renderers.mesh.mesh import Mesh, Part
+from ..renderers.mesh.material import Part
+from ..renderers.mesh.mesh import Mesh
 from ..renderers.mesh.pieces import Limits, unit
 from ..renderers.mesh.split import Split, split_seams
 

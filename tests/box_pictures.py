@@ -5,7 +5,8 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.raster import rasterise
 from syncpack.renderers.viewpoints import Viewpoint
 

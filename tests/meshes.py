@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.viewpoints import Viewpoint
 from torch import Tensor
 

@@ -13,7 +13,8 @@ from box_pictures import BACKGROUND, atlas, box, difference
 from browser import NO_GL, OURS, ROOT, SCRIPTS, SOFTWARE_GL, chromium, graph_page, host, keep, note, playwright
 from PIL import Image
 from syncpack.launcher import server
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.save import save_mesh
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]

@@ -8,7 +8,8 @@ from hosting import one_line
 from syncpack.nodes.mesh_socket import to_socket
 from syncpack.nodes.viewer_nodes import SyncTweediesPreviewMesh
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 
 pytestmark = pytest.mark.host
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from meshes import box, torus
 from syncpack.renderers.mesh.conditions import MeshViews
-from syncpack.renderers.mesh.mesh import Part
+from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.normals import corner_normals
 from syncpack.renderers.mesh.part_textures import read_texture
 from syncpack.renderers.orbits import Lens, orbit

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from meshes import box, torus
-from syncpack.renderers.mesh.mesh import Part
+from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh_coverage import mesh_coverage, mesh_coverage_lines, mesh_hole_warning
 from syncpack.renderers.mesh.mesh_scene import MeshGeometry
 from syncpack.renderers.mesh.mesh_space import MeshTexture

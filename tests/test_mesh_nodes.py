@@ -15,7 +15,8 @@ from syncpack.nodes.mesh_files import list_meshes, prepared
 from syncpack.nodes.mesh_socket import MeshSocket, from_socket, to_socket
 from syncpack.renderers.mesh.carry import carry_textures
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.unwrap import unwrap
 
 pytestmark = pytest.mark.host

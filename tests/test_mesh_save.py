@@ -10,7 +10,8 @@ import pytest
 import torch
 import trimesh
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.save import save_mesh
 from syncpack.renderers.mesh.split import split_seams
 

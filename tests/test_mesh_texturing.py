@@ -16,7 +16,7 @@ from syncpack.nodes.mesh_socket import from_socket, to_socket
 from syncpack.nodes.orbit_nodes import OrbitRig
 from syncpack.nodes.rig_nodes import RigReport
 from syncpack.renderers.mesh.conditions import MeshViews as Renders
-from syncpack.renderers.mesh.mesh import Part
+from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh_space import MeshTexture
 from syncpack.renderers.orbits import orbit
 from syncpack.renderers.plane import Plane, Windows

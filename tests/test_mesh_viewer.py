@@ -10,7 +10,8 @@ import torch
 from glb_files import Builder
 from javascript import needs_node, run
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.save import save_mesh
 from syncpack.renderers.viewpoints import Viewpoint
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from meshes import box, torus
-from syncpack.renderers.mesh.mesh import Part
+from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.turntable import turntable
 
 

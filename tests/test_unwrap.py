@@ -10,7 +10,8 @@ import trimesh
 from syncpack.renderers.mesh import unwrap as unwrapping
 from syncpack.renderers.mesh.adjacency import charts
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.save import save_mesh
 from syncpack.renderers.mesh.unwrap import has_xatlas, unwrap
 from syncpack.renderers.mesh.uv_check import check_uvs

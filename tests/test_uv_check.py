@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syncpack.renderers.mesh.adjacency import charts, components, edges
 from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.mesh import Mesh, Part
+from syncpack.renderers.mesh.material import Part
+from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.uv_check import check_uvs
 from syncpack.renderers.mesh.uv_count import texels
 

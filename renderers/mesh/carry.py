@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .uv_count import texels
 
 # Texels around charts that repeat the chart's border, so that nothing of the background is seen in between.

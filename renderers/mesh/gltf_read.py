@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .gltf_file import Gltf, open_gltf
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .pictures import read_picture
 from .pieces import Limits, Notes, Piece, join
 

@@ -10,19 +10,7 @@ import torch
 from torch import Tensor
 
 from ..viewpoints import Vector
-
-
-@dataclass(frozen=True)
-class Part:
-    """One material of a mesh: its name, and what it looked like in the file.
-
-    texture: float [H, W, 3 or 4] in [0, 1], row 0 at the top, or None; colour: base colour RGBA that multiplies it,
-    encoded as pictures are (sRGB).
-    """
-
-    name: str
-    texture: Tensor | None = None
-    colour: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+from .material import Part
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,9 @@ class Mesh:
     from outside. uvs: float32 [T, 2], origin at the bottom left of each part's texture; face_uvs: int64 [F, 3] into
     them, so that a seam splits texture coordinates and not vertices. Both empty ([0, 2], [0, 3]) when the mesh has
     none. normals: float32 [V, 3], unit, or None. part_of_face: int64 [F] into ``parts``. corner_normals: float32
-    [F, 3, 3] where the file gives a vertex several normals (hard edges), else None.
+    [F, 3, 3] where the file gives a vertex several normals (hard edges), else None. colours: float32 [V, 3 or 4] of the
+    vertices, which multiply the parts' colours, encoded as pictures are (sRGB), or None. origin: what was taken from
+    the file's coordinates because float32 cannot hold them (georeferenced files); saving adds it again.
 
     Raises ValueError when the pieces do not fit together.
     """
@@ -47,6 +37,8 @@ class Mesh:
     normals: Tensor | None = None
     name: str = "mesh"
     corner_normals: Tensor | None = None
+    colours: Tensor | None = None
+    origin: Vector = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if self.faces.shape[0] == 0 or self.vertices.shape[0] == 0:
@@ -67,6 +59,8 @@ class Mesh:
             raise ValueError(
                 f"mesh '{self.name}' has normals for {len(self.corner_normals)} of {len(self.faces)} faces"
             )
+        if self.colours is not None and len(self.colours) != len(self.vertices):
+            raise ValueError(f"mesh '{self.name}' has {len(self.colours)} colours for {len(self.vertices)} vertices")
         if self.part_of_face.shape != self.faces.shape[:1] or int(self.part_of_face.max()) >= len(self.parts):
             raise ValueError(f"mesh '{self.name}': faces and parts do not fit together")
 

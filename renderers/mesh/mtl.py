@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .gltf_file import Missing, beside
-from .mesh import Part
+from .material import Part
 from .pictures import read_picture
 from .pieces import Limits, Notes
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from .gltf_file import Missing, beside
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .mtl import read_mtl
 from .pieces import Limits, Notes, unit
 from .polygons import triangles

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .chart_borders import borders
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .mesh_space import MeshTexture
 from .part_textures import part_colours
 from .texture import picture_of

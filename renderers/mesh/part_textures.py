@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 
 
 def read_texture(texture: Tensor, uv: Tensor) -> Tensor:

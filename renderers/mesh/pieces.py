@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 
 MAX_FACES = 2_000_000
 
@@ -37,7 +38,7 @@ class Limits:
 @dataclass
 class Piece:
     """Triangles of one material. vertices float [V, 3]; faces int [F, 3]; uvs [T, 2] with face_uvs [F, 3] or None;
-    normals [V, 3] or None. part: index of its material."""
+    normals [V, 3] or None. part: index of its material. colours [V, 3 or 4] or None: of the vertices, sRGB."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -45,6 +46,7 @@ class Piece:
     uvs: np.ndarray | None = None
     face_uvs: np.ndarray | None = None
     normals: np.ndarray | None = None
+    colours: np.ndarray | None = None
 
 
 @dataclass
@@ -69,6 +71,7 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
     some_uvs = any(piece.uvs is not None for piece in pieces)
     vertices: list[np.ndarray] = []
     normals: list[np.ndarray] = []
+    colours: list[np.ndarray | None] = []
     uvs: list[np.ndarray] = []
     faces: list[np.ndarray] = []
     face_uvs: list[np.ndarray] = []
@@ -80,6 +83,7 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
         if id(piece.vertices) not in seen:
             seen[id(piece.vertices)] = count
             vertices.append(piece.vertices)
+            colours.append(piece.colours)
             if piece.normals is not None:
                 normals.append(piece.normals)
             count += len(piece.vertices)
@@ -116,7 +120,23 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
         parts=tuple(parts[int(i)] for i in used),
         normals=None if all_normals is None else unit(torch.from_numpy(all_normals.astype(np.float32))),
         name=name,
+        colours=_colours(vertices, colours),
     )
+
+
+def _colours(vertices: Sequence[np.ndarray], colours: Sequence[np.ndarray | None]) -> torch.Tensor | None:
+    """One row a vertex: vertices of pieces without colours are white, so that nothing multiplies them."""
+    known = [c for c in colours if c is not None]
+    if not known:
+        return None
+    width = max(c.shape[1] for c in known)
+    rows = []
+    for points, own in zip(vertices, colours, strict=True):
+        row = np.ones((len(points), width), np.float32)
+        if own is not None:
+            row[:, : own.shape[1]] = own
+        rows.append(row)
+    return torch.from_numpy(np.concatenate(rows)).clamp(0, 1)
 
 
 def unit(normals: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from .gltf_file import Missing, beside
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .pictures import read_picture
 from .pieces import Limits, Notes, Piece, join
 from .polygons import triangles

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 from .pieces import Limits, Notes, Piece, join
 
 

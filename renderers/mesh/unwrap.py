@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from .boxes import unwrap_boxes
-from .mesh import Mesh, Part
+from .material import Part
+from .mesh import Mesh
 
 Method = Literal["auto", "xatlas", "boxes"]
 METHODS: tuple[Method, ...] = ("auto", "xatlas", "boxes")
