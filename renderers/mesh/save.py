@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
+from .base_colour import repainted
 from .gltf_write import glb
 from .mesh import Mesh
 from .obj_write import obj
@@ -27,8 +30,9 @@ def save_mesh(
 ) -> tuple[Path, ...]:
     """Write a mesh with its textures -> the files, the mesh first.
 
-    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has.
-    float [H, W, 3 or 4] in [0, 1], row 0 at the top, written as 8-bit PNG. path: its ending is replaced by the
+    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has; what
+    three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
+    written as 8-bit PNG, each distinct one once. path: its ending is replaced by the
     format's. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams (copies come
     last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``); the other
     formats have no place for them.
@@ -39,27 +43,30 @@ def save_mesh(
     if format not in FORMATS:
         raise ValueError(f"format '{format}' is unknown; use {', '.join(FORMATS)}")
     path = Path(path).with_suffix(f".{format}")
-    given = _given(mesh, textures)
+    worn = _worn(mesh, textures)
+    if worn.has_uvs and not bool(torch.isfinite(worn.uvs).all()):
+        raise ValueError(f"texture coordinates of mesh '{mesh.name}' are no numbers (NaN); unwrap it first")
     if format == "glb":
-        files = {path.name: glb(mesh, given, extras)}
-    else:
-        files = (obj if format == "obj" else ply)(mesh, given, path.stem)
-    return _write(path.parent, files)
+        return _write(path.parent, {path.name: glb(worn, extras)})
+    return _write(path.parent, (obj if format == "obj" else ply)(worn, path.stem))
 
 
-def _given(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> list[Tensor | None]:
-    count = len(mesh.parts)
+def _worn(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> Mesh:
+    """The mesh in the textures that are given."""
     if textures is None:
-        found: list[Tensor | None] = [part.texture for part in mesh.parts]
-    elif isinstance(textures, Tensor):
-        found = [textures for _ in mesh.parts]
+        return mesh
+    count = len(mesh.parts)
+    if isinstance(textures, Tensor):
+        found: list[Tensor | None] = [textures for _ in mesh.parts]
     else:
         found = list(textures) * (count if len(textures) == 1 else 1)
     if len(found) != count:
         raise ValueError(f"{len(found)} textures for a mesh of {count} parts; connect one, or one for each part")
-    if not mesh.has_uvs and textures is not None and any(t is not None for t in found):
+    if not mesh.has_uvs and any(t is not None for t in found):
         raise ValueError(f"mesh '{mesh.name}' has no texture coordinates; unwrap it first")
-    return found if mesh.has_uvs else [None] * count
+    done = repainted(mesh, found)
+    bare = (replace(p, texture=None) if new is None else p for p, new in zip(done.parts, found, strict=True))
+    return replace(done, parts=tuple(bare))
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> tuple[Path, ...]:

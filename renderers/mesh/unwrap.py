@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .base_colour import PICTURES
 from .boxes import unwrap_boxes
 from .material import Part
 from .mesh import Mesh
@@ -114,7 +115,7 @@ def unwrap(
         face_uvs[piece] = index + count
         uvs.append(own)
         count += len(own)
-    parts = tuple(replace(part, texture=None) for part in mesh.parts)
+    parts = tuple(replace(p, texture=None, maps=replace(p.maps, **dict.fromkeys(PICTURES))) for p in mesh.parts)
     if warning:
         logging.warning("%s", warning)
     return Unwrapped(replace(mesh, uvs=torch.cat(uvs), face_uvs=face_uvs, parts=parts), chosen, warning)
