@@ -47,8 +47,8 @@ def load_mesh(
     default.
 
     Raises ValueError, one line that names the file and the fix, for: an unknown format; a file without faces, with NaN,
-    cut off or damaged; more than ``max_faces`` faces; a missing texture; Draco or other required extensions; textures of
-    too many pixels.
+    cut off or damaged; more than ``max_faces`` faces; a missing texture; Draco or other required extensions; textures
+    of too many pixels.
     """
     path = Path(path)
     if textures not in ("load", "ignore"):
