@@ -3,8 +3,8 @@
 A corner is an ear when the triangle with its two neighbours lies inside. Corners at one place (the two sides of a
 bridge) are told apart by what hangs on them: one blocks an ear only where an edge of its own enters the triangle.
 Triangles that all turn as the polygon does, cut from it one by one, cover what lies inside exactly once: that is the
-check on the result. Corners that may block lie in a tree; an ear that was blocked is looked at again when the corner that
-blocked it changes. So time grows as n log n, spirals, combs and stars included.
+check on the result. Corners that may block lie in a tree; an ear that was blocked is looked at again when the corner
+that blocked it changes. So time grows as n log n, spirals, combs and stars included.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .point_tree import PointTree
 
 # Share of the polygon's extent below which a distance is rounding.
 _ROUNDING = 1e-13
+_LARGEST = 1e100
 # Share of the polygon's area that may be covered twice, or from behind, by rounding.
 _FOLDED = 1e-6
 
@@ -25,9 +26,11 @@ _FOLDED = 1e-6
 def ears(points: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, bool]:
     """float [n, 3] corners around ``normal`` -> (int [T, 3] of them, whether the cut is right).
 
-    T = n - 2 less the corners that repeat the one before or stick out as spikes without area. A polygon that crosses itself is cut as well as it can
-    be, and told; one without area has no triangles.
+    T = n - 2 less the corners that repeat the one before or stick out as spikes without area. A polygon that crosses
+    itself is cut as well as it can be, and told; one without area has no triangles.
     """
+    if not (np.isfinite(points).all() and np.abs(points).max() < _LARGEST):
+        return _fan(len(points)), True  # (Mesh refuses such points)
     flat = _flattened(points, normal)
     kept = _apart(flat)
     if len(kept) < 3:

@@ -12,8 +12,8 @@ Line = tuple[float, float, float, float]
 
 
 class PointTree:
-    """A k-d tree (Bentley 1975) of some of the points [n, 2], in the order of a heap: node i has the children 2i + 1 and
-    2i + 2. Asking takes about log n where few points lie in the triangle."""
+    """A k-d tree (Bentley 1975) of some of the points [n, 2], in the order of a heap: node i has the children 2i + 1
+    and 2i + 2. Asking takes about log n where few points lie in the triangle."""
 
     def __init__(self, points: np.ndarray, chosen: np.ndarray) -> None:
         self.depth = max(0, int(np.ceil(np.log2(max(len(chosen), 1) / _LEAF))))
@@ -55,8 +55,8 @@ class PointTree:
         self.count[0] -= 1
 
     def inside(self, lines: Sequence[Line], x: Sequence[float], y: Sequence[float]) -> Iterator[int]:
-        """Points in the triangle with corners x, y, its border included. lines: (A, B, C, tolerance) of its three edges;
-        A x + B y + C >= -tolerance inside."""
+        """Points in the triangle with corners x, y, its border included. lines: (A, B, C, tolerance) of its three
+        edges; A x + B y + C >= -tolerance inside."""
         west, east, south, north = min(x), max(x), min(y), max(y)
         (a0, b0, c0, t0), (a1, b1, c1, t1), (a2, b2, c2, t2) = lines
         count, boxes, first = self.count, self.boxes, self.first_leaf
@@ -80,9 +80,5 @@ class PointTree:
                 continue
             for p in self.leaves[node - first]:
                 px, py = self.x[p], self.y[p]
-                if (
-                    a0 * px + b0 * py + c0 >= -t0
-                    and a1 * px + b1 * py + c1 >= -t1
-                    and a2 * px + b2 * py + c2 >= -t2
-                ):
+                if a0 * px + b0 * py + c0 >= -t0 and a1 * px + b1 * py + c1 >= -t1 and a2 * px + b2 * py + c2 >= -t2:
                     yield p

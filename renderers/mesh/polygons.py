@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .ears import ears
+from .pieces import Limits, Notes
 
 # Triangles whose corners are looked at together: what that takes stays small beside the file.
 _BLOCK = 1 << 18
@@ -19,6 +20,25 @@ class Cut(NamedTuple):
     corners: np.ndarray
     polygon: np.ndarray
     crossed: int
+
+
+def cut_faces(
+    vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, limits: Limits, notes: Notes
+) -> tuple[np.ndarray, np.ndarray]:
+    """The faces of a file, as ``triangles`` -> (corners [T, 3], polygon [T]); notes say what was cut.
+
+    Raises ValueError when they are too many, before they are cut, and when none is left.
+    """
+    limits.check_faces(int((sizes.astype(np.int64) - 2).sum()))
+    cut = triangles(vertices, corners, sizes)
+    many = int((sizes > 3).sum())
+    if many:
+        notes.add(f"{many} faces with more than three corners were cut into triangles")
+    if cut.crossed:
+        notes.add(f"{cut.crossed} faces cross themselves or fold over; they were cut as well as they can be")
+    if not len(cut.corners):
+        raise ValueError("its faces have no area; use a file with a surface")
+    return cut.corners, cut.polygon
 
 
 def triangles(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray) -> Cut:
@@ -63,8 +83,8 @@ def _block(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, start: 
     crossed = 0
     keep = ~np.isin(polygon, folded)
     cut, owner = [fan[keep]], [polygon[keep]]
-    for i in folded:
-        index = np.arange(start[i], start[i] + sizes[i])
+    for i in folded.tolist():
+        index = np.arange(int(start[i]), int(start[i] + sizes[i]))
         picked, clean = ears(vertices[corners[index]], plane[i])
         crossed += not clean
         cut.append(index[picked])
