@@ -24,6 +24,7 @@ _BROKEN = "the file is cut off or damaged; export or download it again"
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 # Bytes of zeros that any file may ask for (sparse accessors without data below them).
 _ZEROS = 1 << 20
+_NOTHING = memoryview(b"")
 
 
 class Missing(ValueError):
@@ -69,7 +70,7 @@ class Gltf:
     tree: dict[str, Any]
     folder: Path
     root: Path
-    body: memoryview = memoryview(b"")
+    body: memoryview = _NOTHING
     size: int = 0
     read: dict[int, memoryview] = field(default_factory=dict)
 
@@ -113,7 +114,7 @@ class Gltf:
     def _bytes(self, number: int, buffer: dict[str, Any]) -> memoryview:
         if "uri" in buffer:
             return memoryview(self.uri(buffer["uri"]))
-        return self.body if number == 0 else memoryview(b"")
+        return self.body if number == 0 else _NOTHING
 
     def count(self, index: Any) -> int:
         """How many elements an accessor says it has."""
@@ -170,7 +171,7 @@ def _strided(data: memoryview, stride: int, start: int, count: int, width: int, 
 def open_gltf(path: Path, root: Path) -> Gltf:
     """Open a .glb or .gltf file. Raises ValueError when it is cut off, no glTF, or of another version than 2."""
     data = path.read_bytes()
-    text, body = memoryview(data), memoryview(b"")
+    text, body = memoryview(data), _NOTHING
     if data[:4] == b"glTF":
         text, body = _chunks(data)
     elif path.suffix.lower() == ".glb":
@@ -194,7 +195,7 @@ def _chunks(data: bytes) -> tuple[memoryview, memoryview]:
     if length > len(data):
         raise ValueError(f"it should have {length} bytes and has {len(data)}: {_BROKEN}")
     whole = memoryview(data)
-    text, body, at = None, memoryview(b""), 12
+    text, body, at = None, _NOTHING, 12
     while at + 8 <= length:
         size, kind = struct.unpack_from("<I4s", data, at)
         end = at + 8 + size
