@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from .gltf_file import short
 from .gltf_read import read_gltf
 from .mesh import Mesh
 from .obj_read import read_obj
+from .off_read import read_off
 from .pieces import MAX_FACES, Limits, Notes
 from .ply_read import read_ply
-from .stl_read import read_off, read_stl
+from .stl_read import read_stl
 
 _READERS: dict[str, Callable[[Path, Path, Limits, Notes], Mesh]] = {
     ".obj": read_obj,
@@ -48,7 +48,7 @@ def load_mesh(
 
     Raises ValueError, one line that names the file and the fix, for: an unknown format; a file without faces, with NaN,
     cut off or damaged; more than ``max_faces`` faces; a missing texture; Draco or other required extensions; textures
-    of too many pixels.
+    of too many pixels; too little memory; a file that cannot be read.
     """
     path = Path(path)
     if textures not in ("load", "ignore"):
@@ -66,11 +66,13 @@ def load_mesh(
         if not bool(torch.isfinite(mesh.used.double().norm(dim=1)).all()):
             raise ValueError("its coordinates are too large; scale it down")
         _ = mesh.radius
+    except OSError as error:
+        raise ValueError(f"'{path.name}': it cannot be read ({error.strerror or error}); check the file") from error
+    except (MemoryError, RecursionError) as error:
+        raise ValueError(f"'{path.name}': it needs more memory than there is; use a smaller file") from error
     except ValueError as error:
-        raise ValueError(f"'{path.name}': {error}") from error
-    except (LookupError, TypeError, AttributeError, ArithmeticError, struct.error, RecursionError) as error:
+        raise ValueError(f"'{path.name}': {' '.join(str(error).split())[:900]}") from error
+    except Exception as error:  # a reader stumbled over what no writer should have written
         said = short(f"{type(error).__name__}: {error}")
         raise ValueError(f"'{path.name}': it is damaged or written wrongly ({said}); export it again") from error
-    except MemoryError as error:
-        raise ValueError(f"'{path.name}': it needs more memory than there is; reduce it, or its textures") from error
     return Loaded(mesh, tuple(notes.lines))

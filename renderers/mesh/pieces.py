@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from ..viewpoints import Vector
+from .gltf_file import short
 from .material import Part
 from .mesh import Mesh
 from .pictures import Pictures
@@ -173,6 +174,22 @@ def _colours(vertices: Sequence[np.ndarray], colours: Sequence[np.ndarray | None
             row[:, : own.shape[1]] = own
         rows.append(row)
     return torch.from_numpy(np.concatenate(rows)).clamp(0, 1)
+
+
+def parted(mesh: Mesh, owner: np.ndarray, parts: Sequence[Part]) -> Mesh:
+    """The mesh with the part ``owner`` [F] of each face; parts without faces are left out."""
+    used, numbers = np.unique(owner, return_inverse=True)
+    return replace(
+        mesh,
+        part_of_face=torch.from_numpy(numbers.reshape(-1).astype(np.int64)),
+        parts=tuple(parts[int(i)] for i in used),
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in quotes, the first few of many."""
+    shown = ", ".join(f"'{short(name)}'" for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
 def unit(normals: torch.Tensor) -> torch.Tensor:
