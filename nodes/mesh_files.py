@@ -14,12 +14,13 @@ from ..renderers.mesh.carry import carry_textures
 from ..renderers.mesh.load import ENDINGS, load_mesh
 from ..renderers.mesh.material import Part
 from ..renderers.mesh.mesh import Mesh
-from ..renderers.mesh.save import Format, save_mesh
+from ..renderers.mesh.save import Format, mesh_files
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
 from .input_files import content_digest, given_file, input_file, list_files
 from .pictures import ASSETS
+from .saving import Workflow, save_files
 
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
 # Endings of the meshes that come with the pack.
@@ -139,20 +140,18 @@ def description(mesh: Mesh) -> str:
 
 
 def save_textured(
-    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout
+    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout, workflow: Workflow | None = None
 ) -> tuple[Mesh, str, list[dict[str, str]]]:
     """Save to the host's output folder -> (the mesh with its textures, path below that folder, what the front end needs
     to find the files).
 
     images: [B, H, W, C], one for all parts or one for each, or one with a tile for each part (layout ``tiles``); None
-    for the mesh's own textures. Raises ValueError as ``save_mesh``.
+    for the mesh's own textures. workflow: goes into a GLB. Raises ValueError as ``mesh_files`` and ``save_files``.
     """
     if images is not None:
         mesh = textured(mesh, images, layout)
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    files = save_mesh(mesh, None, Path(folder, f"{name}_{counter:05}_"), format)
-    shown = [{"filename": file.name, "subfolder": subfolder, "type": "output"} for file in files]
-    return mesh, Path(subfolder, files[0].name).as_posix(), shown
+    shown = save_files(prefix, lambda stem: mesh_files(mesh, None, stem, format, workflow))
+    return mesh, Path(shown[0]["subfolder"], shown[0]["filename"]).as_posix(), shown
 
 
 def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:

@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from ..renderers.camera_files import camera_rig, chosen, read_cameras
-from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_splats
+from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, scene_bytes
+from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
 from .input_files import content_digest, given_file, input_file, input_path, list_files
+from .saving import Workflow, ply_comments, save_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
 
@@ -68,13 +70,16 @@ def description(splats: Splats) -> str:
     )
 
 
-def save_scene(splats: Splats, prefix: str, kind: SplatFormat) -> tuple[str, dict[str, str]]:
-    """Save to the host's output folder -> (path below that folder, what the front end needs to find it)."""
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    path = Path(folder, f"{name}_{counter:05}_.{kind}")
-    save_splats(splats, path)
-    below = Path(subfolder, path.name).as_posix()
-    return below, {"filename": path.name, "subfolder": subfolder, "type": "output"}
+def save_scene(
+    splats: Splats, prefix: str, kind: SplatFormat, workflow: Workflow | None = None
+) -> tuple[str, dict[str, str]]:
+    """Save to the host's output folder -> (path below that folder, what the front end needs to find it). workflow: goes
+    into the comments of a PLY file."""
+    data = scene_bytes(splats, kind)
+    if kind == "ply":
+        data = with_comments(data, ply_comments(workflow or {}))
+    (shown,) = save_files(prefix, lambda stem: {f"{stem}.{kind}": data})
+    return Path(shown["subfolder"], shown["filename"]).as_posix(), shown
 
 
 def recorded_rig(
