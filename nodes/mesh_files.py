@@ -14,11 +14,12 @@ from ..renderers.mesh.carry import carry_textures
 from ..renderers.mesh.load import ENDINGS, load_mesh
 from ..renderers.mesh.material import Part
 from ..renderers.mesh.mesh import Mesh
+from ..renderers.mesh.references import referred_files
 from ..renderers.mesh.save import Format, mesh_files
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
-from .input_files import content_digest, given_file, input_file, list_files
+from .input_files import content_digest, given_file, input_file, list_files, state_of
 from .pictures import ASSETS
 from .saving import Workflow, save_files
 
@@ -48,16 +49,11 @@ def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
 
 
 def fingerprint(name: str | None, given: str | None = None) -> str:
-    """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
+    """Changes when the content of a mesh's file does, or of a file that it refers to (buffers, materials, textures)."""
     try:
         path, root = mesh_path(name, given)
-        seen = [content_digest(path)]
-        # Textures and material files: their dates, since there may be many.
-        if root != ASSETS and path.suffix.lower() != ".stl":
-            for other in sorted(path.parent.iterdir()):
-                if other.suffix.lower() in (".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"):
-                    seen.append(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}")
-        return " ".join(seen)
+        others = referred_files(path, root) if root != ASSETS else ()
+        return " ".join([content_digest(path), *(f"{other.name} {state_of(other)}" for other in others)])
     except (OSError, ValueError):
         return given or name or ""
 
@@ -112,7 +108,7 @@ def prepared(
     done = carry_textures(mesh, found.mesh, size)
     if any(part.texture is not None for part in done.parts):
         said.append("The file's textures were painted onto the new coordinates.")
-    return done, (*said, *check_uvs(done).lines)
+    return done, (*said, *found.report.lines)
 
 
 def _one_part(mesh: Mesh) -> Mesh:

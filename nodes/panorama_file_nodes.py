@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..renderers.depth import MEANINGS, RANGES
 from .errors import named
-from .input_files import input_file
+from .input_files import input_file, state_of
 from .links import said
 from .panorama_nodes import CAMERAS, PANORAMA
 from .panorama_pictures import PANORAMA_FORMATS, depth_views, save_panoramas
@@ -64,13 +64,12 @@ class PanoramaDepthViews:
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
         """The file may change under the same name."""
         try:
-            found = input_file(file).stat()
-        except ValueError:
-            return file
-        return f"{file} {found.st_mtime_ns} {found.st_size}"
+            return f"{file} {state_of(input_file(file or ''))}"
+        except (OSError, ValueError):
+            return file or ""
 
     def build(self, rig: Any, values: Any, range: Any, file: str, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with named("PanoramaDepthViews"):

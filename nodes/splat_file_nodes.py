@@ -180,7 +180,7 @@ class CameraFileRig:
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
         return camera_fingerprint(file)
 
     def build(

@@ -13,7 +13,7 @@ from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
-from .input_files import content_digest, given_file, input_file, input_path, list_files
+from .input_files import content_digest, given_file, input_file, input_path, list_files, state_of
 from .saving import Workflow, ply_comments, save_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
@@ -107,14 +107,12 @@ def recorded_rig(
     return rig, text
 
 
-def camera_fingerprint(name: str) -> str:
-    """Changes when a file of cameras does, or one in their folder."""
+def camera_fingerprint(name: str | None) -> str:
+    """Changes when a file of cameras does, or one in their folder or beside them that belongs to them."""
     try:
-        path = input_path(name)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        stats = [
-            (p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.suffix in (".json", ".txt", ".bin")
-        ]
+        path = input_path(name or "")
+        files = sorted(path.rglob("*")) if path.is_dir() else [path, *sorted(path.parent.glob("*transforms*.json"))]
+        states = [(p.name, state_of(p)) for p in files if p.suffix in (".json", ".txt", ".bin") and p.is_file()]
     except (OSError, ValueError):
-        return name
-    return f"{name} {stats}"
+        return name or ""
+    return f"{name} {states}"

@@ -43,8 +43,9 @@ def with_dates(prefix: str, now: datetime) -> str:
 def checked_prefix(prefix: str, folder: str = "its folder", windows: bool = os.name == "nt") -> str:
     """A prefix (folder and beginning of a name, below some folder) that can be stored; ``UNNAMED`` where it is empty.
 
-    folder: in words. windows: by the rules of Windows. Raises ValueError, with the fix, for one that leads outside, has signs that no
-    file name may have, or is too long. A whole path is passed on: whether it lies inside, the system has to say.
+    folder: in words. windows: by the rules of Windows. Raises ValueError, with the fix, for one that leads outside, has
+    signs that no file name may have, or is too long. A whole path is passed on: whether it lies inside, the system has
+    to say.
     """
     rules = ntpath if windows else posixpath
     if _CONTROL.search(prefix):
