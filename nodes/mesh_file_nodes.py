@@ -10,6 +10,7 @@ from ..renderers.mesh.atlas import LAYOUTS
 from ..renderers.mesh.save import FORMATS
 from ..renderers.mesh.unwrap import METHODS
 from .errors import named
+from .links import GIVEN, links_fit, said
 from .mesh_files import (
     NO_MESH,
     PARTS,
@@ -23,6 +24,7 @@ from .mesh_files import (
     save_textured,
 )
 from .mesh_socket import MeshSocket, from_socket, to_socket
+from .saving import HIDDEN, check_prefix, workflow_of
 
 MESHES = "SyncTweedies/meshes"
 
@@ -104,26 +106,32 @@ class SyncTweediesLoadMesh:
                     },
                 ),
                 "time_limit": _LIMIT,
-            }
+            },
+            "optional": {"path": GIVEN},
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
-        return fingerprint(file)
+    def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
+        return fingerprint(file, path)
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str = "") -> bool | str:
-        try:
-            mesh_path(file)
-        except ValueError as error:
-            return str(error)
-        return True
+    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+        # (None: linked, so not known yet)
+        return links_fit(cls, input_types, "file") or file is None or path != "" or said(mesh_path, file)
 
     def load(
-        self, file: str, unwrap: Any, method: Any, texture_size: int, parts: Any, file_textures: str, time_limit: float
+        self,
+        file: str,
+        unwrap: Any,
+        method: Any,
+        texture_size: int,
+        parts: Any,
+        file_textures: str,
+        time_limit: float,
+        path: str | None = None,
     ) -> tuple[MeshSocket, str]:
         with named("SyncTweediesLoadMesh"):
-            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit)
+            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit, path)
             return to_socket(mesh), report
 
 
@@ -164,8 +172,8 @@ class SyncTweediesUnwrap:
 class SaveTexturedMesh:
     CATEGORY = MESHES
     DESCRIPTION = (
-        "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from. Costs what "
-        "writing a PNG costs."
+        "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from; a GLB "
+        "holds the workflow as well. Costs what writing a PNG costs."
     )
     RETURN_TYPES = ("MESH", "STRING")
     RETURN_NAMES = ("mesh", "file")
@@ -196,13 +204,26 @@ class SaveTexturedMesh:
                 "layout": (list(LAYOUTS), {"default": "joint", "tooltip": tiles}),
             },
             "optional": {"texture": ("IMAGE", {"tooltip": pictures})},
+            "hidden": HIDDEN,
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return said(check_prefix, filename_prefix)
+
     def save(
-        self, mesh: Any, filename_prefix: str, format: Any, layout: Any, texture: Tensor | None = None
+        self,
+        mesh: Any,
+        filename_prefix: str,
+        format: Any,
+        layout: Any,
+        texture: Tensor | None = None,
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
     ) -> dict[str, Any]:
         with named("SaveTexturedMesh"):
-            saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout)
+            origin = workflow_of(prompt, extra_pnginfo)
+            saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout, origin)
             return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file)}
 
 

@@ -13,12 +13,14 @@ from ..renderers.mesh.base_colour import repainted
 from ..renderers.mesh.carry import carry_textures, in_one_part
 from ..renderers.mesh.load import ENDINGS, load_mesh
 from ..renderers.mesh.mesh import Mesh
-from ..renderers.mesh.save import Format, save_mesh
+from ..renderers.mesh.references import referred_files
+from ..renderers.mesh.save import Format, mesh_files
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
-from .input_files import content_digest, input_file, list_files
+from .input_files import content_digest, given_file, input_file, list_files, state_of
 from .pictures import ASSETS
+from .saving import Workflow, save_files
 
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
 # Endings of the meshes that come with the pack.
@@ -36,35 +38,41 @@ def list_meshes() -> list[str]:
     return list_files(ENDINGS, SHIPPED)
 
 
-def mesh_path(name: str) -> tuple[Path, Path]:
-    """(The file of that name, the folder that its textures must lie in). Raises ValueError as ``input_file``."""
-    path = input_file(name, SHIPPED, "copy it there, or into its folder 3d")
+def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
+    """(The file of that name, the folder that its textures must lie in). given: a path from another node instead, see
+    ``given_file``. Raises ValueError as ``input_file`` and ``given_file``."""
+    if given is not None:
+        return given_file(given)
+    path = input_file(name or "", SHIPPED, "copy it there, or into its folder 3d")
     return path, ASSETS if path.parent == ASSETS else Path(host.input_folder()).resolve()
 
 
-def fingerprint(name: str) -> str:
-    """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
+def fingerprint(name: str | None, given: str | None = None) -> str:
+    """Changes when the content of a mesh's file does, or of a file that it refers to (buffers, materials, textures)."""
     try:
-        path, root = mesh_path(name)
-        seen = [content_digest(path)]
-        # Textures and material files: their dates, since there may be many.
-        if root != ASSETS and path.suffix.lower() != ".stl":
-            for other in sorted(path.parent.iterdir()):
-                if other.suffix.lower() in (".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"):
-                    seen.append(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}")
-        return " ".join(seen)
+        path, root = mesh_path(name, given)
+        others = referred_files(path, root) if root != ASSETS else ()
+        return " ".join([content_digest(path), *(f"{other.name} {state_of(other)}" for other in others)])
     except (OSError, ValueError):
-        return name
+        return given or name or ""
 
 
 def read_mesh(
-    name: str, parts: Parts, unwrapping: Unwrap, method: Method, size: int, textures: str, time_limit: float
+    name: str,
+    parts: Parts,
+    unwrapping: Unwrap,
+    method: Method,
+    size: int,
+    textures: str,
+    time_limit: float,
+    given: str | None = None,
 ) -> tuple[Mesh, str]:
     """(The mesh of a file of the input folder, ready to be painted; what was found and done, in words).
 
-    Raises ValueError as ``mesh_path``, ``load_mesh`` and ``prepared``.
+    given: a path from another node, instead of the name. Raises ValueError as ``mesh_path``, ``load_mesh`` and
+    ``prepared``.
     """
-    path, root = mesh_path(name)
+    path, root = mesh_path(name, given)
     loaded = load_mesh(path, textures, root)
     mesh, said = prepared(loaded.mesh, parts, unwrapping, method, size, time_limit)
     return mesh, "\n".join((description(mesh), *(f"{note[0].upper()}{note[1:]}." for note in loaded.notes), *said))
@@ -101,7 +109,7 @@ def prepared(
         said.append("The file's textures were painted onto the new coordinates.")
     if any(part.maps.normal is not None for part in mesh.parts):
         said.append("Normal maps are left out: they do not fit the new coordinates.")
-    return done, (*said, *check_uvs(done).lines)
+    return done, (*said, *found.report.lines)
 
 
 def _refusal(report: UvReport, joint: bool) -> str:
@@ -122,20 +130,18 @@ def description(mesh: Mesh) -> str:
 
 
 def save_textured(
-    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout
+    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout, workflow: Workflow | None = None
 ) -> tuple[Mesh, str, list[dict[str, str]]]:
     """Save to the host's output folder -> (the mesh with its textures, path below that folder, what the front end needs
     to find the files).
 
     images: [B, H, W, C], one for all parts or one for each, or one with a tile for each part (layout ``tiles``); None
-    for the mesh's own textures. Raises ValueError as ``save_mesh``.
+    for the mesh's own textures. workflow: goes into a GLB. Raises ValueError as ``mesh_files`` and ``save_files``.
     """
     if images is not None:
         mesh = textured(mesh, images, layout)
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    files = save_mesh(mesh, None, Path(folder, f"{name}_{counter:05}_"), format)
-    shown = [{"filename": file.name, "subfolder": subfolder, "type": "output"} for file in files]
-    return mesh, Path(subfolder, files[0].name).as_posix(), shown
+    shown = save_files(prefix, lambda stem: mesh_files(mesh, None, stem, format, workflow))
+    return mesh, Path(shown[0]["subfolder"], shown[0]["filename"]).as_posix(), shown
 
 
 def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:

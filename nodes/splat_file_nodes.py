@@ -6,6 +6,8 @@ from typing import Any
 
 from ..renderers.splats.files import FORMATS
 from .errors import named
+from .links import GIVEN, links_fit, said
+from .saving import HIDDEN, check_prefix, workflow_of
 from .space_nodes import MAX_SIDE
 from .splat_files import (
     NO_SCENE,
@@ -15,6 +17,7 @@ from .splat_files import (
     load_scene,
     recorded_rig,
     save_scene,
+    scene_path,
 )
 from .splat_socket import Splat, splats_of
 
@@ -39,23 +42,31 @@ class SyncTweediesLoadSplats:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         tooltip = "A file in ComfyUI's input folder or below its folder 3d; lighthouse.splat comes with this pack."
-        return {"required": {"file": (list_scenes() or [NO_SCENE], {"tooltip": tooltip})}}
+        return {
+            "required": {"file": (list_scenes() or [NO_SCENE], {"tooltip": tooltip})},
+            "optional": {"path": GIVEN},
+        }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "") -> str:
-        return fingerprint(file)
+    def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
+        return fingerprint(file, path)
 
-    def load(self, file: str) -> tuple[Splat, str]:
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+        # (None: linked, so not known yet)
+        return links_fit(cls, input_types, "file") or file is None or path != "" or said(scene_path, file)
+
+    def load(self, file: str, path: str | None = None) -> tuple[Splat, str]:
         with named("SyncTweediesLoadSplats"):
-            splats, report = load_scene(file)
+            splats, report = load_scene(file, path)
             return Splat(splats), report
 
 
 class SaveSplats:
     CATEGORY = SPLATS
     DESCRIPTION = (
-        "Saves a scene of splats. A scene that was loaded from a file keeps everything but its colours byte for byte. "
-        "Costs what writing the file costs."
+        "Saves a scene of splats. A scene that was loaded from a file keeps everything but its colours byte for byte; "
+        "a PLY gains comments with the workflow, where there is room. Costs what writing the file costs."
     )
     RETURN_TYPES = ("SPLAT", "STRING")
     RETURN_NAMES = ("splats", "file")
@@ -83,12 +94,20 @@ class SaveSplats:
                         "with one colour each in 8 bits."
                     },
                 ),
-            }
+            },
+            "hidden": HIDDEN,
         }
 
-    def save(self, splats: Any, filename_prefix: str, format: Any) -> dict[str, Any]:
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return said(check_prefix, filename_prefix)
+
+    def save(
+        self, splats: Any, filename_prefix: str, format: Any, prompt: Any = None, extra_pnginfo: Any = None
+    ) -> dict[str, Any]:
         with named("SaveSplats"):
-            file, shown = save_scene(splats_of(splats), filename_prefix, format)
+            origin = workflow_of(prompt, extra_pnginfo)
+            file, shown = save_scene(splats_of(splats), filename_prefix, format, origin)
             return {"ui": {"3d": [shown], "text": [file]}, "result": (splats, file)}
 
 
@@ -161,7 +180,7 @@ class CameraFileRig:
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
         return camera_fingerprint(file)
 
     def build(

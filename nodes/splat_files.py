@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from ..renderers.camera_files import camera_rig, chosen, read_cameras
-from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_splats
+from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, scene_bytes
+from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
-from .input_files import content_digest, input_file, input_path, list_files
+from .input_files import content_digest, given_file, input_file, input_path, list_files, state_of
+from .saving import Workflow, ply_comments, save_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
 
@@ -28,23 +30,28 @@ def list_scenes() -> list[str]:
     return list_files(_ENDINGS, _SHIPPED)
 
 
-def scene_path(name: str) -> Path:
-    """The file of that name. Raises ValueError as ``input_file``."""
-    return input_file(name, _SHIPPED, "copy it there, or into its folder 3d")
+def scene_path(name: str | None, given: str | None = None) -> Path:
+    """The file of that name, or the one that another node names. Raises ValueError as ``input_file`` and
+    ``given_file``."""
+    if given is not None:
+        return given_file(given)[0]
+    return input_file(name or "", _SHIPPED, "copy it there, or into its folder 3d")
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a scene's file does."""
     try:
-        return content_digest(scene_path(name))
+        return content_digest(scene_path(name, given))
     except (OSError, ValueError):
-        return name
+        return given or name or ""
 
 
-def load_scene(name: str) -> tuple[Splats, str]:
-    """(The scene of a file, what it is in words). Raises ValueError as ``scene_path`` and ``load_splats``, and for more
-    splats than memory holds."""
-    splats = load_splats(scene_path(name), int(host.free_memory(torch.device("cpu")) / _EACH))
+def load_scene(name: str, given: str | None = None) -> tuple[Splats, str]:
+    """(The scene of a file, what it is in words). given: a path from another node, instead of the name.
+
+    Raises ValueError as ``scene_path`` and ``load_splats``, and for more splats than memory holds.
+    """
+    splats = load_splats(scene_path(name, given), int(host.free_memory(torch.device("cpu")) / _EACH))
     return splats, description(splats)
 
 
@@ -63,13 +70,16 @@ def description(splats: Splats) -> str:
     )
 
 
-def save_scene(splats: Splats, prefix: str, kind: SplatFormat) -> tuple[str, dict[str, str]]:
-    """Save to the host's output folder -> (path below that folder, what the front end needs to find it)."""
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    path = Path(folder, f"{name}_{counter:05}_.{kind}")
-    save_splats(splats, path)
-    below = Path(subfolder, path.name).as_posix()
-    return below, {"filename": path.name, "subfolder": subfolder, "type": "output"}
+def save_scene(
+    splats: Splats, prefix: str, kind: SplatFormat, workflow: Workflow | None = None
+) -> tuple[str, dict[str, str]]:
+    """Save to the host's output folder -> (path below that folder, what the front end needs to find it). workflow: goes
+    into the comments of a PLY file."""
+    data = scene_bytes(splats, kind)
+    if kind == "ply":
+        data = with_comments(data, ply_comments(workflow or {}))
+    (shown,) = save_files(prefix, lambda stem: {f"{stem}.{kind}": data})
+    return Path(shown["subfolder"], shown["filename"]).as_posix(), shown
 
 
 def recorded_rig(
@@ -97,14 +107,12 @@ def recorded_rig(
     return rig, text
 
 
-def camera_fingerprint(name: str) -> str:
-    """Changes when a file of cameras does, or one in their folder."""
+def camera_fingerprint(name: str | None) -> str:
+    """Changes when a file of cameras does, or one in their folder or beside them that belongs to them."""
     try:
-        path = input_path(name)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        stats = [
-            (p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.suffix in (".json", ".txt", ".bin")
-        ]
+        path = input_path(name or "")
+        files = sorted(path.rglob("*")) if path.is_dir() else [path, *sorted(path.parent.glob("*transforms*.json"))]
+        states = [(p.name, state_of(p)) for p in files if p.suffix in (".json", ".txt", ".bin") and p.is_file()]
     except (OSError, ValueError):
-        return name
-    return f"{name} {stats}"
+        return name or ""
+    return f"{name} {states}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..files.atomic import write_all
 from .base_colour import repainted
 from .gltf_write import glb
 from .mesh import Mesh
@@ -32,23 +32,35 @@ def save_mesh(
 
     textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has; what
     three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
-    written as 8-bit PNG, each distinct one once. path: its ending is replaced by the
-    format's. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams (copies come
-    last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``); the other
-    formats have no place for them.
+    written as 8-bit PNG, each distinct one once. path: the format's ending follows the name, unless it is there; other
+    dots are part of the name. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams
+    (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along
+    (``asset.extras``); the other formats have no place for them.
 
     Either all files are written or none. Raises ValueError for a texture on a mesh without texture coordinates, for
-    another number of textures than parts, and for NaN.
+    another number of textures than parts, for NaN, and as ``write_all``.
     """
+    path = Path(path)
+    stem = path.stem if path.suffix.lower() == f".{format}" else path.name
+    return write_all(path.parent, mesh_files(mesh, textures, stem, format, extras))
+
+
+def mesh_files(
+    mesh: Mesh,
+    textures: Sequence[Tensor | None] | Tensor | None,
+    stem: str,
+    format: Format = "glb",
+    extras: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:
+    """What ``save_mesh`` writes, by file name; all names begin with ``stem``, and the mesh is the first."""
     if format not in FORMATS:
         raise ValueError(f"format '{format}' is unknown; use {', '.join(FORMATS)}")
-    path = Path(path).with_suffix(f".{format}")
     worn = _worn(mesh, textures)
     if worn.has_uvs and not bool(torch.isfinite(worn.uvs).all()):
         raise ValueError(f"texture coordinates of mesh '{mesh.name}' are no numbers (NaN); unwrap it first")
     if format == "glb":
-        return _write(path.parent, {path.name: glb(worn, extras)})
-    return _write(path.parent, (obj if format == "obj" else ply)(worn, path.stem))
+        return {f"{stem}.glb": glb(worn, extras)}
+    return (obj if format == "obj" else ply)(worn, stem)
 
 
 def _worn(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> Mesh:
@@ -67,26 +79,3 @@ def _worn(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> Mesh
     done = repainted(mesh, found)
     bare = (replace(p, texture=None) if new is None else p for p, new in zip(done.parts, found, strict=True))
     return replace(done, parts=tuple(bare))
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> tuple[Path, ...]:
-    """All files under other names first, so that nothing half-written is ever found under the right ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    waiting: list[tuple[Path, Path]] = []
-    done: list[Path] = []
-    try:
-        for name, data in files.items():
-            temporary = folder / f".{name}.part"
-            waiting.append((temporary, folder / name))
-            temporary.write_bytes(data)
-        for temporary, final in waiting:
-            os.replace(temporary, final)
-            done.append(final)
-    except BaseException:
-        for final in done:
-            final.unlink(missing_ok=True)
-        raise
-    finally:
-        for temporary, _ in waiting:
-            temporary.unlink(missing_ok=True)
-    return tuple(final for _, final in waiting)
