@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..renderers.depth import Meaning, Range, depth_hints, read_depth
+from ..renderers.depth import Meaning, Range, depth_hints
+from ..renderers.depth_files import read_depth
 from ..renderers.equirect import check_equirect_picture
 from ..renderers.fill import Filling, fill_equirect
 from ..renderers.gpano import SphereMetadata

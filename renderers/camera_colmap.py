@@ -6,14 +6,13 @@ camera axes right, down and forward; pixels are counted from the top left corner
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .camera_shots import Shot, shot
+from .camera_shots import Shot, check_size, short_name, shot
 
 # By number, as binary files name them: (name, how many parameters).
 _MODELS = (
@@ -66,21 +65,30 @@ def read_colmap(cameras: Path, images: Path) -> tuple[tuple[Shot, ...], bool]:
     poses: list[_Pose] = _checked(images, _binary_poses if images.suffix == ".bin" else _text_poses)
     if not poses:
         raise ValueError(f"file '{images.name}' holds no images; use a model in which COLMAP found cameras")
-    for model, *_ in lenses.values():
-        if model not in _TWO_FOCALS:
+    used = {number for _, _, number in poses}
+    for number, (model, *_) in lenses.items():
+        # (a camera that took no picture does not matter)
+        if number in used and model not in _TWO_FOCALS:
             raise ValueError(
-                f"file '{cameras.name}' holds a camera of the model {model}; only perspective cameras are read "
+                f"file '{cameras.name}' holds a camera of the model {model[:60]}; only perspective cameras are read "
                 f"({', '.join(_TWO_FOCALS)}): undistort the pictures with COLMAP"
             )
     shots = tuple(_shot(pose, lenses, images.name) for pose in sorted(poses))
-    bent = any(any(values[4 if _TWO_FOCALS[model] else 3 :]) for model, _, _, values in lenses.values())
+    taken = [lens for number, lens in lenses.items() if number in used]
+    bent = any(any(values[4 if _TWO_FOCALS[model] else 3 :]) for model, _, _, values in taken)
     return shots, bent
+
+
+class _Newer(Exception):
+    """A message that is complete."""
 
 
 def _checked(path: Path, read: Any) -> Any:
     try:
         return read(path)
-    except (struct.error, IndexError, KeyError, ValueError, UnicodeDecodeError):
+    except _Newer as error:
+        raise ValueError(str(error)) from None
+    except (struct.error, IndexError, KeyError, ValueError, OverflowError, OSError):
         raise ValueError(
             f"file '{path.name}' is cut off, or no file that COLMAP wrote; export the model again"
         ) from None
@@ -88,6 +96,7 @@ def _checked(path: Path, read: Any) -> Any:
 
 def _shot(pose: _Pose, lenses: _Lenses, file: str) -> Shot:
     name, values, number = pose
+    name = short_name(name)
     if number not in lenses:
         raise ValueError(
             f"file '{file}': image '{name}' names camera {number}, which is not there; export the model again"
@@ -97,22 +106,27 @@ def _shot(pose: _Pose, lenses: _Lenses, file: str) -> Shot:
         raise ValueError(
             f"file '{file}': image '{name}' has a camera of {width} x {height} pixels; export the model again"
         )
+    try:
+        check_size((width, height), name)
+    except ValueError as error:
+        raise ValueError(f"file '{file}': {error}") from None
     behind = 2 if _TWO_FOCALS[model] else 1
-    turn = np.array(values[:4])
-    length = np.linalg.norm(turn)
-    if not length > 1e-12:
+    length = math.sqrt(sum(v * v for v in values[:4]))
+    if not 1e-12 < length < math.inf:
         raise ValueError(f"file '{file}': image '{name}' has a quaternion that is zero or no number; repair the file")
-    w, x, y, z = turn / length
-    rows = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
+    w, x, y, z = (v / length for v in values[:4])
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
-    place = -rows.T @ np.array(values[4:])
+    place = tuple(-sum(rows[i][axis] * values[4 + i] for i in range(3)) for axis in range(3))
+    down = tuple(-v for v in rows[1])
     principal = (parameters[behind], parameters[behind + 1])
-    return shot(name, place, rows[0], -rows[1], parameters[0], (width, height), principal)
+    try:
+        return shot(name, place, rows[0], down, parameters[0], (width, height), principal)
+    except ValueError as error:
+        raise ValueError(f"file '{file}': {error}") from None
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -135,14 +149,26 @@ def _text_lenses(path: Path) -> _Lenses:
 def _text_poses(path: Path) -> list[_Pose]:
     """Every image is two lines, the second one its points: it may be empty."""
     poses: list[_Pose] = []
-    lines = _lines(path)
-    for line in lines:
+    points = False
+    for line in _lines(path):
         words = line.split(maxsplit=9)
-        if not words:
-            continue
-        poses.append((words[9].strip(), tuple(float(w) for w in words[1:8]), int(words[8])))
-        next(lines, None)
+        if points and (not words or _is_points(words)):
+            points = False
+        elif words:
+            poses.append((words[9].strip(), tuple(float(w) for w in words[1:8]), int(words[8])))
+            points = True
     return poses
+
+
+def _is_points(words: list[str]) -> bool:
+    """Whether a line (its first nine words and the rest) holds points, x y number again and again; some tools leave
+    that line out, and the next image follows."""
+    try:
+        for word in (*words[:9], *words[-1].split(maxsplit=1)[:1], words[-1].rsplit(maxsplit=1)[-1]):
+            float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _binary_lenses(path: Path) -> _Lenses:
@@ -150,6 +176,12 @@ def _binary_lenses(path: Path) -> _Lenses:
     (count,), at = struct.unpack_from("<Q", content), 8
     for _ in range(count):
         number, model, width, height = struct.unpack_from("<IiQQ", content, at)
+        if not 0 <= model < len(_MODELS):
+            # How long its entry is nobody knows: what follows cannot be read.
+            raise _Newer(
+                f"file '{path.name}' holds a camera of the model number {model}, which is newer than those known here "
+                f"(0 to {len(_MODELS) - 1}); undistort the pictures with COLMAP"
+            )
         name, values = _MODELS[model]
         lenses[number] = (name, width, height, struct.unpack_from(f"<{values}d", content, at + 24))
         at += 24 + 8 * values

@@ -11,6 +11,7 @@ from .viewpoints import Orbit
 
 # Sides of views are multiples of this, as models want them.
 _STEP = 8
+_TALLEST = 16384
 
 
 def read_cameras(path: Path) -> tuple[tuple[Shot, ...], bool]:
@@ -56,4 +57,9 @@ def camera_rig(
     if height < 1:
         wide, high = shots[0].size if shots[0].size[0] else (1, 1)
         height = max(_STEP, round(width * high / wide / _STEP) * _STEP)
+        if height > _TALLEST:
+            raise ValueError(
+                f"views of {width} x {height} pixels, in the proportions of '{shots[0].name}' ({wide} x {high}), "
+                "are too large; set a height, or repair the file"
+            )
     return Orbit(tuple(s.viewpoint(width, height) for s in shots), width, height, "scene", exponent)

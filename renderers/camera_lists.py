@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .camera_shots import Shot, shot
+from .camera_shots import Shot, check_size, short_name, shot
 
 _LENSES = ("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 
@@ -30,14 +30,21 @@ def read_listed(path: Path) -> tuple[tuple[Shot, ...], bool]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        reason = str(error).splitlines()[0]
+    except RecursionError:
+        raise ValueError(
+            f"file '{path.name}' is nested too deeply for a list of cameras; use a transforms.json"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"file '{path.name}' cannot be read ({error.strerror}); copy it again") from None
+    except ValueError as error:  # not JSON, not UTF-8, numbers of thousands of digits
+        reason = short_name(error)
         raise ValueError(f"file '{path.name}' is no JSON ({reason}); use a transforms.json") from None
     shared = content if isinstance(content, dict) else {}
     frames = shared.get("frames", content)
     if not isinstance(frames, list) or not frames or not all(isinstance(f, dict) for f in frames):
         raise ValueError(f"file '{path.name}' holds no list of cameras; use a transforms.json or a COLMAP folder")
-    frames = [{**shared, **frame} for frame in frames]
+    # (null is a value that is not there)
+    frames = [{k: v for k, v in {**shared, **frame}.items() if v is not None and k != "frames"} for frame in frames]
     read = _transform if "frames" in shared else _trained
     try:
         shots = tuple(read(frame, number) for number, frame in enumerate(frames))
@@ -47,26 +54,27 @@ def read_listed(path: Path) -> tuple[tuple[Shot, ...], bool]:
 
 
 def _trained(values: dict[str, Any], number: int) -> Shot:
-    name = str(values.get("img_name", number))
+    name = short_name(values.get("img_name", number))
     axes, place = _pose(values, "rotation", name), _pose(values, "position", name)
     if axes.shape != (3, 3) or place.shape != (3,):
         raise ValueError(f"camera '{name}' has no rotation of 3 x 3 and position of 3 numbers; repair the file")
     size = (int(_number(values, "width", name)), int(_number(values, "height", name)))
     if min(size) < 1:
         raise ValueError(f"camera '{name}' has a picture of {size[0]} x {size[1]}; add width and height")
+    check_size(size, name)
     return shot(name, place, axes[:, 0], -axes[:, 1], _number(values, "fx", name), size)
 
 
 def _pose(values: dict[str, Any], key: str, name: str) -> Any:
     try:
         return np.array(values[key], float)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise ValueError(f"camera '{name}' has no {key} of numbers; repair the file") from None
 
 
 def _transform(values: dict[str, Any], number: int) -> Shot:
-    name = str(values.get("file_path", number))
-    lens = str(values.get("camera_model", "OPENCV")).upper()
+    name = short_name(values.get("file_path", number))
+    lens = short_name(values.get("camera_model", "OPENCV")).upper()
     if lens not in _LENSES or values.get("is_fisheye"):
         raise ValueError(
             f"camera '{name}' has the lens {'OPENCV_FISHEYE' if values.get('is_fisheye') else lens}; only perspective "
@@ -75,10 +83,12 @@ def _transform(values: dict[str, Any], number: int) -> Shot:
     pose = _pose(values, "transform_matrix", name)
     if pose.shape not in ((4, 4), (3, 4)):
         raise ValueError(f"camera '{name}' has a transform_matrix of {pose.shape}; it must be 4 x 4")
-    if np.isfinite(pose).all() and np.linalg.det(pose[:3, :3]) < 0:
+    if _mirrored(pose):
         raise ValueError(f"camera '{name}' is mirrored; camera axes are right, up and back (OpenGL): repair the file")
     wide, high = int(_number(values, "w", name)), int(_number(values, "h", name))
     size = (wide, high) if min(wide, high) > 0 else (0, 0)
+    if max(wide, high) > 0:
+        check_size((max(wide, 1), max(high, 1)), name)
     if _number(values, "fl_x", name) and wide > 0:
         focal = _number(values, "fl_x", name) / (1 if size[0] else wide)
     elif 0 < _number(values, "camera_angle_x", name) < math.pi:
@@ -91,9 +101,14 @@ def _transform(values: dict[str, Any], number: int) -> Shot:
     return shot(name, pose[:3, 3], pose[:3, 0], pose[:3, 1], focal, size, principal)
 
 
+def _mirrored(pose: Any) -> bool:
+    (a, b, c), (d, e, f), (g, h, i) = pose[:3, :3].tolist()
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0
+
+
 def _number(values: dict[str, Any], key: str, name: str) -> float:
     """A value of the file, 0 where it has none."""
     value = values.get(key, 0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-        raise ValueError(f"camera '{name}' has {key} '{value}', no number; repair the file")
+        raise ValueError(f"camera '{name}' has {key} '{short_name(value)}', no number; repair the file")
     return float(value)

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from .viewpoints import Vector, Viewpoint
 
 # How far from a right angle, and from unit length, the axes of a camera may be by rounding in a file.
 _CROOKED = 1e-2
+# Pixels along a side of a picture.
+_LARGEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,41 @@ def shot(
 
     Raises ValueError, naming the camera, for values that are no numbers or no camera's.
     """
-    place, right, up = (np.asarray(v, float) for v in (place, right, up))
-    if not all(np.isfinite(v).all() for v in (place, right, up)):
+    place, right, up = _vector(place), _vector(right), _vector(up)
+    if not all(math.isfinite(v) for v in (*place, *right, *up)):
         raise ValueError(f"camera '{name}' has a pose that holds no numbers (NaN or infinite); repair the file")
     if not 0 < focal < math.inf or min(size) < 0:
         raise ValueError(f"camera '{name}' has the focal length {focal:g}; it must be above 0: repair the file")
     if principal is not None and not all(math.isfinite(v) for v in principal):
         raise ValueError(f"camera '{name}' has a principal point that is no number; repair the file")
-    lengths = np.linalg.norm(right), np.linalg.norm(up)
+    lengths = math.hypot(*right), math.hypot(*up)
     if min(lengths) < 1e-9:
         raise ValueError(f"camera '{name}' has a pose without a direction (zeros); repair the file")
-    right, up = right / lengths[0], up / lengths[1]
-    if abs(right @ up) > _CROOKED:
+    right, up = _scaled(right, 1 / lengths[0]), _scaled(up, 1 / lengths[1])
+    skew = sum(a * b for a, b in zip(right, up, strict=True))
+    if not abs(skew) <= _CROOKED:
         raise ValueError(f"camera '{name}' has a skewed pose; only turned and moved cameras are read: repair the file")
-    up = up - (right @ up) * right
-    up /= np.linalg.norm(up)
-    return Shot(name, _vector(place), _vector(right), _vector(up), focal, size, principal)
+    up = _vector([b - skew * a for a, b in zip(right, up, strict=True)])
+    return Shot(name, place, right, _scaled(up, 1 / math.hypot(*up)), focal, size, principal)
+
+
+def check_size(size: tuple[float, float], name: str) -> None:
+    """Raise ValueError for a picture that cannot be."""
+    if not all(1 <= side <= _LARGEST for side in size):
+        raise ValueError(
+            f"camera '{name}' has a picture of {size[0]:g} x {size[1]:g} pixels; they must be 1 to {_LARGEST}: "
+            "repair the file"
+        )
+
+
+def short_name(name: object) -> str:
+    """A name as messages show it: in one line that is not too long."""
+    return " ".join(str(name)[:200].split())[:80]
+
+
+def _scaled(vector: Vector, by: float) -> Vector:
+    x, y, z = (v * by for v in vector)
+    return x, y, z
 
 
 def _vector(values: Any) -> Vector:

@@ -1,4 +1,4 @@
-"""Depth of a whole sphere: files, and the hints that depth ControlNets read.
+"""Depth of a whole sphere: the hints that depth ControlNets read.
 
 A panorama holds distances along the ray; a camera's depth is measured along its axis (z), and depth models and
 ControlNets see inverse depth, near = white. Values that are no distance (NaN, infinite, zero or negative) are invalid.
@@ -6,11 +6,8 @@ ControlNets see inverse depth, near = white. Values that are no distance (NaN, i
 
 from __future__ import annotations
 
-import struct
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,76 +19,8 @@ MEANINGS: tuple[Meaning, ...] = ("distance", "inverse")
 Range = Literal["joint", "per view"]
 RANGES: tuple[Range, ...] = ("joint", "per view")
 
-# The float that a .dpt file (Middlebury's format) begins with; it tells the byte order.
-_DPT_TAG = 202021.25
 # Neighbours whose distances differ by no more than this part are one surface.
 _SURFACE = 0.25
-ENDINGS = (".png", ".npy", ".exr", ".dpt", ".tif", ".tiff")
-
-
-def read_depth(path: Path) -> Tensor:
-    """Values of a depth file as float32 [H, W]: 16-bit or 8-bit grey PNG and TIFF (0 to 1), NPY, EXR (its first
-    channel) and DPT (float values as stored). Raises ValueError for a file that is none of them, cut short, or in
-    colour."""
-    ending = path.suffix.lower()
-    if ending == ".npy":
-        values = np.load(path, allow_pickle=False)
-    elif ending == ".dpt":
-        values = _read_dpt(path.read_bytes(), path.name)
-    elif ending == ".exr":
-        values = _read_exr(path)
-    elif ending in (".png", ".tif", ".tiff"):
-        values = _read_grey(path)
-    else:
-        raise ValueError(f"'{path.name}' is no depth file; use one of {', '.join(ENDINGS)}")
-    values = np.squeeze(values)
-    if values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise ValueError(f"'{path.name}' holds {values.dtype} {values.shape}; depth is one number per pixel [H, W]")
-    return torch.from_numpy(np.array(values, dtype=np.float32))
-
-
-def _read_dpt(data: bytes, name: str) -> np.ndarray:
-    """Header: float tag, int32 width, int32 height; then rows of float32. All in the byte order that the tag shows."""
-    if len(data) < 12:
-        raise ValueError(f"'{name}' is cut short: {len(data)} bytes hold no header of 12")
-    order = next((o for o in "<>" if struct.unpack(o + "f", data[:4])[0] == _DPT_TAG), None)
-    if order is None:
-        raise ValueError(f"'{name}' is no .dpt file: it does not begin with the number {_DPT_TAG}")
-    width, height = struct.unpack(order + "ii", data[4:12])
-    if not (0 < width <= 65536 and 0 < height <= 65536):
-        raise ValueError(f"'{name}' says it is {width} x {height} pixels; the header is damaged")
-    if len(data) < 12 + 4 * width * height:
-        raise ValueError(
-            f"'{name}' is cut short: {len(data) - 12} of {4 * width * height} bytes for {width} x {height} pixels"
-        )
-    return np.frombuffer(data, order + "f4", width * height, 12).reshape(height, width).astype(np.float32)
-
-
-def _read_grey(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        if picture.mode not in ("L", "I", "F", "I;16", "I;16B", "I;16L"):
-            raise ValueError(
-                f"'{path.name}' is a colour picture ({picture.mode}); false colours are not guessed at: "
-                "save depth as 16-bit grey, NPY or EXR"
-            )
-        values = np.asarray(picture)
-    if values.dtype.kind == "f":
-        return values
-    return values.astype(np.float32) / (255.0 if values.dtype == np.uint8 else 65535.0)
-
-
-def _read_exr(path: Path) -> np.ndarray:
-    try:
-        import OpenEXR  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ValueError(f"'{path.name}': reading EXR needs the package OpenEXR; install it, or save as NPY") from None
-    with OpenEXR.File(str(path)) as file:  # pyright: ignore
-        channels = file.channels()  # pyright: ignore
-        name = next((c for c in ("Z", "Y", "R", "RGB", "RGBA") if c in channels), next(iter(channels)))  # pyright: ignore
-        values = np.asarray(channels[name].pixels)  # pyright: ignore
-    return values[..., 0] if values.ndim == 3 else values
 
 
 def check_equirect(depth: Tensor) -> None:

@@ -47,7 +47,8 @@ def around(splats: Splats, azimuth: float = 0.3, elevation: float = 0.2, distanc
 
 
 def dense_weights(view: Projected, count: int) -> Tensor:
-    """float64 [h * w, K]: every splat at every pixel, one pixel and one splat after the other."""
+    """float64 [h * w, K]: every splat at every pixel, one pixel and one splat after the other, each out to the alpha
+    that counts (see ``uncut_weights`` for all)."""
     out = torch.zeros(view.height * view.width, count, dtype=torch.float64)
     inverse = view.conic
     for row in range(view.height):
@@ -56,8 +57,9 @@ def dense_weights(view: Projected, count: int) -> Tensor:
             power = inverse[:, 0] * away[:, 0] ** 2 + 2 * inverse[:, 1] * away[:, 0] * away[:, 1]
             alphas = view.opacity * torch.exp(-0.5 * (power + inverse[:, 2] * away[:, 1] ** 2))
             light = 1.0
-            for k, alpha in zip(view.index.tolist(), alphas.clamp(max=ALPHA_MAX).tolist(), strict=True):
-                if alpha < ALPHA_MIN:
+            limits = view.limit.tolist()
+            for k, alpha, least in zip(view.index.tolist(), alphas.clamp(max=ALPHA_MAX).tolist(), limits, strict=True):
+                if alpha < least:
                     continue
                 if light * (1 - alpha) <= TRANSMITTANCE_MIN:
                     break

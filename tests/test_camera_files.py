@@ -308,3 +308,81 @@ def test_places_without_cameras(tmp_path):
     (tmp_path / "a.xml").write_text("")
     with pytest.raises(ValueError, match="no list of cameras"):
         read_cameras(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("size", [(10**9, 480), (640, 10**19), (10**12, 10**12)])
+@pytest.mark.parametrize("kind", ["blender", "text", "binary"])
+def test_pictures_that_cannot_be(tmp_path, size, kind):
+    camera = Camera(0, size=size)
+    if kind == "blender":
+        write_blender(tmp_path, [camera], fl_x=700.0, w=size[0], h=size[1])
+    else:
+        {"text": write_text, "binary": write_binary}[kind](tmp_path, [camera], "PINHOLE")
+    with pytest.raises(ValueError, match="picture of .* pixels; they must be 1 to 1000000") as caught:
+        read_cameras(tmp_path)
+    assert "file '" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_views_of_impossible_proportions(tmp_path):
+    shots, _ = read_cameras(write_blender(tmp_path, [Camera(0)], fl_x=700.0, w=10, h=100_000))
+    with pytest.raises(ValueError, match="views of 512 x 5120000 pixels.*are too large; set a height"):
+        camera_rig(shots, 512)
+    assert camera_rig(shots, 512, 512).height == 512
+
+
+def test_json_that_is_nested_too_deeply(tmp_path):
+    (tmp_path / "transforms.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="'transforms.json' is nested too deeply"):
+        read_cameras(tmp_path)
+    (tmp_path / "transforms.json").write_text('{"w": ' + "9" * 9000 + "}")
+    with pytest.raises(ValueError, match="'transforms.json' is no JSON"):
+        read_cameras(tmp_path)
+
+
+def test_many_cameras_are_read_in_linear_time(tmp_path):
+    """A hundred thousand cost as many times ten thousand as they are, and little."""
+    import time
+
+    pose = Camera(0).opengl()
+    spent = []
+    for count in (1000, 10_000):
+        frames = [{"file_path": f"r_{i}", "transform_matrix": pose} for i in range(count)]
+        (tmp_path / "transforms.json").write_text(json.dumps({"camera_angle_x": 0.7, "frames": frames}))
+        began = time.process_time()
+        assert len(read_cameras(tmp_path)[0]) == count
+        spent.append(time.process_time() - began)
+    assert spent[1] < 1.5 and spent[1] < 30 * max(spent[0], 0.02)
+
+
+@pytest.mark.parametrize("write", [write_text, write_binary])
+def test_cameras_that_took_no_picture_do_not_matter(tmp_path, write):
+    write(tmp_path, CAMERAS[:2], "PINHOLE")
+    name = "cameras.txt" if write is write_text else "cameras.bin"
+    content = (tmp_path / name).read_bytes()
+    if write is write_text:
+        content += b"9 OPENCV_FISHEYE 640 480 500 500 320 240 0 0 0 0\n10 SIMPLE_DIVISION 640 480 500 320 240 0.1\n"
+    else:
+        content = struct.pack("<Q", 3) + content[8:] + struct.pack("<IiQQ8d", 9, 5, 640, 480, 1, 1, 2, 2, 1, 0, 0, 0)
+    (tmp_path / name).write_bytes(content)
+    shots, bent = read_cameras(tmp_path)
+    assert len(shots) == 2 and not bent
+
+
+def test_newer_models_are_named(tmp_path):
+    write_binary(tmp_path, CAMERAS[:1], "PINHOLE")
+    damage(tmp_path, "cameras.bin", lambda c: c[:12] + struct.pack("<i", 13) + c[16:])
+    with pytest.raises(ValueError, match=r"'cameras.bin' holds a camera of the model number 13, which is newer"):
+        read_cameras(tmp_path)
+    (tmp_path / "cameras.bin").unlink()
+    write_text(tmp_path, CAMERAS[:1], "PINHOLE")
+    damage(tmp_path, "cameras.txt", lambda c: b"1 SIMPLE_DIVISION 640 480 500 320 240 0.01\n")
+    with pytest.raises(ValueError, match=r"'cameras.txt' holds a camera of the model SIMPLE_DIVISION; only persp"):
+        read_cameras(tmp_path)
+
+
+def test_images_without_lines_of_points(tmp_path):
+    """Some tools leave them out, and no image is lost by that."""
+    write_text(tmp_path, CAMERAS, "PINHOLE")
+    whole, _ = read_cameras(tmp_path)
+    damage(tmp_path, "images.txt", lambda c: b"\n".join(line for line in c.split(b"\n") if b".png" in line))
+    assert read_cameras(tmp_path)[0] == whole

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from splat_twins import around, ball, dense_weights, fog, tile_pairs
+from syncpack.renderers.splats import project as project_module
 from syncpack.renderers.splats import weights
 from syncpack.renderers.splats.project import EPS2D, RULES, project
 from syncpack.renderers.splats.splats import Splats
@@ -200,7 +201,7 @@ def test_thousands_at_one_place_fit_the_room_of_a_tile(prune: float) -> None:
     turn = torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)
     faint = torch.full((count,), 1.001 / 255)
     scene = Splats(positions, torch.full((count, 3), 9.0), turn, faint, torch.zeros(count, 1, 3))
-    seen = project(scene, Viewpoint((0, 0, 30.0)), 9, 9, "classic")
+    seen = replace(project(scene, Viewpoint((0, 0, 30.0)), 9, 9, "classic"), least=None)
     slow, fast = (view_weights(seen, count, backend, prune) for backend in ("torch", "numba"))
     torch.testing.assert_close(dense(fast), dense(slow), rtol=1e-4, atol=1e-7)
     if prune == 0:
@@ -302,3 +303,85 @@ def test_what_is_nearer_than_a_hundredth_of_the_radius_is_left_out() -> None:
         place = scene.positions[:1].double() + torch.tensor([0.0, 0.0, 0.01 * scene.radius * away])
         camera = Viewpoint(tuple(place[0].tolist()))
         assert (0 in project(scene, camera, 32, 32).index.tolist()) == there
+
+
+# Many faint splats
+
+
+def uncut(splats: Splats, camera: Viewpoint, side: int, rule: str = "antialiased") -> tuple[Tensor, Tensor]:
+    """(alpha [side, side], colours [side, side, 3]) in float64, every splat in every pixel, however faint: the light
+    of a pixel by rows, one splat after the other."""
+    every = replace_limits(splats, camera, side, rule)
+    step = torch.arange(side, dtype=torch.float64) + 0.5
+    light = torch.ones(side, side, dtype=torch.float64)
+    alpha, colours = torch.zeros_like(light), torch.zeros(side, side, 3, dtype=torch.float64)
+    (xx, xy, yy), own = every.conic.unbind(1), splats.colours.double()
+    reach = (6 * torch.stack([every.covariance[:, 0], every.covariance[:, 2]], 1).sqrt()).ceil()
+    low = (every.mean - reach).floor().long().clamp(0, side).tolist()
+    high = (every.mean + reach).ceil().long().clamp(0, side).tolist()
+    for i, k in enumerate(every.index.tolist()):
+        rows, columns = slice(low[i][1], high[i][1]), slice(low[i][0], high[i][0])
+        x, y = step[None, columns] - every.mean[i, 0], step[rows, None] - every.mean[i, 1]
+        value = every.opacity[i] * torch.exp(-0.5 * (xx[i] * x * x + 2 * xy[i] * x * y + yy[i] * y * y))
+        weight = value.clamp_max(weights.ALPHA_MAX) * light[rows, columns]
+        alpha[rows, columns] += weight
+        colours[rows, columns] += weight[..., None] * own[k]
+        light[rows, columns] -= weight
+    return alpha, colours
+
+
+def replace_limits(splats: Splats, camera: Viewpoint, side: int, rule: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(project_module, "least_alphas", lambda mean, covariance, opacity, *_: opacity * 1e-6 + 1e-300)
+        return project(splats, camera, side, side, rule)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("size, side", [(0.8, 8), (0.3, 24)])
+def test_many_faint_splats_together_count(backend: str, size: float, side: int) -> None:
+    """A closed ball of splats much smaller than pixels: by their own opacity none, or few, would be seen."""
+    scene = ball(6000, size=size * 1.4)
+    camera = around(scene)
+    alpha, colours = uncut(scene, camera, side)
+    seen = project(scene, camera, side, side)
+    found = view_weights(seen, len(scene), backend)
+    assert float(alpha.max()) > 0.5
+    shown = found.map.apply(scene.colours).double().reshape(side, side, 3)
+    assert float((found.alpha.double().reshape(side, side) - alpha).abs().mean()) < 0.025
+    assert float((shown - colours).abs().mean()) < 0.025
+    assert float(found.alpha.sum()) == pytest.approx(float(alpha.sum()), rel=0.05)
+    # What gsplat's rule leaves of it.
+    cut = view_weights(replace(seen, least=None), len(scene), backend).alpha
+    assert float(cut.sum()) < 0.99 * float(alpha.sum())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_too_faint_to_be_listed_is_gathered(backend: str) -> None:
+    """No weight reaches the limit of pruning, and pixels list no more than that allows; all of their light is there."""
+    count = 6000
+    generator = torch.Generator().manual_seed(0)
+    scene = replace(
+        ball(count), positions=torch.rand(count, 3, generator=generator), opacities=torch.full((count,), 3e-3)
+    )
+    camera = around(scene)
+    seen = project(scene, camera, 8, 8)
+    found, whole = (view_weights(seen, count, backend, prune) for prune in (1e-3, 0.0))
+    assert float(whole.map.weights.max()) < 1e-3 and whole.map.nnz > 10 * found.map.nnz
+    assert int(found.map.row_counts().max()) <= 1002
+    bright = whole.alpha > 0.05
+    torch.testing.assert_close(found.alpha[bright], whole.alpha[bright])
+    # Where their light comes from is right on the mean.
+    places = scene.positions
+    torch.testing.assert_close(found.map.apply(places)[bright], whole.map.apply(places)[bright], rtol=0.1, atol=0.01)
+
+
+def test_ordinary_views_are_cut_as_gsplat_does() -> None:
+    scene = ball(2000)
+    assert project(scene, around(scene), 128, 128).least is None
+
+
+def test_gsplat_is_not_asked_where_its_limit_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = ball(3000, size=0.2)
+    seen = project(scene, around(scene), 12, 12)
+    monkeypatch.setattr(weights, "chosen_backend", lambda name: "gsplat" if name == "gsplat" else "torch")
+    assert torch.equal(view_weights(seen, len(scene), "gsplat").alpha, view_weights(seen, len(scene), "torch").alpha)

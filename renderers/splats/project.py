@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..viewpoints import Viewpoint
+from .faint import ALPHA_MIN, least_alphas
 from .splats import Splats
 
 Rule = Literal["antialiased", "classic"]
@@ -23,8 +24,6 @@ RULES: tuple[Rule, ...] = ("antialiased", "classic")
 
 # Added to both variances, square pixels.
 EPS2D = 0.3
-# A splat adds to a pixel only where its alpha is at least this.
-ALPHA_MIN = 1 / 255
 # How far outside the frame the expansion is still taken at the splat's own place, in half frames.
 _MARGIN = 0.3
 # Near plane, as a part of the scene's radius.
@@ -37,7 +36,8 @@ class Projected:
 
     index: int64 [n], which splat. mean: float64 [n, 2], (x, y) in pixels, 0.5 at the first pixel's centre. covariance:
     float64 [n, 3], (xx, xy, yy) in square pixels. opacity: float64 [n] in 0..1. depth: float64 [n], along the axis.
-    extent: float64 [n, 2], half the width and height of the box in which alpha reaches 1/255, pixels.
+    extent: float64 [n, 2], half the width and height of the box in which alpha reaches the least that counts, pixels.
+    least: float64 [n], that alpha (faint.py); None: 1/255 for all.
     """
 
     index: Tensor
@@ -48,9 +48,15 @@ class Projected:
     extent: Tensor
     height: int
     width: int
+    least: Tensor | None = None
 
     def __len__(self) -> int:
         return self.index.numel()
+
+    @property
+    def limit(self) -> Tensor:
+        """float64 [n]: ``least``, written out."""
+        return torch.full_like(self.opacity, ALPHA_MIN) if self.least is None else self.least
 
     @property
     def conic(self) -> Tensor:
@@ -119,16 +125,20 @@ def project(
     opacity = splats.opacities[index].double().cpu()
     if rule == "antialiased":
         opacity = opacity * (thin / wide).clamp_min(0).sqrt()
-    reach = (2 * torch.log((opacity / ALPHA_MIN).clamp_min(1))).sqrt()
     covariance = torch.stack([xx + EPS2D, xy, yy + EPS2D], -1)
+    least = least_alphas(mean, covariance, opacity, depth, height, width)
+    limit = ALPHA_MIN if least is None else least
+    reach = (2 * torch.log((opacity / limit).clamp_min(1))).sqrt()
     extent = reach[:, None] * covariance[:, [0, 2]].sqrt()
     size = torch.tensor([width, height], dtype=torch.float64)
     # (pixel centres lie half a pixel inside the frame)
-    seen = (opacity >= ALPHA_MIN) & ((mean + extent >= 0.5) & (mean - extent <= size - 0.5)).all(-1)
+    seen = (opacity >= limit) & ((mean + extent >= 0.5) & (mean - extent <= size - 0.5)).all(-1)
     order = torch.argsort(depth[seen], stable=True)
     kept = torch.nonzero(seen)[:, 0][order]
     parts = (index, mean, covariance, opacity, depth, extent)
-    return Projected(*(part[kept] for part in parts), height=height, width=width)
+    return Projected(
+        *(part[kept] for part in parts), height=height, width=width, least=None if least is None else least[kept]
+    )
 
 
 def _clamped(x: Tensor, y: Tensor, centre: Tensor, focal: float, height: int, width: int) -> tuple[Tensor, Tensor]:

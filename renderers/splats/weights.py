@@ -3,10 +3,13 @@
 A pixel's colour is sum_k w_k c_k plus what shines through, with w_k = alpha_k prod_{j nearer} (1 - alpha_j), alpha_k
 the splat's opacity times its Gaussian at the pixel's centre. Geometry stands still, so these are one sparse matrix per
 view. Cutoffs as in gsplat 1.5: alpha below 1/255 adds nothing, none is above 0.999, and a pixel is finished before the
-splat that would leave less than a ten-thousandth of the light.
+splat that would leave less than a ten-thousandth of the light. Where that first one would lose too much, faint splats
+have a limit of their own (faint.py); their weights below ``prune`` are added up over a pixel, and whenever they come to
+``prune`` the splat that fills it is listed with it: what a pixel lists stays bounded, and all of it counts.
 
 Three backends fill the lists: ``torch`` everywhere and ``numba`` where installed, on the CPU; ``gsplat`` on an NVIDIA
-GPU, only when asked for. The lists are the same and are kept in main memory.
+GPU, only when asked for and for views of which gsplat's own cutoffs take little. The lists are the same and are kept in
+main memory.
 """
 
 from __future__ import annotations
@@ -120,6 +123,8 @@ def view_weights(view: Projected, count: int, backend: Backend = "auto", prune: 
     ValueError for a backend that is unknown or not installed, or cannot work here.
     """
     name = chosen_backend(backend)
+    if name == "gsplat" and view.least is not None:
+        name = chosen_backend("auto")
     if name == "numba":
         from .weights_numba import listed_numba
 
@@ -221,6 +226,7 @@ def _walk(
     light = _inside(number, columns, view).float()
     depth_of = torch.zeros(light.shape, dtype=torch.int32)
     shapes = _Shapes.of(view)
+    gathered = _Gathered.of(view, prune, light.shape)
     at_once = max(1, _VALUES // (TILE * TILE * _DEPTH))
     begin = 0
     active = torch.nonzero(band.count > 0)[:, 0]
@@ -237,6 +243,8 @@ def _walk(
             # A pixel that stopped inside the chunk has no light for the next.
             light[tiles] = torch.where(after[:, :, -1] > TRANSMITTANCE_MIN, after[:, :, -1], 0.0)
             keep = weight >= prune if prune > 0 else weight > 0
+            if gathered is not None:
+                keep = gathered.listed(weight, keep, seen, tiles)
             where = torch.nonzero(keep.reshape(-1))[:, 0]
             pixel, deep = where // _DEPTH, where % _DEPTH
             kept = keep.sum(2, dtype=torch.int32)
@@ -254,6 +262,32 @@ def _walk(
 
 
 @dataclass(frozen=True)
+class _Gathered:
+    """Weights of faint splats that are below ``prune``, added up over each pixel."""
+
+    faint: Tensor
+    sums: Tensor
+    prune: float
+
+    @staticmethod
+    def of(view: Projected, prune: float, shape: torch.Size) -> _Gathered | None:
+        if view.least is None or prune <= 0:
+            return None
+        # (from one half on: rounded, not cut off)
+        return _Gathered(view.least < ALPHA_MIN, torch.full(shape, prune / 2, dtype=torch.float64), prune)
+
+    def listed(self, weight: Tensor, keep: Tensor, seen: Tensor, tiles: Tensor) -> Tensor:
+        """``keep`` [tiles, pixels, depth] and those that fill a sum, whose weight becomes ``prune``."""
+        small = ~keep & self.faint[seen][:, None, :]
+        sums = torch.where(small, weight, 0.0).double().cumsum(2).add_(self.sums[tiles][..., None])
+        steps = torch.floor(sums / self.prune)
+        full = steps.diff(dim=2, prepend=torch.zeros_like(steps[..., :1])) > 0
+        self.sums[tiles] = sums[..., -1] - steps[..., -1] * self.prune
+        weight[full] = self.prune
+        return keep | full
+
+
+@dataclass(frozen=True)
 class _Shapes:
     """Splats as ``Projected.squares`` has them, for pixels of tiles."""
 
@@ -262,13 +296,14 @@ class _Shapes:
     across: Tensor
     down: Tensor
     opacity: Tensor
+    limit: Tensor
     grid: Tensor
 
     @staticmethod
     def of(view: Projected) -> _Shapes:
         step = torch.arange(TILE) + 0.5
         grid = torch.stack([step.repeat(TILE), step.repeat_interleave(TILE), torch.ones(TILE * TILE)], 1)
-        return _Shapes(view.mean, *view.squares, view.opacity.float(), grid)
+        return _Shapes(view.mean, *view.squares, view.opacity.float(), view.limit.float(), grid)
 
     def alphas(self, seen: Tensor, there: Tensor, tile: Tensor, columns: int) -> Tensor:
         """float32 [tiles, pixels, depth]: alpha of splats ``seen`` [tiles, depth]; 0 where not ``there``."""
@@ -281,7 +316,7 @@ class _Shapes:
         grid = self.grid.expand(len(seen), -1, -1)
         power = torch.bmm(grid, u).square_().add_(torch.bmm(grid, v).square_()).mul_(-0.5)
         value = power.exp_().mul_((self.opacity[seen] * there)[:, None, :]).clamp_max_(ALPHA_MAX)
-        return value.mul_(value >= ALPHA_MIN)
+        return value.mul_(value >= self.limit[seen][:, None, :])
 
 
 def _inside(number: Tensor, columns: int, view: Projected) -> Tensor:

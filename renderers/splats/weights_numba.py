@@ -32,6 +32,7 @@ def _walk(splat, start, count, first, columns, height, width, shape, prune, alph
         right, bottom = min(left + TILE, width), min(top + TILE, height)
         light = np.ones(TILE * TILE)
         number = np.zeros(TILE * TILE, np.int32)
+        gathered = np.full(TILE * TILE, 0.5 * prune)
         open_pixels = (right - left) * (bottom - top)
         at = room[t]
         for i in range(start[t], start[t] + count[t]):
@@ -53,7 +54,7 @@ def _walk(splat, start, count, first, columns, height, width, shape, prune, alph
                         continue
                     u = shape[k, 3] * (column - middle)
                     value = min(shape[k, 5] * np.exp(-0.5 * (u * u + v * v)), ALPHA_MAX)
-                    if value < ALPHA_MIN:
+                    if value < shape[k, 7]:
                         continue
                     after = light[inner] * (1.0 - value)
                     if after <= TRANSMITTANCE_MIN:
@@ -65,7 +66,13 @@ def _walk(splat, start, count, first, columns, height, width, shape, prune, alph
                     pixel = row * width + column
                     alpha[pixel] += weight
                     if weight < prune or weight <= 0.0:
-                        continue
+                        if shape[k, 7] >= ALPHA_MIN or prune <= 0.0:
+                            continue
+                        gathered[inner] += weight
+                        if gathered[inner] < prune:
+                            continue
+                        gathered[inner] -= prune
+                        weight = prune
                     pixels[at] = pixel
                     ranks[at] = number[inner]
                     seen[at] = k
@@ -81,10 +88,11 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     """As ``listed_torch``, entries tile by tile."""
     columns = tile_grid(view)[1]
     # Where alpha falls below its limit: the edge of the ellipse, with a margin that leaves the decision to the limit.
-    far = 2 * torch.log((view.opacity / ALPHA_MIN).clamp_min(1)) + 1e-3
-    shape = torch.stack([*view.mean.unbind(1), *view.squares, view.opacity, far], 1).contiguous().numpy()
+    limit = view.limit
+    far = 2 * torch.log((view.opacity / limit).clamp_min(1)) + 1e-3
+    shape = torch.stack([*view.mean.unbind(1), *view.squares, view.opacity, far, limit], 1).contiguous().numpy()
     alpha = np.zeros(view.height * view.width, np.float32)
-    most = _most(prune)
+    most = _most(view, prune)
     frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha)
     found: list[tuple[Any, ...]] = []
     walk: Any = _walk
@@ -111,10 +119,11 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     return Lists(*parts, torch.from_numpy(alpha))  # pyright: ignore[reportCallIssue]
 
 
-def _most(prune: float) -> int:
-    """How many splats a pixel can list: each takes at least 1/255 of its light, and adds at least ``prune``."""
-    deep = math.log(TRANSMITTANCE_MIN) / math.log(1 - ALPHA_MIN)
-    return math.ceil(min(deep, 1 / prune if prune > 0 else math.inf)) + 1
+def _most(view: Projected, prune: float) -> int:
+    """How many splats a pixel can list: each takes at least 1/255 of its light, unless it is faint, and adds at least
+    ``prune``."""
+    deep = math.log(TRANSMITTANCE_MIN) / math.log(1 - ALPHA_MIN) if view.least is None else len(view)
+    return math.ceil(min(deep, 1 / prune if prune > 0 else math.inf)) + 2
 
 
 def _parts(band: Band, most: int) -> list[Band]:
