@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..renderers.scene import Scene
 from ..renderers.splats.splat_space import SplatColours
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from . import host
 
 
@@ -40,6 +40,7 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     """A canonical LATENT (samples [B, C, (1,) *grid], noise_mask) -> the LATENT of its views, rig order, B after B."""
     samples = fit_to_space(scene, latent["samples"])
     views = scene.views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
+    _check_memory(views, samples)
     frames = samples.ndim == 5
     projected = views.project(samples.squeeze(2) if frames else samples)
     result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
@@ -49,6 +50,18 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
         # (the host takes a batch of flat masks for the frames of one video where latents have frames)
         result["noise_mask"] = mask.unsqueeze(2) if frames else mask
     return result
+
+
+def _check_memory(views: Views, samples: Tensor) -> None:
+    """Raise ValueError when the views of canonical samples exceed the free memory before anything is done with them:
+    each overlap is held once for every view."""
+    numbers = samples.shape[0] * samples.shape[1] * views.count * views.height * views.width
+    needed, free = numbers * samples.element_size(), host.free_memory(samples.device)
+    if needed > free:
+        raise ValueError(
+            f"{views.count} views of {views.width} x {views.height} cells make a latent of {needed / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} are free; use a rig of fewer views, e.g. windows at larger strides"
+        )
 
 
 def starting_latents(
@@ -94,7 +107,7 @@ def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tens
     picture, a little softer than the one it came from.
     """
     views = scene.views(scene.cell_of_canonical(tuple(samples.shape)))
-    if latent.get("noise_mask") is None or (views.gather is None and views.composite is None):
+    if latent.get("noise_mask") is None or not views.resampled:
         return samples
     start = fit_to_space(scene, latent["samples"]).to(samples)
     mask = mask_on_grid(views, on_cells(scene, latent["noise_mask"], views), samples.shape[0]).to(samples)
@@ -102,15 +115,15 @@ def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tens
     return samples * mask + start * (1 - mask)
 
 
-def mask_views(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
+def mask_views(views: Views, mask: Tensor, batch: int) -> Tensor:
     """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w].
 
     Scaled as the host scales masks, so that one view that is the whole picture is masked as in a plain run.
     """
-    return views.project(mask_on_grid(views, mask, batch).to(views.weights.device))
+    return views.project(mask_on_grid(views, mask, batch).to(views.device))
 
 
-def on_cells(scene: Scene, mask: Tensor, views: ViewSet) -> Tensor:
+def on_cells(scene: Scene, mask: Tensor, views: Views) -> Tensor:
     """A mask over splats, [.., 1, K] in the file's order, on the grid of ``views``; any other is a picture, and stays.
 
     Raises ValueError for a picture over splats, which have no place in one.
@@ -125,7 +138,7 @@ def on_cells(scene: Scene, mask: Tensor, views: ViewSet) -> Tensor:
     return scene.space.laid_out(mask.squeeze(-2), views.canonical[0])
 
 
-def mask_on_grid(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
+def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:
     """A mask over the canonical picture, [.., H, W] at any resolution -> [B, 1, *grid]."""
     grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
     if tuple(grid.shape[-2:]) != views.canonical:
@@ -135,7 +148,7 @@ def mask_on_grid(views: ViewSet, mask: Tensor, batch: int) -> Tensor:
     return grid.repeat(batch // grid.shape[0], 1, 1, 1)
 
 
-def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, ViewSet]:
+def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, Views]:
     """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
     mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
     frames = samples.ndim == 5

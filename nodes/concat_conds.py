@@ -12,13 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from ..renderers.scene import Scene
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from .canonical_latents import fit_to_space, mask_views
 
 IMAGE, MASK = "concat_latent_image", "concat_mask"
 
 
-def _is_canonical(picture: Tensor, views: ViewSet) -> bool:
+def _is_canonical(picture: Tensor, views: Views) -> bool:
     """Of the canonical size, or a cell short of it, as encoders crop; and not a picture of a view."""
     size = tuple(picture.shape[-2:])
     short = [whole - side for whole, side in zip(views.canonical, size, strict=True)]
@@ -31,7 +31,7 @@ def _repeated(rows: Tensor, total: int) -> Tensor:
     return rows if count == 1 or total % count else rows.repeat(total // count, *[1] * (rows.ndim - 1))
 
 
-def _project(scene: Scene, picture: Tensor, views: ViewSet) -> Tensor:
+def _project(scene: Scene, picture: Tensor, views: Views) -> Tensor:
     """[B, C, (1,) *canonical] -> [B*N, C, (1,) h, w]"""
     picture, views = fit_to_space(scene, picture), views.to(picture.device)
     return views.project(picture.squeeze(2)).unsqueeze(2) if picture.ndim == 5 else views.project(picture)
@@ -60,7 +60,7 @@ def concat_views(scene: Scene, conditioning: list[list[Any]], shape: tuple[int, 
     return result
 
 
-def check_concat(conds: Iterable[list[dict[str, Any]] | None], views: ViewSet, total: int) -> None:
+def check_concat(conds: Iterable[list[dict[str, Any]] | None], views: Views, total: int) -> None:
     """Raise ValueError when concatenated pictures are not those of the views (the host would resize them)."""
     for entry in (e for entries in conds for e in entries or ()):
         picture = entry.get(IMAGE)

@@ -22,13 +22,17 @@ from torch import Tensor
 from ..renderers.illusion_scene import IllusionGeometry
 from ..renderers.illusions.frames import GREY
 from ..renderers.mesh.mesh_scene import MeshGeometry
+from ..renderers.panorama_scene import PanoramaGeometry
 from ..renderers.plane_scene import PlaneGeometry
 from ..renderers.scene import Scene
 from ..renderers.splats.picture_mean import SplatMean
 from ..renderers.splats.splat_scene import SplatGeometry
+from ..renderers.walked_pictures import WalkedPictures
 from ..renderers.window_mean import WindowMean
 from ..sync_core.schedule import Schedule, Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
+from ..sync_core.views import ViewSet
+from ..sync_core.walked_mean import WalkedAggregator
 from . import host
 from .vae_calls import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae_views
 
@@ -115,6 +119,7 @@ def numbers_of_maps(scene: Scene, cell: int) -> int:
     """About how much the views' maps at image resolution hold, judged by those of latents with ``cell`` pixels a cell:
     the entries of both directions, the pixels, and the canonical cells."""
     coarse = scene.views(cell)
+    assert isinstance(coarse, ViewSet), "pictures of views that are walked as latents are walked too"
     forward, gather = coarse.forward.nnz, 0 if coarse.gather is None else coarse.gather.nnz
     if isinstance(scene.geometry, MeshGeometry):
         # Pictures are read and painted with four taps, latents maybe with one.
@@ -123,7 +128,10 @@ def numbers_of_maps(scene: Scene, cell: int) -> int:
 
 
 def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
-    """The plan on the scene's views at image resolution. Raises ValueError when their maps exceed the free memory."""
+    """The plan on the scene's views at image resolution. Raises ValueError when their maps exceed the free memory, of
+    panoramas only where they are stored (``sync_core/walked.py``)."""
+    if isinstance(scene.geometry, PanoramaGeometry) and scene.geometry.is_walked(cell, cell):
+        return Synchronizer(plan, scene.views(cell, cell))
     needed = numbers_of_maps(scene, cell) * BYTES_PER_NUMBER
     free = host.free_memory(torch.device("cpu"))
     if needed > free:
@@ -211,6 +219,9 @@ class RgbSync:
             return SplatMean(geometry.solver(many=method != "mean"), method, self._colours)
         if self._maps is None:
             self._maps = map_synchronizer(self.scene, self.plan, cell)
+        aggregator = self._maps.maps.aggregator
+        if isinstance(aggregator, WalkedAggregator):
+            return WalkedPictures(aggregator, total // aggregator.views.count)
         return MapMean(self._maps.at(progress), GREY if isinstance(geometry, IllusionGeometry) else 0.0)
 
     def _decode(self, clean: Tensor, cell: int, frames: bool) -> Tensor:

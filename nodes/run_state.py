@@ -11,7 +11,7 @@ from torch import Tensor
 from ..renderers.scene import Scene
 from ..sync_core.schedule import Trajectory
 from ..sync_core.synchronizer import Synchronizer, SyncPlan, SyncState
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from .rgb_domain import RgbDomain, RgbSync
 from .view_backgrounds import ViewBackgrounds
 
@@ -63,7 +63,7 @@ class Run:
         return (clean if self.backgrounds is None else self.backgrounds.paint(clean, sigma)), state
 
     @property
-    def views(self) -> ViewSet:
+    def views(self) -> Views:
         return self.sync.views
 
     def flat(self, x: Tensor) -> Tensor:

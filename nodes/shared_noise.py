@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..sync_core.noise import canonical_noise_sampler, view_noise
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from . import host
 from .run_state import Packing, Run, SyncSettings
 
@@ -23,7 +23,7 @@ def own_noise(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     return torch.randn(shape, generator=generator).to(like)
 
 
-def starting_noise(settings: SyncSettings, views: ViewSet, like: Tensor, seed: int) -> Tensor:
+def starting_noise(settings: SyncSettings, views: Views, like: Tensor, seed: int) -> Tensor:
     """The noise of a view batch shaped like ``like`` [B*N, C, (1,) h, w], by the plan's mode, on the CPU.
 
     The canonical noise is the host's own for that seed in canonical shape, so one view that is the whole picture starts

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..sync_core.aggregate import Aggregator
 from ..sync_core.disjoint import disjoint_sets
 from ..sync_core.stochastic import Stochastic, inner_levels
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
+from ..sync_core.walked_mean import Averager, average_of
 from . import host
 from .errors import check_finite
 from .run_state import Run
@@ -24,28 +24,22 @@ class Turn:
     """Views that are evaluated together, and the mean of what they alone show."""
 
     members: tuple[int, ...]
-    mean: Aggregator
+    mean: Averager
 
 
-def turns(views: ViewSet) -> tuple[Turn, ...]:
+def turns(views: Views) -> tuple[Turn, ...]:
     """The sets of views of a rig that take turns. Raises ValueError for views that make up the picture together."""
     if views.combine is not None:
         raise ValueError(
             "StochSync replaces what a view sees, and these views only make a picture together (parts or planes); "
             "use process 2"
         )
-    weights = views.weights.reshape(views.count, -1)
-    made: list[Turn] = []
-    for members in disjoint_sets(views):
-        chosen = torch.zeros(views.count, 1, device=weights.device)
-        chosen[list(members)] = 1.0
-        made.append(Turn(members, Aggregator(replace(views, weights=(weights * chosen).reshape(-1)))))
-    return tuple(made)
+    return tuple(Turn(members, average_of(views.only(members))) for members in disjoint_sets(views))
 
 
-def ramps(views: ViewSet) -> Tensor:
+def ramps(views: Views) -> Tensor:
     """float [N, 1, h, w] in 0..1: 1 in the middle of a view, falling towards its border."""
-    weights = views.weights.reshape(views.count, 1, views.height, views.width)
+    weights = views.weight_pictures
     return weights / weights.amax((2, 3), keepdim=True).clamp_min(1e-12)
 
 
@@ -89,7 +83,7 @@ def sample_stochastic(
     batch = x.shape[0] // views.count
     z = x.new_zeros(batch, x.shape[1], *views.canonical)
     if given is not None and began:
-        z = Aggregator(views)(run.flat(given).to(x))
+        z = average_of(views)(run.flat(given).to(x))
     sets, levels = turns(views), [float(s) for s in sigmas]
     ramp = run.framed(ramps(views).repeat(batch, 1, 1, 1))
     top = float(sampling.percent_to_sigma(0.0))

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..renderers.backgrounds import PALETTE, Background
 from ..renderers.viewpoints import Orbit
 from ..sync_core.schedule import Trajectory
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from .backgrounds import rgb_of
 from .vae_calls import vae_encode
 
@@ -24,7 +24,7 @@ class ViewBackgrounds:
     they make of their background."""
 
     given: Background | None
-    views: ViewSet
+    views: Views
     trajectory: Trajectory
     model: Any
     seed: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
 from .cameras import pixels_of
 from .mesh.mesh_scene import MeshGeometry
 from .panorama import equirect_directions
@@ -40,7 +40,7 @@ class RigCoverage:
         return float(empty.sum() / (self.area.sum() * self.per_cell.shape[1]))
 
 
-def real_cells(scene: Scene, views: ViewSet) -> Tensor:
+def real_cells(scene: Scene, views: Views) -> Tensor:
     """bool [K]: which cells of the views' canonical grid are something that can be seen. A texture has cells outside of
     all charts, and the last places of a grid for splats hold none."""
     real = torch.ones(views.cells, dtype=torch.bool)

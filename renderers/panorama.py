@@ -8,7 +8,7 @@ the poles are as exact as any other place.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,9 @@ from .cells import nearest_multiple
 
 Sampling = Literal["bilinear", "nearest"]
 SAMPLINGS: tuple[Sampling, ...] = ("bilinear", "nearest")
+
+# Places that are worked out at a time.
+_BAND = 2**17
 
 
 def check_whole_sphere(what: str, width: int, height: int, otherwise: str = "") -> None:
@@ -130,37 +133,89 @@ def panorama_views(rig: Lookout, height: int, width: int, grid: tuple[int, int])
     A view pixel reads the cells around its direction. Averaging also lets every cell read the view pixels around *its*
     direction: near the poles cells are far finer than pixels, and most would be seen by none.
     """
-    rows, columns = grid
-    taps = [equirect_taps(rays(look, height, width), rows, columns, rig.sampling) for look in rig.looks]
-    cells = torch.stack([t[0] for t in taps])
-    weights = torch.stack([t[1] for t in taps])
-    forward = regular_map(cells.reshape(-1, cells.shape[-1]), weights.reshape(-1, weights.shape[-1]), rows * columns)
+    maps = [look_map(look, height, width, grid, rig.sampling) for look in rig.looks]
+    forward = LinearMap(
+        row_offsets(len(maps) * height * width, taps_of(rig.sampling)),
+        torch.cat([m.indices for m in maps]),
+        torch.cat([m.weights for m in maps]),
+        grid[0] * grid[1],
+    )
     hann = torch.cat([angular_hann(look, height, width).reshape(-1) for look in rig.looks])
     return ViewSet(forward, grid, height, width, hann, cells_read_views(rig.looks, height, width, grid, rig.sampling))
 
 
-def regular_map(columns: Tensor, weights: Tensor, cols: int) -> LinearMap:
-    """A map with the same number of entries in every row: ``columns``, ``weights`` [rows, T]."""
-    rows, taps = columns.shape
-    offsets = torch.arange(rows + 1, dtype=torch.int32) * taps
-    return LinearMap(offsets, columns.reshape(-1).to(torch.int32), weights.reshape(-1).contiguous(), cols)
+def taps_of(sampling: Sampling) -> int:
+    """How many places are read at a position."""
+    return 4 if sampling == "bilinear" else 1
+
+
+def row_offsets(rows: int, taps: int) -> Tensor:
+    """Where rows of ``taps`` entries each start: int32 [rows + 1]."""
+    return torch.arange(rows + 1, dtype=torch.int32) * taps
+
+
+def _bands(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Rows of a picture, as many at a time as keep what is worked out for each place small."""
+    step = max(1, _BAND // columns)
+    return ((first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def look_map(look: Look, height: int, width: int, grid: tuple[int, int], sampling: Sampling = "bilinear") -> LinearMap:
+    """The cells that a view's pixels read: a map [height * width, cells]."""
+    directions, taps = rays(look, height, width), taps_of(sampling)
+    indices = torch.empty(height, width, taps, dtype=torch.int32)
+    weights = torch.empty(height, width, taps)
+    for first, last in _bands(height, width):
+        indices[first:last], weights[first:last] = equirect_taps(directions[first:last], *grid, sampling)
+    return LinearMap(row_offsets(height * width, taps), indices.reshape(-1), weights.reshape(-1), grid[0] * grid[1])
+
+
+def cells_read_view(
+    look: Look, height: int, width: int, grid: tuple[int, int], sampling: Sampling = "bilinear"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What cells would see in one view: (cells that it sees, rising, int64 [n]; pixels int32 [n, T], their weights
+    float32 [n, T])."""
+    rows, columns = grid
+    azimuth = ((torch.arange(columns, dtype=torch.float64) + 0.5) / columns * 2 - 1) * math.pi
+    elevation = (0.5 - (torch.arange(rows, dtype=torch.float64) + 0.5) / rows) * math.pi
+    right, back, up, level = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
+    # (a little more than the frame's corner: which cells are seen is told below)
+    reach = math.atan(math.hypot(*look.tangents(height, width))) + 1e-6
+    x, y, z = look.axis.tolist()
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for first, last in _bands(rows, columns):
+        if float(elevation[first]) < look.elevation - reach or float(elevation[last - 1]) > look.elevation + reach:
+            continue
+        # The cosine of the angle from the axis is a product of rows and columns: no trigonometry for each cell.
+        cosine = level[first:last, None] * (right * x - back * z) + up[first:last, None] * y
+        row, column = torch.nonzero(cosine >= math.cos(reach), as_tuple=True)
+        row = row + first
+        flat = level[row]
+        directions = torch.stack([flat * right[column], up[row], -flat * back[column]], -1)
+        there, across, seen = pixels_of(look, directions, height, width)
+        at = torch.nonzero(seen).squeeze(1)
+        index, weight = pixel_taps(there[at], across[at], height, width, sampling)
+        found.append(((row * columns + column)[at], index.to(torch.int32), weight))
+    if not found:
+        taps = taps_of(sampling)
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return nothing, nothing.int().expand(taps, 0).T, torch.zeros(0, taps)
+    cells, indices, weights = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return cells, indices, weights
 
 
 def cells_read_views(
     looks: tuple[Look, ...], height: int, width: int, grid: tuple[int, int], sampling: Sampling = "bilinear"
 ) -> LinearMap:
     """What a cell would see in the views: a map [cells, N * height * width], rows of several views not normalised."""
-    directions = equirect_directions(*grid).reshape(-1, 3)
-    taps = 4 if sampling == "bilinear" else 1
+    taps = taps_of(sampling)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
-    counts = torch.zeros(len(directions), dtype=torch.int64)
+    counts = torch.zeros(grid[0] * grid[1], dtype=torch.int64)
     for number, look in enumerate(looks):
-        row, column, seen = pixels_of(look, directions, height, width)
-        at = torch.nonzero(seen).squeeze(1)
-        index, weight = pixel_taps(row[at], column[at], height, width, sampling)
+        at, index, weight = cells_read_view(look, height, width, grid, sampling)
         found.append((at, index + number * height * width, weight))
         counts[at] += taps
-    offsets = torch.zeros(len(directions) + 1, dtype=torch.int64)
+    offsets = torch.zeros(len(counts) + 1, dtype=torch.int64)
     offsets[1:] = counts.cumsum(0)
     indices = torch.zeros(int(offsets[-1]), dtype=torch.int32)
     values = torch.zeros(int(offsets[-1]))
@@ -168,7 +223,7 @@ def cells_read_views(
     # Every view writes its entries behind those of the views before it: sorted by construction.
     for at, index, weight in found:
         place = filled[at][:, None] + torch.arange(taps)
-        indices[place] = index.to(torch.int32)
+        indices[place] = index
         values[place] = weight
         filled[at] += taps
     return LinearMap(offsets.to(torch.int32), indices, values, len(looks) * height * width)

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from ..sync_core.quality import seam_ratio_of_edges
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views, WalkedViews, too_large
 from .cells import check_multiple
 from .equirect import look_at
 from .panorama import Lookout, Panorama, panorama_views
 from .panorama_stitch import stitch_looks, view_edges
 from .places import ViewPlace, look_places
+from .walks import LookWalk
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,22 @@ class PanoramaGeometry:
     def grid(self, cell: int) -> tuple[int, int]:
         return self.space.grid(cell)
 
-    def views(self, cell: int, finer: int) -> ViewSet:
+    def views(self, cell: int, finer: int) -> Views:
+        walk = self._walk(cell, finer)
+        if too_large(walk.entries):
+            return WalkedViews(walk)
+        return panorama_views(self.rig, walk.height, walk.width, walk.canonical)
+
+    def is_walked(self, cell: int, finer: int) -> bool:
+        """Whether these views are too many and too large for stored maps (``sync_core/walked.py``)."""
+        return too_large(self._walk(cell, finer).entries)
+
+    def _walk(self, cell: int, finer: int) -> LookWalk:
         rows, columns = self.space.grid(cell)
         check_multiple("view width", self.rig.width, cell)
         check_multiple("view height", self.rig.height, cell)
         height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
-        return panorama_views(self.rig, height, width, (rows * finer, columns * finer))
+        return LookWalk(self.rig, height, width, (rows * finer, columns * finer))
 
     def places(self) -> tuple[ViewPlace, ...]:
         return look_places(self.rig.looks)

@@ -179,5 +179,10 @@ def window_views(placement: Placement, taper: Taper) -> ViewSet:
     cell = (y[:, :, None] * columns + x[:, None, :]).reshape(-1)
     pixel = torch.arange(cell.numel())
     forward = LinearMap.from_entries(cell.numel(), rows * columns, pixel, cell, torch.ones(cell.numel()))
-    weights = taper_weights(height, taper)[:, None] * taper_weights(width, taper)
+    weights = window_weights(placement, taper)
     return ViewSet(forward, (rows, columns), height, width, weights.reshape(-1).repeat(placement.count))
+
+
+def window_weights(placement: Placement, taper: Taper) -> Tensor:
+    """float32 [height, width]: how much each pixel of a window counts."""
+    return taper_weights(placement.height, taper)[:, None] * taper_weights(placement.width, taper)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..sync_core.quality import seam_ratio
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views, WalkedViews, too_large
 from .places import ViewPlace, window_places
 from .plane import Placement, Plane, Windows, place, window_views
 from .stitch import cut_windows, stitch_windows
+from .walks import WindowWalk
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,11 @@ class PlaneGeometry:
         """Where the windows lie on cells of ``cell`` image pixels."""
         return place(self.space, self.rig, cell)
 
-    def views(self, cell: int, finer: int) -> ViewSet:
-        return window_views(self.placement(cell).scaled(finer), self.rig.taper)
+    def views(self, cell: int, finer: int) -> Views:
+        placement = self.placement(cell).scaled(finer)
+        if too_large(placement.count * placement.height * placement.width):
+            return WalkedViews(WindowWalk(placement, self.rig.taper))
+        return window_views(placement, self.rig.taper)
 
     def places(self) -> tuple[ViewPlace, ...]:
         return window_places(self.placement(1))

@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..sync_core.aggregate import Aggregator
-from ..sync_core.views import ViewSet
+from ..sync_core.walked import Views
+from ..sync_core.walked_mean import Averager, average_of
 from .illusion_scene import IllusionGeometry
 from .illusions.rig import Illusion, Warps
 from .mesh.mesh_scene import MeshGeometry
@@ -35,7 +35,7 @@ class Geometry(Protocol):
         """(rows, columns) of canonical cells."""
         ...
 
-    def views(self, cell: int, finer: int) -> ViewSet:
+    def views(self, cell: int, finer: int) -> Views:
         """The views on cells of ``cell`` pixels, each divided into ``finer`` x ``finer``."""
         ...
 
@@ -89,8 +89,8 @@ class Scene:
 
     space: CanonicalSpace
     rig: ViewRig
-    _built: dict[tuple[int, int], ViewSet] = field(default_factory=dict, compare=False, repr=False)
-    _means: dict[tuple[int, str], Aggregator] = field(default_factory=dict, compare=False, repr=False)
+    _built: dict[tuple[int, int], Views] = field(default_factory=dict, compare=False, repr=False)
+    _means: dict[tuple[int, str], Averager] = field(default_factory=dict, compare=False, repr=False)
 
     geometry: Geometry = field(init=False, compare=False, repr=False)
 
@@ -101,14 +101,14 @@ class Scene:
         """(rows, columns) of canonical cells of ``cell`` image pixels."""
         return self.geometry.grid(cell)
 
-    def views(self, cell: int, finer: int = 1) -> ViewSet:
+    def views(self, cell: int, finer: int = 1) -> Views:
         """The views on cells of ``cell`` image pixels, each divided into ``finer`` x ``finer`` (cell, finer = 8, 8 are
         the pixels of a latent model: same windows, image resolution)."""
         if (cell, finer) not in self._built:
             self._built[cell, finer] = self.geometry.views(cell, finer)
         return self._built[cell, finer]
 
-    def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Aggregator:
+    def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Averager:
         """The weighted mean over the views of a latent batch of ``shape``, on a device; built once for each.
 
         Raises ValueError when size or number do not match the rig.
@@ -116,7 +116,7 @@ class Scene:
         views = self.views_of_batch(shape)
         key = (self.cell_of_views(shape), str(device))
         if key not in self._means:
-            self._means[key] = Aggregator(views.to(device))
+            self._means[key] = average_of(views.to(device))
         return self._means[key]
 
     @property
@@ -140,7 +140,7 @@ class Scene:
         """A canonical picture [B, C, H, W] of the space's size in pixels -> what the views see [B*N, C, h, w]."""
         return self.geometry.look(picture)
 
-    def views_of_batch(self, shape: tuple[int, ...]) -> ViewSet:
+    def views_of_batch(self, shape: tuple[int, ...]) -> Views:
         """The views that a latent batch of ``shape`` [B*N, C, (1,) h, w] holds.
 
         Raises ValueError when size or number do not match the rig.

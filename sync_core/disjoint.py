@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .grouping import unique_groups
 from .views import ViewSet
+from .walked import Views, WalkedViews
 
 
 def seen_cells(views: ViewSet) -> tuple[Tensor, Tensor]:
@@ -23,8 +24,11 @@ def seen_cells(views: ViewSet) -> tuple[Tensor, Tensor]:
     return key // views.cells, key % views.cells
 
 
-def shared_cells(views: ViewSet) -> Tensor:
+def shared_cells(views: Views) -> Tensor:
     """int64 [N, N]: how many cells two views both see; the diagonal holds what each sees."""
+    if isinstance(views, WalkedViews):
+        known = views.source.shared_cells()
+        return _shared_cells(views) if known is None else known
     view, cell = seen_cells(views)
     shared = torch.zeros(views.count, views.count, dtype=torch.int64)
     marks = torch.zeros(views.cells, dtype=torch.bool)
@@ -36,7 +40,23 @@ def shared_cells(views: ViewSet) -> Tensor:
     return shared
 
 
-def disjoint_sets(views: ViewSet, tolerance: float = 0.06) -> tuple[tuple[int, ...], ...]:
+def _shared_cells(views: WalkedViews) -> Tensor:
+    """The same for views that are walked; the cells of all are kept, four bytes for each that a view sees."""
+    seen: list[Tensor] = []
+    for number in range(views.count):
+        reading = views.source.gather(number)
+        cells = unique_groups(views.source.forward(number).indices)[0] if reading is None else reading.cells
+        seen.append(cells.to(torch.int32))
+    shared = torch.zeros(views.count, views.count, dtype=torch.int64)
+    for number, own in enumerate(seen):
+        marks = torch.zeros(views.cells, dtype=torch.bool)
+        marks[own.long()] = True
+        for other in range(number, views.count):
+            shared[number, other] = shared[other, number] = marks[seen[other].long()].sum()
+    return shared
+
+
+def disjoint_sets(views: Views, tolerance: float = 0.06) -> tuple[tuple[int, ...], ...]:
     """Sets of views that overlap by no more than ``tolerance`` of the smaller one; every view is in at least one set.
 
     Each set starts with the views that no earlier set has, in rig order, and is then filled with any others that fit,

@@ -90,7 +90,11 @@ class LinearMap:
         device = torch.device(device)
         if device == self.weights.device:
             return self
-        if device.type != "cpu" and not _computes_correctly(device):
+        return self.moved(device, device.type == "cpu" or computes_correctly(device))
+
+    def moved(self, device: torch.device, works: bool) -> LinearMap:
+        """``to`` a device that was tested before: ``works`` or not."""
+        if not works:
             return replace(self, on_cpu=True)
         return replace(
             self,
@@ -124,7 +128,7 @@ def _bag(matrix: LinearMap, values: Tensor) -> Tensor:
     return out.to(values.dtype)
 
 
-def _computes_correctly(device: torch.device) -> bool:
+def computes_correctly(device: torch.device) -> bool:
     """Compare a small map with empty rows on ``device`` with the CPU."""
     generator = torch.Generator().manual_seed(0)
     row = torch.randint(0, 100, (300,), generator=generator)

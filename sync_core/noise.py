@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 from .grouping import unique_groups
 from .linear_map import LinearMap
 from .views import ViewSet
+from .walked import Views, WalkedViews
 
 NoiseMode = Literal["polar", "projected", "independent"]
 NOISE_MODES: tuple[NoiseMode, ...] = ("polar", "projected", "independent")
@@ -54,17 +56,23 @@ def has_disjoint_rows(views: ViewSet) -> bool:
     return unique_groups(key)[0].numel() == key.numel()
 
 
-def polar_noise(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+def polar_noise(views: Views, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
     """White view noise that shares ``canonical`` [B, C, *canonical]; ``fresh()`` draws white views [B*N, C, h, w].
 
     ``fresh`` is called only when some pixel needs more than z: duplicated cells or background. With one-to-one views
     the result is f(z) bit for bit.
     """
+    if isinstance(views, WalkedViews):
+        return _view_by_view(views, canonical, fresh, _polar)
+    return _polar(views, canonical, fresh, views.composite is None and has_disjoint_rows(views))
+
+
+def _polar(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor], disjoint: bool) -> Tensor:
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
     if views.composite is not None:
         return _composited(views, owned_part(views), batch, columns, fresh())
-    if has_disjoint_rows(views):
+    if disjoint:
         # F F^T is diagonal: the polar factor scales each row to norm 1 (a single weight of +-1 stays as it is).
         forward = views.forward
         power = torch.zeros(forward.rows, dtype=forward.weights.dtype, device=forward.weights.device)
@@ -130,7 +138,33 @@ def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) ->
     return pixels
 
 
-def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+def _view_by_view(
+    views: WalkedViews,
+    canonical: Tensor,
+    fresh: Callable[[], Tensor],
+    shown: Callable[[ViewSet, Tensor, Callable[[], Tensor], bool], Tensor],
+) -> Tensor:
+    """The noise ``shown`` of every view alone. What is asked of all views together, whether their rows are disjoint, is
+    told to each."""
+    if views.source.one_to_one:
+        return views.project(canonical)
+    batch, channels = canonical.shape[:2]
+    disjoint = all(has_disjoint_rows(views.part(number).views) for number in range(views.count))
+    flat, own = canonical.reshape(batch, channels, -1), list[Tensor]()
+
+    def fresh_of(number: int) -> Tensor:
+        if not own:
+            own.append(fresh().reshape(batch, views.count, channels, views.height, views.width))
+        return own[0][:, number]
+
+    noise = canonical.new_empty(batch, views.count, channels, views.height, views.width)
+    for number in range(views.count):
+        part = views.part(number)
+        noise[:, number] = shown(part.views, flat[:, :, part.cells], partial(fresh_of, number), disjoint)
+    return noise.flatten(0, 1)
+
+
+def view_noise(views: Views, mode: NoiseMode, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
     """Noise of a view batch [B*N, C, h, w] in one of the three modes, from canonical noise [B, C, *canonical]."""
     if mode == "polar":
         return polar_noise(views, canonical, fresh)
@@ -138,10 +172,16 @@ def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callab
         return fresh()
     if mode != "projected":
         raise ValueError(f"noise '{mode}' is unknown; use one of {', '.join(NOISE_MODES)}")
+    if isinstance(views, WalkedViews):
+        return _view_by_view(views, canonical, fresh, _projected)
+    return _projected(views, canonical, fresh, has_disjoint_rows(views))
+
+
+def _projected(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor], disjoint: bool) -> Tensor:
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
     sampled = views.forward
-    if not has_disjoint_rows(views):
+    if not disjoint:
         nearest = nearest_part(views)
         sampled = nearest.with_weights(nearest.weights.sign())
     if views.composite is not None:
@@ -150,7 +190,7 @@ def view_noise(views: ViewSet, mode: NoiseMode, canonical: Tensor, fresh: Callab
     return shared if views.fully_covered else shared + views.background_of(fresh())
 
 
-def canonical_noise_sampler(views: ViewSet, canonical: NoiseSampler, own: NoiseSampler) -> NoiseSampler:
+def canonical_noise_sampler(views: Views, canonical: NoiseSampler, own: NoiseSampler) -> NoiseSampler:
     """A k-diffusion noise sampler for a view batch whose views share their noise (methods.md K7).
 
     ``canonical(sigma, sigma_next)`` draws [B, C, *canonical]; ``own`` draws [B*N, C, h, w] and is asked only where

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from .aggregate import Aggregator
 from .processes import Process, Term
+from .walked_mean import Averager
 
 Denoise = Callable[[Tensor], Tensor]
 
@@ -52,7 +52,7 @@ class Move:
 class SyncMaps:
     """f, A and F for one view set. ``background`` of a canonical state (never seen by A) is 0."""
 
-    aggregator: Aggregator
+    aggregator: Averager
 
     def gather(self, views: Tensor) -> Canonical:
         """A: average a view batch, keeping its background beside it."""

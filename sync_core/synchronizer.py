@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .aggregate import METHODS, Aggregator, HitShares, Method
+from .aggregate import METHODS, HitShares, Method
 from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, run_process
 from .processes import Process, process
@@ -19,6 +19,9 @@ from .stochastic import Stochastic
 from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
 from .views import ViewSet
+from .walked import Views
+from .walked_mean import average_of
+from .walked_variance import WalkedVariance, correction_of
 
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
@@ -100,15 +103,16 @@ class Synchronizer:
     """A plan on a view set. Holds no run state: that goes in and out of `step`."""
 
     plan: SyncPlan
-    views: ViewSet
+    views: Views
     given_shares: HitShares | None = None
 
     @cached_property
     def maps(self) -> SyncMaps:
-        return SyncMaps(Aggregator(self.views, self.plan.aggregation, shares=self.given_shares))
+        return SyncMaps(average_of(self.views, self.plan.aggregation, self.given_shares))
 
     @cached_property
     def shares(self) -> HitShares:
+        assert isinstance(self.views, ViewSet)
         return HitShares.of(self.views)
 
     def at(self, progress: float) -> Synchronizer:
@@ -121,8 +125,8 @@ class Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
 
     @cached_property
-    def correction(self) -> VarianceCorrection:
-        return VarianceCorrection(self.maps.aggregator, self.plan.variance_correction)
+    def correction(self) -> VarianceCorrection | WalkedVariance:
+        return correction_of(self.maps.aggregator, self.plan.variance_correction)
 
     def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).

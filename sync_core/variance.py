@@ -36,7 +36,7 @@ from .linear_map import LinearMap
 RADII = (2, 8)
 
 # Cells whose views differ by less than this share of the signal's power are left as they are (rounding, kept pixels).
-_AGREED = 1e-10
+AGREED = 1e-10
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,11 @@ class VarianceCorrection:
         free = self._disagree(agreed, differing)
         result = cells.to(wide.dtype)
         g = torch.where(self.aggregator.seen, self.gain, 1.0).to(wide.dtype).reshape(own.canonical)
-        tiny = torch.finfo(wide.dtype).tiny
         for (agreed_band, differing_band, radius), expected in zip(
             self._bands(agreed, differing), self._expected, strict=True
         ):
             power = self._local(torch.cat([agreed_band, differing_band], 1).square(), radius)
-            ones, gained, spread = expected.to(wide.dtype).unbind(1)
-            # (no deviation is expected where one view is alone: what is measured there is rounding)
-            v = torch.where(spread[:, None] > 1e-5, power[:, channels:] / spread[:, None].clamp_min(tiny), 0.0)
-            s2 = ((power[:, :channels] - gained[:, None] * v) / ones[:, None].clamp_min(tiny)).clamp_min(0)
-            more = (1 - g) * v / (s2 + g * v).clamp_min(tiny)
-            factor = torch.expm1(strength * torch.log1p(more)) * free
+            factor = missing_contrast(power, expected.to(wide.dtype), g, strength) * free
             result = result + factor * self._mean(agreed_band)
         return result.to(cells.dtype)
 
@@ -170,7 +164,7 @@ class VarianceCorrection:
         """[B, 1, *canonical]: 0 for cells on which all their views agree, else 1."""
         differs = self._local(differing.square().sum(1, keepdim=True), 0)
         level = agreed.square().sum(1, keepdim=True).reshape(differs.shape[0], -1).mean(1)
-        return (differs > _AGREED * level.reshape(-1, *[1] * (differs.ndim - 1))).to(agreed.dtype)
+        return (differs > AGREED * level.reshape(-1, *[1] * (differs.ndim - 1))).to(agreed.dtype)
 
     def _bands(self, agreed: Tensor, differing: Tensor) -> Iterator[tuple[Tensor, Tensor, int | None]]:
         """Both parts, split by scale: (agreed, differing, half width of the window their power is measured in)."""
@@ -187,7 +181,7 @@ class VarianceCorrection:
     def _low(self, views: Tensor, radius: int) -> Tensor:
         """The mean of the pixels around each pixel, background left out."""
         mask = self._mask.to(views.dtype).repeat(views.shape[0] // self.aggregator.views.count, 1, 1, 1)
-        return mask * _box(views * mask, radius) / _box(mask, radius).clamp_min(1e-20)
+        return smoothed(views, mask, radius)
 
     def _local(self, power: Tensor, radius: int | None) -> Tensor:
         """Sums over a window around each view pixel (None: over all views), averaged into canonical space."""
@@ -196,7 +190,7 @@ class VarianceCorrection:
             shape = (-1, power.shape[1], *[1] * len(own.canonical))
             counting = power * self._mask.to(power.dtype).repeat(power.shape[0] // own.count, 1, 1, 1)
             return counting.reshape(-1, own.count, *power.shape[1:]).sum((1, 3, 4)).reshape(shape)
-        count, channels, pixels = own.as_pixels(_box(power, radius).clamp_min(0))
+        count, channels, pixels = own.as_pixels(box(power, radius).clamp_min(0))
         return own.as_canonical(self._unsigned.apply(pixels), count, channels)
 
     def _mean(self, views: Tensor) -> Tensor:
@@ -204,7 +198,24 @@ class VarianceCorrection:
         return self.aggregator.views.as_canonical(self.aggregator.mean.apply(pixels), count, channels)
 
 
-def _box(x: Tensor, radius: int) -> Tensor:
+def missing_contrast(power: Tensor, expected: Tensor, g: Tensor, strength: float) -> Tensor:
+    """The factor above less 1, of one band. power [B, 2C, ...]: of the agreed and of the differing part; expected
+    [1, 3, ...]: what they are measured over, in units of 1, v and v; g: the gain."""
+    channels, tiny = power.shape[1] // 2, torch.finfo(power.dtype).tiny
+    ones, gained, spread = expected.unbind(1)
+    # (no deviation is expected where one view is alone: what is measured there is rounding)
+    v = torch.where(spread[:, None] > 1e-5, power[:, channels:] / spread[:, None].clamp_min(tiny), 0.0)
+    s2 = ((power[:, :channels] - gained[:, None] * v) / ones[:, None].clamp_min(tiny)).clamp_min(0)
+    more = (1 - g) * v / (s2 + g * v).clamp_min(tiny)
+    return torch.expm1(strength * torch.log1p(more))
+
+
+def smoothed(views: Tensor, mask: Tensor, radius: int) -> Tensor:
+    """The mean of the pixels around each pixel of views [n, C, h, w], of those that count in mask [n, 1, h, w]."""
+    return mask * box(views * mask, radius) / box(mask, radius).clamp_min(1e-20)
+
+
+def box(x: Tensor, radius: int) -> Tensor:
     """Sums over (2 radius + 1)^2 pixels divided by that area; outside counts as 0. Radius limited to half a side."""
     for axis in (-2, -1):
         r = min(radius, x.shape[axis] // 2)

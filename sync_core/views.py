@@ -32,6 +32,16 @@ class Combine(Protocol):
         ...
 
 
+def batch_of(shape: tuple[int, ...], count: int, height: int, width: int) -> int:
+    """B of a view batch [B*N, C, h, w] for N = ``count`` views. Raises ValueError when the batch is of others."""
+    if shape[0] % count or (shape[2], shape[3]) != (height, width):
+        raise ValueError(
+            f"a batch of {shape[0]} views of {shape[3]} x {shape[2]} does not match a rig of "
+            f"{count} views of {width} x {height}"
+        )
+    return shape[0] // count
+
+
 # A background is taken out of a pixel as if it showed at least this much of the canonical signal.
 FAINT = 0.25
 
@@ -128,6 +138,27 @@ class ViewSet:
         """K, the number of canonical cells."""
         return self.forward.cols
 
+    @property
+    def device(self) -> torch.device:
+        """Where the maps are."""
+        return self.weights.device
+
+    @property
+    def resampled(self) -> bool:
+        """Whether views are more than crops of the canonical signal."""
+        return self.gather is not None or self.composite is not None
+
+    @property
+    def weight_pictures(self) -> Tensor:
+        """float [N, 1, h, w]: how much each view pixel counts."""
+        return self.weights.reshape(self.count, 1, self.height, self.width)
+
+    def only(self, members: tuple[int, ...]) -> ViewSet:
+        """The same views, of which only some count in averages."""
+        chosen = torch.zeros(self.count, 1, device=self.weights.device)
+        chosen[list(members)] = 1.0
+        return replace(self, weights=(self.weights.reshape(self.count, -1) * chosen).reshape(-1))
+
     @cached_property
     def backward(self) -> LinearMap:
         """The stored transpose of ``forward``."""
@@ -208,13 +239,8 @@ class ViewSet:
 
     def as_pixels(self, views: Tensor) -> tuple[int, int, Tensor]:
         """A view batch as (B, C, [N*h*w, B*C]). Raises ValueError when the batch does not match the views."""
-        total, channels, height, width = views.shape
-        if total % self.count or (height, width) != (self.height, self.width):
-            raise ValueError(
-                f"a batch of {total} views of {width} x {height} does not match a rig of "
-                f"{self.count} views of {self.width} x {self.height}"
-            )
-        batch = total // self.count
+        channels, height, width = views.shape[1:]
+        batch = batch_of(tuple(views.shape), self.count, self.height, self.width)
         stacked = views.reshape(batch, self.count, channels, height * width)
         return batch, channels, stacked.permute(1, 3, 0, 2).reshape(self.forward.rows, batch * channels)
 

@@ -1,0 +1,296 @@
+"""Views that are made anew, one at a time, wherever a stored map of all of them would be too large.
+
+A map holds every pixel of every view: about a hundred bytes for each while it is built. Where views are pictures or
+many, that is far more than the views themselves. What a view reads follows from where it is, so `WalkedViews` keeps
+only that, and every operation walks over the views: the same sums as through the maps, to float error, in the memory of
+the canonical signal and one view.
+
+Which of the two is used depends on the size alone, not on what memory is free: the last bits of a result must not
+depend on what else is running.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from .grouping import unique_groups
+from .linear_map import LinearMap, computes_correctly
+from .views import ViewSet, batch_of
+
+# Stored maps take up to this many bytes while they are built; above, views are walked.
+MAPS_AT_MOST = 2**30
+
+# Measured at the peak, for every entry of the maps (pixels times cells that a pixel reads, and the reverse): 100 bytes
+# for windows, 87 for panoramas.
+BYTES_PER_ENTRY = 100
+
+
+_CPU = torch.device("cpu")
+
+
+def too_large(entries: int) -> bool:
+    """Whether maps of that many entries are not to be stored."""
+    return entries * BYTES_PER_ENTRY > MAPS_AT_MOST
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What canonical cells read in one view. cells: int64 [n], rising; pixels: a map [n, h*w]."""
+
+    cells: Tensor
+    pixels: LinearMap
+
+
+class ViewSource(Protocol):
+    """N equal-sized views, each made when asked for and always the same, on the CPU.
+
+    Every pixel reads some cell: there is no background. No value is negative. ``one_to_one``: a view reads no cell
+    twice and every cell as it is (crops).
+    """
+
+    @property
+    def canonical(self) -> tuple[int, ...]: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def one_to_one(self) -> bool: ...
+
+    def forward(self, number: int) -> LinearMap:
+        """What the pixels of a view read: [h*w, K], no row empty."""
+        ...
+
+    def gather(self, number: int) -> Reading | None:
+        """What cells read in the view, where averaging asks for that too (``ViewSet.gather``)."""
+        ...
+
+    def weights(self, number: int) -> Tensor:
+        """float [h*w]: how much each pixel counts."""
+        ...
+
+    def views_per_cell(self) -> Tensor | None:
+        """int64 [K], where it is known without making the views."""
+        ...
+
+    def shared_cells(self) -> Tensor | None:
+        """int64 [N, N], how many cells two views both see, where it is known without making the views."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One view on the cells that it has to do with. cells: int64 [k], rising; views: that view, canonical (k,)."""
+
+    cells: Tensor
+    views: ViewSet
+
+
+@dataclass(frozen=True)
+class WalkedViews:
+    """The projection f of a source's views: what a ``ViewSet`` is, without its maps.
+
+    counting: the views whose pixels count when views are averaged; None: all. device: where values are; ``works``:
+    whether it applies maps rightly (see ``LinearMap.to``).
+    """
+
+    source: ViewSource
+    counting: tuple[int, ...] | None = None
+    device: torch.device = _CPU
+    works: bool = True
+
+    combine: ClassVar[None] = None
+    composite: ClassVar[None] = None
+    ramp: ClassVar[None] = None
+    fully_covered: ClassVar[bool] = True
+
+    @property
+    def canonical(self) -> tuple[int, ...]:
+        return self.source.canonical
+
+    @property
+    def height(self) -> int:
+        return self.source.height
+
+    @property
+    def width(self) -> int:
+        return self.source.width
+
+    @property
+    def count(self) -> int:
+        """N, the number of views."""
+        return self.source.count
+
+    @property
+    def cells(self) -> int:
+        """K, the number of canonical cells."""
+        return int(torch.Size(self.canonical).numel())
+
+    @property
+    def resampled(self) -> bool:
+        """Whether views are more than crops of the canonical signal."""
+        return not self.source.one_to_one
+
+    @property
+    def covered(self) -> Tensor:
+        """bool [N, h, w]: every pixel sees the canonical signal."""
+        return torch.ones(1, 1, 1, dtype=torch.bool, device=self.device).expand(self.count, self.height, self.width)
+
+    @cached_property
+    def hits(self) -> Tensor:
+        """int64 [K]: how many view pixels see each cell."""
+        hits = torch.zeros(self.cells, dtype=torch.int64)
+        for number in range(self.count):
+            read = self.source.forward(number).indices
+            hits.index_add_(0, read, torch.ones_like(read, dtype=torch.int64))
+        return hits.to(self.device)
+
+    @cached_property
+    def views_per_cell(self) -> Tensor:
+        """int64 [K]: how many distinct views see each cell."""
+        counts = self.source.views_per_cell()
+        if counts is None:
+            counts = torch.zeros(self.cells, dtype=torch.int64)
+            for number in range(self.count):
+                seen = torch.zeros(self.cells, dtype=torch.bool)
+                seen[self.source.forward(number).indices.long()] = True
+                reading = self.source.gather(number)
+                if reading is not None:
+                    seen[reading.cells] = True
+                counts += seen
+        return counts.to(self.device)
+
+    @property
+    def weight_pictures(self) -> Tensor:
+        """float [N, 1, h, w]: how much each view pixel counts."""
+        weights = [self.weights(number) for number in range(self.count)]
+        return torch.stack(weights).reshape(self.count, 1, self.height, self.width)
+
+    def to(self, device: torch.device | str) -> WalkedViews:
+        """The same views for values on another device."""
+        device = torch.device(device)
+        if device == self.device:
+            return self
+        return replace(self, device=device, works=device.type == "cpu" or computes_correctly(device))
+
+    def at(self, progress: float) -> WalkedViews:
+        """The same views: their weights do not change during a run."""
+        return self
+
+    def only(self, members: tuple[int, ...]) -> WalkedViews:
+        """The same views, of which only some count in averages."""
+        return replace(self, counting=members)
+
+    def counts(self, number: int) -> bool:
+        """Whether the pixels of a view count in averages."""
+        return self.counting is None or number in self.counting
+
+    def forward(self, number: int) -> LinearMap:
+        """What the pixels of a view read: [h*w, K], on the device."""
+        return self.source.forward(number).moved(self.device, self.works)
+
+    def gather(self, number: int) -> Reading | None:
+        """What cells read in a view, on the device."""
+        reading = self.source.gather(number)
+        if reading is None:
+            return None
+        return Reading(reading.cells.to(self.device), reading.pixels.moved(self.device, self.works))
+
+    def weights(self, number: int) -> Tensor:
+        """float [h*w]: how much each pixel of a view counts, on the device."""
+        weights = self.source.weights(number).to(self.device)
+        return weights if self.counts(number) else torch.zeros_like(weights)
+
+    def part(self, number: int) -> Part:
+        """A view on its own cells, on the device: whatever is known of views can be asked of it."""
+        forward, reading = self.source.forward(number), self.source.gather(number)
+        read = forward.indices.long()
+        if reading is None:
+            cells, place, _ = unique_groups(read)
+        else:
+            cells, place, _ = unique_groups(torch.cat([read, reading.cells]))
+        own = replace(forward, indices=place[: read.numel()].to(torch.int32), cols=cells.numel())
+        gather = None if reading is None else _on_rows(reading.pixels, place[read.numel() :], cells.numel())
+        shape, weights = (cells.numel(),), self.source.weights(number)
+        if not self.counts(number):
+            weights = torch.zeros_like(weights)
+        views = ViewSet(own, shape, self.height, self.width, weights, gather)
+        return Part(cells.to(self.device), views.to(self.device))
+
+    def project(self, z: Tensor) -> Tensor:
+        """f: [B, C, *canonical] -> [B*N, C, h, w]."""
+        batch, channels = z.shape[:2]
+        if tuple(z.shape[2:]) != self.canonical:
+            raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
+        rows = as_rows(z)
+        out = z.new_empty(batch, self.count, channels, self.height, self.width)
+        for number in range(self.count):
+            seen = self.forward(number).apply(rows)
+            out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
+        return out.flatten(0, 1)
+
+    def adjoint(self, views: Tensor) -> Tensor:
+        """The transpose of f: [B*N, C, h, w] -> [B, C, *canonical] (sums, not means)."""
+        batch, channels, pixels = self.by_view(views)
+        sums = torch.zeros(batch * channels, self.cells, dtype=pixels.dtype, device=views.device)
+        for number in range(self.count):
+            matrix = self.forward(number)
+            spread(sums, matrix, matrix.weights, pixels[:, number].reshape(batch * channels, -1))
+        return sums.reshape(batch, channels, *self.canonical).to(views.dtype)
+
+    def by_view(self, views: Tensor) -> tuple[int, int, Tensor]:
+        """A view batch as (B, C, [B, N, C, h*w]), not copied unless it is of half precision."""
+        batch = batch_of(tuple(views.shape), self.count, self.height, self.width)
+        return batch, views.shape[1], wide(views).reshape(batch, self.count, views.shape[1], -1)
+
+    def background_of(self, views: Tensor) -> Tensor:
+        """The view batch with what shows the canonical signal taken away: nothing is left."""
+        return torch.zeros_like(views)
+
+
+Views = ViewSet | WalkedViews
+
+
+def wide(values: Tensor) -> Tensor:
+    """Half precision as float32, in which it is summed; any other as it is."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def as_rows(z: Tensor) -> Tensor:
+    """[B, C, *canonical] -> [K, B*C], as maps take it."""
+    return wide(z).reshape(z.shape[0] * z.shape[1], -1).T.contiguous()
+
+
+def spread(sums: Tensor, matrix: LinearMap, weights: Tensor, pixels: Tensor) -> None:
+    """Add the transpose of a map [P, K] of other values ``weights`` [nnz], applied to pixels [R, P], to sums [R, K]."""
+    cells, pixel = matrix.indices.long().to(sums.device), matrix.row_of_entry.to(sums.device)
+    factor = weights.to(sums)
+    for row, values in zip(sums, pixels, strict=True):
+        add_at(row, cells, values[pixel] * factor)
+
+
+def add_at(sums: Tensor, index: Tensor, values: Tensor) -> None:
+    """sums[index] += values, places that occur twice included, in the same order on every run. All 1-D."""
+    if sums.device.type == "cpu":
+        sums.index_add_(0, index, values)
+    else:
+        # (sorted first on CUDA, where index_add_ adds in any order)
+        sums.index_put_((index,), values, accumulate=True)
+
+
+def _on_rows(matrix: LinearMap, rows: Tensor, count: int) -> LinearMap:
+    """A map whose rows are some rows (int [n], rising) of one with ``count`` rows, the others empty."""
+    counts = torch.zeros(count + 1, dtype=torch.int64)
+    counts[rows + 1] = matrix.row_counts()
+    return replace(matrix, offsets=counts.cumsum(0).to(torch.int32))
