@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..sync_core.process_steps import blend
 from ..sync_core.schedule import Trajectory
-from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, blend
+from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
@@ -195,7 +196,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
         if (
             settings.plan.final_sync
-            and packing.state == "instance"
+            and settings.plan.rule.result == "w"
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):
