@@ -149,7 +149,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             # Another door already synchronises this run.
             return function(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable, **options)
         check_sampler(function, settings.plan, options)
-        check_patches(model_options, x)
+        check_patches(model_options, x, model.inner_model)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
         warn_of_noise(settings, views.height, views.width)
         check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
