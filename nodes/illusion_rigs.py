@@ -11,6 +11,7 @@ from ..renderers.illusions.advice import domain_advice
 from ..renderers.illusions.custom import Custom
 from ..renderers.illusions.rig import Warps
 from ..renderers.illusions.warp import Warp
+from ..renderers.typed import as_typed, unquoted
 from .view_prompts import Conditioning, ViewPrompts, for_some_views, joined
 
 # Shares of a custom warp that may be rounding: coordinates of 8 bits.
@@ -70,7 +71,7 @@ def with_blend(rig: Any, text: str) -> Warps:
     given = _warps(rig)
     rows: list[tuple[float, ...]] = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#")[0].replace(",", " ").split()
+        words = unquoted(as_typed(line).split("#")[0]).replace(",", " ").split()
         try:
             values = tuple(float(word) for word in words)
         except ValueError as error:

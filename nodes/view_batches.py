@@ -95,9 +95,7 @@ class ViewBatches:
                     self.progress(done, done + left)
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
-    def _fitting(
-        self, call: Callable[[list[int]], list[Tensor]], index: list[int], unit: int
-    ) -> list[Tensor] | None:
+    def _fitting(self, call: Callable[[list[int]], list[Tensor]], index: list[int], unit: int) -> list[Tensor] | None:
         """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
         gets a second chance. Raises MemoryError after that."""
         if len(index) <= unit:
@@ -204,9 +202,7 @@ class ViewBatches:
 def _too_much(views: int) -> str:
     """What to do about views that must stay together and do not fit."""
     if views == 1:
-        return (
-            "one view alone does not fit in the device's memory; use smaller views, or start the host with --lowvram"
-        )
+        return "one view alone does not fit in the device's memory; use smaller views, or start the host with --lowvram"
     fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
     return (
         f"CrossViewAttention's group of {views} views does not fit in the memory, and half of it, {views // 2}, is "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .cameras import Look, direction
+from .typed import as_typed, unquoted
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
 _CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
@@ -27,7 +28,7 @@ def ring(step: float, fov: float, elevations: tuple[float, ...] = (0.0,), start:
 
 def elevations_of(text: str) -> tuple[float, ...]:
     """Degrees written down one after another ("0, 45, -45"). Raises ValueError for what is no number, or for none."""
-    words = re.split(r"[\s,;]+", text.strip())
+    words = re.split(r"[\s,;]+", unquoted(text).replace("\u00b0", ""))
     for word in words:
         if not re.fullmatch(_NUMBER, word):
             raise ValueError(f"elevation '{word}' is not a number of degrees; write e.g. '0, 45, -45'")
@@ -79,7 +80,7 @@ def custom(text: str, fov: float) -> tuple[Look, ...]:
     """
     looks: list[Look] = []
     for number, line in enumerate(text.splitlines(), 1):
-        plain = line.split("#")[0].strip()
+        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
         if not plain:
             continue
         found = _CAMERA.fullmatch(plain)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .typed import as_typed, unquoted
 from .viewpoints import Vector, Viewpoint
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
@@ -107,7 +108,7 @@ def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoin
     """
     out: list[Viewpoint] = []
     for number, line in enumerate(text.splitlines(), 1):
-        plain = line.split("#")[0].strip()
+        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
         if not plain:
             continue
         found = _CAMERA.fullmatch(plain)

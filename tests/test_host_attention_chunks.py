@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from attention_runs import RIG, SPACE, VIEWS, attend, attentive_unet, estimates, noisy, run
-from hosting import host, one_line, plain_sample, prompt, relative_error, run_advanced, run_node, run_patched
+from hosting import one_line, plain_sample, prompt, relative_error, run_advanced, run_node, run_patched
 from syncpack.nodes.errors import SyncError
 
 pytestmark = pytest.mark.host

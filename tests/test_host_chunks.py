@@ -13,7 +13,6 @@ from hosting import (
     comfy,
     gaussian,
     host,
-    one_line,
     opinionated,
     plain_sample,
     prompt,

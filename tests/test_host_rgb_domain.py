@@ -213,7 +213,7 @@ def test_the_hosts_tiles_when_memory_runs_out():
 
 
 class Crowded:
-    """A VAE without a fallback of its own, on a device that holds so many pictures; ``fails``: calls that fail anyway."""
+    """A VAE without a fallback of its own, on a device that holds so many pictures. ``fails``: calls that do anyway."""
 
     def __init__(self, vae, most, fails=()):
         self._vae, self._most, self._fails, self.calls = vae, most, fails, []
@@ -249,7 +249,7 @@ def test_fewer_pictures_at_once_when_memory_runs_out(vae):
 
 
 def test_one_picture_that_does_not_fit(vae):
-    with torch.inference_mode(), pytest.raises(MemoryError, match="^the picture of one view alone, .*smaller views$"):
+    with torch.inference_mode(), pytest.raises(MemoryError, match=r"^the picture of one view alone, .*smaller views$"):
         rgb_sync(Crowded(vae, 0), APART)(noise(2, 4, 8, 8))
 
 

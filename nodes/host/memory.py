@@ -11,7 +11,6 @@ import torch
 
 from .wrappers import HAS_WRAPPERS, add_wrapper
 
-
 # What devices and allocators say when their memory is gone, where no class of errors tells: CUDA, ROCm and XPU ("CUDA
 # error: out of memory", "HIP out of memory"), MPS ("MPS backend out of memory", "Invalid buffer size"), DirectML
 # ("Could not allocate tensor ... There is not enough GPU video memory available!"), the CPU ("DefaultCPUAllocator:
@@ -57,12 +56,13 @@ def within_memory(call: Callable[[], Result]) -> Result | BaseException:
 
 def once_more(call: Callable[[], Result], failed: str) -> Result:
     """``call()``, and once more with an emptied cache where memory ran out. Raises MemoryError(failed) after that."""
-    for _ in range(2):
-        result = within_memory(call)
-        if not isinstance(result, BaseException):
-            return result
+    result = within_memory(call)
+    if isinstance(result, BaseException):
         empty_cache()
-    raise MemoryError(failed) from result
+        result = within_memory(call)
+    if isinstance(result, BaseException):
+        raise MemoryError(failed) from result
+    return result
 
 
 def free_memory(device: torch.device) -> float:
