@@ -27,8 +27,8 @@ EXHAUSTED = {
         "Could not allocate tensor with 4294967296 bytes. There is not enough GPU video memory available!"
     ),
     "cpu": lambda: RuntimeError(
-        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
-        " 4096 bytes. Error code 12 (Cannot allocate memory)"
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+        " allocate 4096 bytes. Error code 12 (Cannot allocate memory)"
     ),
     "cpu windows": lambda: RuntimeError(
         "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to allocate 4"

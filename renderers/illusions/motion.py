@@ -42,9 +42,9 @@ def moved(picture: Tensor, length: float, degrees: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Motion(Part):
-    """What a moving eye sees: smeared along ``angle`` degrees over ``length`` sixty-fourths of the shorter side, as many
-    along the nearer axis. The default is Factorized Diffusion's kernel, eye(7) / 7 at 64 pixels, eye(15) / 15 at 128;
-    past the picture's edge it finds the picture mirrored (there: nothing)."""
+    """What a moving eye sees: smeared along ``angle`` degrees over ``length`` sixty-fourths of the shorter side, as
+    counted on the nearer axis. The default is Factorized Diffusion's kernel, eye(7) / 7 at 64 pixels, eye(15) / 15 at
+    128; past the picture's edge it finds the picture mirrored (there: nothing)."""
 
     length: float = 7.0
     angle: float = 45.0
