@@ -22,7 +22,7 @@ from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
-from .illusion_notes import warn_of_noise
+from .noise_notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .rgb_domain import RgbSync
@@ -151,7 +151,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(model_options, x, model.inner_model)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
-        warn_of_noise(settings, views.height, views.width)
+        warn_of_noise(settings, views)
         check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])

@@ -48,6 +48,18 @@ def nearest_part(views: ViewSet) -> LinearMap:
     return built.to(forward.weights.device)
 
 
+def seen_noise(views: ViewSet) -> float:
+    """How strong views see white canonical noise, its own being 1: the root mean square of f(z) over the pixels that
+    show mostly z, from the map itself. Where views interpolate or blend it is less; nan when no pixel shows z."""
+    forward = views.forward
+    power = torch.zeros(forward.rows, dtype=torch.float64)
+    shown = torch.zeros_like(power)
+    rows, weights = forward.row_of_entry.cpu(), forward.weights.double().cpu()
+    power.index_add_(0, rows, weights.square())
+    shown.index_add_(0, rows, weights.abs())
+    return float(power[shown > 0.5].mean().sqrt())
+
+
 def has_disjoint_rows(views: ViewSet) -> bool:
     """True when, inside every view, no cell is read by two pixels (an n-to-1 mean, or a one-to-one map)."""
     key = views.view_of_entry * views.cells + views.forward.indices.long()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -58,7 +59,7 @@ def stochsync(
             here = slice(starts[window], starts[window] + size)
             old, eps = z[..., here], fresh[window]
             x = eps if t == 999 else a[t] * old + math.sqrt(1 - a[t] ** 2) * eps
-            for i, (now, then) in enumerate(zip(times, times[1:], strict=False)):
+            for i, (now, then) in enumerate(itertools.pairwise(times)):
                 s, s_then = math.sqrt(1 - a[now] ** 2), math.sqrt(1 - a[then] ** 2)
                 clean = estimate(x / a[now], s / a[now])
                 x = a[then] * clean + s_then * (x - a[now] * clean) / s
