@@ -102,8 +102,8 @@ def test_chunks_are_the_same_picture(name):
 
 @each_wiring
 def test_the_hint_of_each_view_is_its_own(wire):
-    """Equal to separate runs of the host itself, one per view with that view's hint alone: to the bit where the model is
-    called with one view, else but for kernels that round batches of other sizes otherwise (1.3e-5 was seen)."""
+    """Equal to separate runs of the host itself, one per view with that view's hint alone: to the bit where the model
+    is called with one view, else but for kernels that round batches of other sizes otherwise (1.3e-5 was seen)."""
     noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9))
     alone = torch.cat(
         [sampled(noise[i : i + 1], *wire(lambda hints, i=i: hints[i : i + 1])) for i in range(VIEWS)]

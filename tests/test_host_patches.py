@@ -285,11 +285,12 @@ def test_context_windows_along_no_axis_of_the_views():
 
 
 @pytest.mark.parametrize("noise", [False, True])
-@pytest.mark.parametrize("schedule", ["standard_static", "standard_uniform", "looped_uniform", "batched"])
+@pytest.mark.parametrize("schedule", ["standard_static", "looped_uniform"])
 def test_context_windows_that_hold_all_views_change_nothing(unet, windows, schedule, noise):
-    for axis, length in ((0, 16), (0, 3), (2, 8), (3, 81)):
-        assert torch.equal(picture(windows(axis, length, schedule, noise)), picture(unet))
-        assert torch.equal(picture(windows(axis, length, schedule, noise), 2), picture(unet, 2)), "in chunks"
+    plain, chunked = picture(unet), picture(unet, 2)
+    for axis, length in ((0, 3), (2, 8), (3, 81)):
+        assert torch.equal(picture(windows(axis, length, schedule, noise)), plain)
+    assert torch.equal(picture(windows(0, 16, schedule, noise), 2), chunked)
 
 
 def test_a_patch_that_evaluates_prompts_itself(unet):
