@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .places import ViewPlace
-from .typed import unquoted
+from .typed import shown, unquoted
 
 _POLE, _FRONT, _BACK = 30.0, 30.0, 120.0
 _SLACK = 1e-6
@@ -101,7 +101,7 @@ def parse_selector(text: str) -> Selector | None:
     if all(terms):
         return Selector(text.strip(), tuple(t for t in terms if t))
     if _MEANT.fullmatch(plain):
-        raise ValueError(f"'{text.strip()}' does not say which views; {HINT}, or begin the line with '*:'")
+        raise ValueError(f"'{shown(text)}' does not say which views; {HINT}, or begin the line with '*:'")
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .typed import as_typed, unquoted
+from .typed import as_typed, shown, unquoted
 from .viewpoints import Vector, Viewpoint
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
@@ -113,7 +113,7 @@ def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoin
             continue
         found = _CAMERA.fullmatch(plain)
         if found is None:
-            raise ValueError(f"camera line {number} '{plain}' is not 'azimuth elevation [distance [fov]]'")
+            raise ValueError(f"camera line {number} '{shown(plain)}' is not 'azimuth elevation [distance [fov]]'")
         azimuth, elevation, distance, fov = (None if v is None else float(v) for v in found.groups())
         assert azimuth is not None and elevation is not None
         try:

@@ -59,3 +59,9 @@ def split_at_colon(line: str) -> tuple[str, str, str]:
 def split_at_commas(text: str) -> list[str]:
     """The parts of a list between commas of any keyboard, stripped, empty ones left out."""
     return [part.strip() for part in re.split(f"[{COMMAS}]", text) if part.strip()]
+
+
+def shown(text: str, most: int = 60) -> str:
+    """A text as messages quote it: on one line, and not all of a long one."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

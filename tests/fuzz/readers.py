@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .attack import Reader
 from .mesh_readers import MESH_READERS
+from .typed_texts import TYPED_TEXTS
 
-READERS: dict[str, Reader] = {**MESH_READERS}
+READERS: dict[str, Reader] = {**MESH_READERS, **TYPED_TEXTS}
