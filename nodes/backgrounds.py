@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ..renderers.typed import unquoted
+
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "grey": (0.5, 0.5, 0.5), "black": (0.0, 0.0, 0.0)}
 
 
 def background_of(name: str) -> tuple[float, float, float]:
     """A colour by name or as #rrggbb. Raises ValueError for what is neither."""
-    plain = name.strip().lower()
+    plain = unquoted(name).lower()
     if plain in BACKGROUNDS:
         return BACKGROUNDS[plain]
     colour = from_digits(plain.removeprefix("#"))
@@ -18,7 +20,7 @@ def background_of(name: str) -> tuple[float, float, float]:
 
 def rgb_of(colour: str) -> tuple[float, float, float]:
     """A colour "#rrggbb" or "#rgb" -> 0..1. Raises ValueError for anything else."""
-    digits = colour.strip().removeprefix("#")
+    digits = unquoted(colour).removeprefix("#")
     found = from_digits("".join(2 * d for d in digits) if len(digits) == 3 else digits)
     if found is None:
         raise ValueError(f"colour '{colour}' is no colour; use e.g. #808080")

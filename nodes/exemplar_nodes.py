@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..renderers.typed import split_at_commas
 from ..sync_core.priors.exemplar import ExemplarConfig
 from .errors import named
 from .exemplar_model import exemplar_model
@@ -81,7 +82,7 @@ class ExemplarModel:
     ) -> tuple[Any, Any, Any]:
         with named("ExemplarModel"):
             images = [one for batch in (image, image_2, image_3, image_4) if batch is not None for one in batch]
-            given = [n.strip() for n in names.split(",") if n.strip()]
+            given = split_at_commas(names)
             labels = given or [f"exemplar {i + 1}" for i in range(len(images))]
             return exemplar_model(images, labels, ExemplarConfig(periodic=periodic))
 

@@ -11,6 +11,7 @@ from ..renderers.illusions.advice import domain_advice
 from ..renderers.illusions.custom import Custom
 from ..renderers.illusions.rig import Warps
 from ..renderers.illusions.warp import Warp
+from ..renderers.typed import as_typed, shown, unquoted
 from .view_prompts import Conditioning, ViewPrompts, for_some_views, joined
 
 # Shares of a custom warp that may be rounding: coordinates of 8 bits.
@@ -70,11 +71,11 @@ def with_blend(rig: Any, text: str) -> Warps:
     given = _warps(rig)
     rows: list[tuple[float, ...]] = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#")[0].replace(",", " ").split()
+        words = unquoted(as_typed(line).split("#")[0]).replace(",", " ").split()
         try:
             values = tuple(float(word) for word in words)
         except ValueError as error:
-            raise ValueError(f"shares, line {number}: '{line.strip()}' is no list of numbers, e.g. 0.7 0.3") from error
+            raise ValueError(f"shares, line {number}: '{shown(line)}' is no list of numbers, e.g. 0.7 0.3") from error
         if values:
             rows.append(values)
     made = Warps(given.warps, given.weights, tuple(rows), given.prompts)

@@ -62,11 +62,24 @@ def guidance_keeps_state(options: dict[str, Any]) -> bool:
     return any(_written(function) for function in _guidance(options)) or host.has_wrapper(options, "PREDICT_NOISE")
 
 
-def check_patches(options: dict[str, Any], x: Tensor) -> None:
-    """Raise ValueError when a patch takes the views x [B*N, C, (1,) h, w] for something else."""
+def check_patches(options: dict[str, Any], x: Tensor, guider: Any = None) -> None:
+    """Raise ValueError when a patch takes the views x [B*N, C, (1,) h, w] for something else.
+
+    guider: whose conditionings are ready for the model (newer hosts look for frames in them).
+    """
     handler = options.get("context_handler")
-    if handler is not None and handler.should_use_context(None, None, x, None, options):
+    if handler is None:
+        return
+    axis = getattr(handler, "dim", 0)
+    if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"context windows would cut the batch of {x.shape[0]} views like the frames of a video; "
+            f"context windows along axis {axis} do not fit views of {x.ndim} axes; remove the context windows node "
+            "from the model, or set its dim to 0"
+        )
+    conds = list(getattr(guider, "conds", {}).values())
+    if handler.should_use_context(getattr(guider, "inner_model", None), conds, x, x.new_zeros(1), options):
+        what = f"the batch of {x.shape[0]} views" if axis in (0, -x.ndim) else f"each of the {x.shape[0]} views"
+        raise ValueError(
+            f"context windows would cut {what} like the frames of a video; "
             "remove the context windows node from the model, views_per_batch limits the memory instead"
         )

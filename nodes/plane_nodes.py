@@ -71,11 +71,16 @@ class StitchViews:
 class SyncReport:
     CATEGORY = "SyncTweedies/output"
     DESCRIPTION = (
-        "Measures how well the views fit: seam ratio (1 = no seam), cross-view PSNR, coverage. Costs some milliseconds."
+        "Measures how well the views fit: seam ratio (1 = no seam), cross-view PSNR, coverage, fine detail and noise "
+        "that averaging leaves. Costs some milliseconds."
     )
-    RETURN_TYPES = ("STRING", "IMAGE")
-    RETURN_NAMES = ("text", "coverage")
-    OUTPUT_TOOLTIPS = ("The figures, one a line.", "How many views see each pixel, dark to bright; black is a hole.")
+    RETURN_TYPES = ("STRING", "IMAGE", "STRING")
+    RETURN_NAMES = ("text", "coverage", "json")
+    OUTPUT_TOOLTIPS = (
+        "The figures, one a line.",
+        "How many views see each pixel, dark to bright; black is a hole.",
+        "The figures as a JSON object, for scripts; null where there is nothing to measure.",
+    )
     FUNCTION = "report"
     OUTPUT_NODE = True
 
@@ -87,7 +92,10 @@ class SyncReport:
         with named("SyncReport"):
             result = report(Scene(space, rig), views["samples"])
             shown = save_preview(result.coverage)
-            return {"ui": {"images": [shown], "text": [result.text]}, "result": (result.text, result.coverage[None])}
+            return {
+                "ui": {"images": [shown], "text": [result.text]},
+                "result": (result.text, result.coverage[None], result.json),
+            }
 
 
 NODES = {"StitchViews": StitchViews, "SyncReport": SyncReport}

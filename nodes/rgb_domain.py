@@ -144,6 +144,9 @@ def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
     return Synchronizer(plan, scene.views(cell, cell))
 
 
+_TOO_MUCH = "averaging views as pictures exhausts the memory; use fewer or smaller views, or disconnect rgb_vae"
+
+
 @dataclass
 class RgbSync:
     """The RGB domain of one run.
@@ -173,9 +176,28 @@ class RgbSync:
         """
         cell = self.scene.cell_of_views(tuple(clean.shape))
         self._prepare(clean, cell)
+        loaded = host.loaded_models()
+        result = host.within_memory(lambda: self._consistent(clean, cell, frames, progress))
+        while isinstance(result, BaseException):
+            if self._chunk == 1:
+                raise result if isinstance(result, MemoryError) else MemoryError(_TOO_MUCH) from result
+            # All over again in smaller chunks, so that both encodes of a view happen in the same one.
+            self._chunk //= 2
+            host.empty_cache()
+            result = host.within_memory(lambda: self._consistent(clean, cell, frames, progress))
+        if not bool(torch.isfinite(result).all()):
+            raise ValueError(
+                "rgb_vae returned NaN or infinity; start the host with --fp32-vae, or use another VAE for this model"
+            )
+        at_once = min(self.views_at_once() or len(clean), len(clean))
+        shape = [2 * at_once, clean.shape[1], *([1] if frames else []), *clean.shape[2:]]
+        host.load_models(loaded, self.model.memory_required(shape))
+        return result
+
+    def _consistent(self, clean: Tensor, cell: int, frames: bool, progress: float) -> Tensor:
+        """``clean`` made consistent, in chunks of views."""
         total = clean.shape[0]
         chunks = [range(i, min(i + self._chunk, total)) for i in range(0, total, self._chunk)]
-        loaded = host.loaded_models()
         mean = self._mean(total, cell, progress)
         before: list[Tensor] = []
         for rows in chunks:
@@ -191,15 +213,7 @@ class RgbSync:
             change.append(self._encode(mean.views(rows.start, rows.stop), clean, frames) - old)
         if isinstance(mean, SplatMean):
             self._colours = mean.colours
-        result = clean + torch.cat(change)
-        if not bool(torch.isfinite(result).all()):
-            raise ValueError(
-                "rgb_vae returned NaN or infinity; start the host with --fp32-vae, or use another VAE for this model"
-            )
-        at_once = min(self.views_at_once() or total, total)
-        shape = [2 * at_once, clean.shape[1], *([1] if frames else []), *clean.shape[2:]]
-        host.load_models(loaded, self.model.memory_required(shape))
-        return result
+        return clean + torch.cat(change)
 
     def _prepare(self, clean: Tensor, cell: int) -> None:
         if self._vae is None:

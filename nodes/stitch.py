@@ -20,6 +20,7 @@ from ..renderers.splats.splat_space import SplatColours
 from ..sync_core.quality import cross_view_psnr
 from .canonical_latents import to_canonical
 from .saving import jpeg_bytes, png_bytes, save_files
+from .sync_figures import figures_of
 from .vae_calls import decoded
 
 
@@ -56,10 +57,12 @@ class Report:
     coverage: Tensor
     """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright; of splats a square, one pixel a
     splat."""
+    json: str
+    """The figures as one JSON object (see sync_figures.py)."""
 
 
 def report(scene: Scene, samples: Tensor) -> Report:
-    """Seam ratio, cross-view PSNR and coverage of view samples [B*N, C, (1,) h, w]."""
+    """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w]."""
     whole, views = to_canonical(scene, samples)
     flat = whole.squeeze(2) if samples.ndim == 5 else whole
     given = samples.squeeze(2) if samples.ndim == 5 else samples
@@ -81,7 +84,9 @@ def report(scene: Scene, samples: Tensor) -> Report:
         f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
         f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
-    return Report("\n".join(lines), count_picture(scene, per_cell.reshape(views.canonical), cell))
+    figures = figures_of(views, given, consistent, counts, seam, agreement)
+    picture = count_picture(scene, per_cell.reshape(views.canonical), cell)
+    return Report("\n".join([*lines, *figures.lines()]), picture, figures.as_json())
 
 
 def count_picture(scene: Scene, counts: Tensor, cell: int) -> Tensor:

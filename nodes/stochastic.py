@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..sync_core.disjoint import disjoint_sets
-from ..sync_core.stochastic import Stochastic, inner_levels
+from ..sync_core.stochastic import NOISE, Stochastic, released
 from ..sync_core.walked import Views
 from ..sync_core.walked_mean import Averager, average_of
 from . import host
@@ -44,7 +44,12 @@ def ramps(views: Views) -> Tensor:
 
 
 class _SoftBorder(host.KSamplerX0Inpaint):
-    """Stands in for the model during the last steps: a view keeps ``content`` at its border until the end is near."""
+    """Stands in for the model during the last steps: a view keeps ``content`` at its border until the end is near.
+
+    With a plain step (euler) that is the published mask: outside of it, what the sampler holds is ``content``, noised
+    to the next level. (There a horizontal ramp decides, here the fade of the view's weights towards all its borders;
+    and the noise is the step's own, there it is drawn once more.)
+    """
 
     def __init__(self, inner: Any, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
         self.__dict__.update(inner.__dict__)
@@ -53,8 +58,15 @@ class _SoftBorder(host.KSamplerX0Inpaint):
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         clean = self._inner(x, sigma, *args, **kwargs)
         level = float(sigma.reshape(-1)[0])
-        passed = sum(1 for value in self._levels[:-1] if value > level + 1e-9)
-        return torch.where(self._ramp >= 1 - passed / max(len(self._levels) - 2, 1), clean, self._content)
+        passed = sum(1 for value in self._levels if value > level + 1e-9)
+        return torch.where(self._ramp >= released(passed, len(self._levels)), clean, self._content)
+
+
+def inner_levels(sampling: Any, times: list[int], highest: float) -> list[float]:
+    """The noise levels of timesteps (0 to 999), ending with 0. None is above ``highest``, where a run begins."""
+    levels = [float(sampling.percent_to_sigma(1 - time / NOISE)) for time in times]
+    first = min(levels[0], highest)
+    return [first, *(level for level in levels[1:] if level < first * (1 - 1e-6)), 0.0]
 
 
 def sample_stochastic(
@@ -64,7 +76,7 @@ def sample_stochastic(
     sigmas: Tensor,
     extra_args: dict[str, Any],
     callback: Callable[[dict[str, Any]], None],
-    walk: Stochastic,
+    rule: Stochastic,
     run: Run,
     batches: ViewBatches,
     options: dict[str, Any],
@@ -72,7 +84,8 @@ def sample_stochastic(
     """As many walk steps as ``sigmas`` has; every one runs ``function`` from its noise level to 0 on one set of views.
 
     x: the view batch in the host's shape; only its shape is read, and ``model.latent_image`` when the run starts from a
-    picture. Returns the consistent clean views.
+    picture. Of ``sigmas`` the count and the first, which no level exceeds. Returns the consistent clean views.
+    Raises ValueError when there are fewer steps than sets of views, which would leave parts of the picture empty.
     """
     views, steps = run.views, len(sigmas) - 1
     sampling = host.model_sampling(model)
@@ -84,28 +97,34 @@ def sample_stochastic(
     z = x.new_zeros(batch, x.shape[1], *views.canonical)
     if given is not None and began:
         z = average_of(views)(run.flat(given).to(x))
-    sets, levels = turns(views), [float(s) for s in sigmas]
+    sets, highest, full = turns(views), float(sigmas[0]), host.max_denoise(model.inner_model, sigmas)
+    if steps < len(sets) and not began:
+        raise ValueError(
+            f"StochSync paints the {views.count} views in {len(sets)} turns, and {steps} steps leave some of them out; "
+            f"use {len(sets) + rule.soft_steps} steps or more, 25 as published"
+        )
+    walk = rule.of(steps, len(sets), blank=not began)
     ramp = run.framed(ramps(views).repeat(batch, 1, 1, 1))
-    top = float(sampling.percent_to_sigma(0.0))
     for step in range(steps):
         host.check_interrupt()
-        level = min(float(sampling.percent_to_sigma(walk.fraction(step, steps))), levels[0])
-        blank = walk.is_blank(step, steps) and not began
-        if blank:
-            level = min(top, levels[0])
+        inner = inner_levels(sampling, walk.times(step), highest)
+        level = inner[0]
         turn = sets[step % len(sets)]
         content = _painted(run, views.project(z), step, steps)
         noise = torch.randn(content.shape, generator=generator).to(x)
-        shown = torch.zeros_like(content) if blank else content
-        sigma = torch.full((content.shape[0],), level, device=x.device, dtype=x.dtype)
-        start = sampling.noise_scaling(sigma.reshape(-1, 1, 1, 1), noise, shown)
-        inner = inner_levels(levels, level, walk.inner_steps)
-        denoiser = model
-        if walk.is_soft(step, steps):
+        # At the highest timestep of all nothing is left of a picture; a run that begins later keeps it.
+        nothing = walk.time(step) == NOISE and not began
+        sigma = torch.full((content.shape[0], 1, 1, 1), level, device=x.device, dtype=x.dtype)
+        shown = torch.zeros_like(content) if nothing else content
+        start = sampling.noise_scaling(sigma, noise, shown, nothing and full)
+        walker, told, denoiser = function, options, model
+        if walk.is_soft(step):
+            # (plain steps: others would mix in what a pixel held before it was let go)
+            walker, told = host.sampler_object("euler").sampler_function, {}
             denoiser = _SoftBorder(model, run.framed(content), ramp, inner)
         batches.rows = tuple(b * views.count + i for b in range(batch) for i in turn.members)
         try:
-            clean = function(
+            clean = walker(
                 denoiser,
                 run.framed(start),
                 torch.tensor(inner, device=x.device, dtype=sigmas.dtype),
@@ -113,7 +132,7 @@ def sample_stochastic(
                 extra_args={**extra_args, "seed": seed + step},
                 callback=None,
                 disable=True,
-                **options,
+                **told,
             )
         finally:
             batches.rows = None

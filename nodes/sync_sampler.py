@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..sync_core.process_steps import blend
 from ..sync_core.schedule import Trajectory
-from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, blend
+from ..sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
 from . import host
 from .concat_conds import check_concat
 from .errors import check_finite
-from .illusion_notes import warn_of_noise
+from .noise_notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .preview import LiveView
 from .rgb_domain import RgbSync
@@ -148,9 +149,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             # Another door already synchronises this run.
             return function(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable, **options)
         check_sampler(function, settings.plan, options)
-        check_patches(model_options, x)
+        check_patches(model_options, x, model.inner_model)
         views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
-        warn_of_noise(settings, views.height, views.width)
+        warn_of_noise(settings, views)
         check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
         run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
         packing = Packing(run, x.shape[0] // views.count, x.shape[1])
@@ -195,7 +196,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
         if (
             settings.plan.final_sync
-            and packing.state == "instance"
+            and settings.plan.rule.result == "w"
             and settings.plan.process
             and float(sigmas[-1]) == 0
         ):

@@ -6,7 +6,7 @@ VAEs of other packs have only `decode` and `encode`, so everything else is asked
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -57,10 +57,11 @@ def vae_views(vae: Any, shape: tuple[int, ...], cell: int) -> int:
 
 
 def vae_decode(vae: Any, latent: Tensor) -> Tensor:
-    """Latents [n, C, (1,) h, w] -> images [n, H, W, channels] in [0, 1], where the VAE leaves them."""
+    """Latents [n, C, (1,) h, w] -> images [n, H, W, channels] in [0, 1], where the VAE leaves them. Raises MemoryError
+    when one view does not fit, the host's own error when several do not."""
     video = getattr(vae, "latent_dim", latent.ndim - 2) == 3
     flat = latent.squeeze(2) if latent.ndim == 5 else latent
-    images = vae.decode(flat.unsqueeze(2) if video else flat)
+    images = _kept_small(lambda: vae.decode(flat.unsqueeze(2) if video else flat), flat.shape[0], "decodes to")
     return (images[:, 0] if images.ndim == 5 else images).float()
 
 
@@ -72,12 +73,21 @@ def decoded(vae: Any, samples: Tensor) -> Iterator[Tensor]:
 
 
 def vae_encode(vae: Any, images: Tensor) -> Tensor:
-    """Images [n, H, W, channels] in [0, 1] -> latents [n, C, h, w]."""
+    """Images [n, H, W, channels] in [0, 1] -> latents [n, C, h, w]. Raises as `vae_decode` does."""
     images = images.contiguous()  # Another memory layout changes the last bits of a convolution.
     if getattr(vae, "latent_dim", 2) == 3:
         # A video VAE would take the batch for the frames of one film.
-        return torch.cat([vae.encode(image[None])[:, :, 0] for image in images])
-    return vae.encode(images)
+        return torch.cat([_kept_small(lambda i=i: vae.encode(i[None]), 1, "encodes")[:, :, 0] for i in images])
+    return _kept_small(lambda: vae.encode(images), images.shape[0], "encodes")
+
+
+def _kept_small(call: Callable[[], Tensor], views: int, does: str) -> Tensor:
+    """A call of the VAE; one view alone gets a second chance when memory runs out, more are for the caller to cut."""
+    if views > 1:
+        return call()
+    return host.once_more(
+        call, f"the picture of one view alone, which the VAE {does}, does not fit in the memory; use smaller views"
+    )
 
 
 def check_vae(vae: Any, cell: int, channels: int) -> None:

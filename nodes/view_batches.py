@@ -83,10 +83,9 @@ class ViewBatches:
             while start < len(group):
                 host.check_interrupt()
                 index = self._next(group, start, size, unit)
-                result = self._attempt(call, index)
+                result = self._fitting(call, index, unit)
                 if result is None:
-                    size = self.views_per_batch = _fewer(len(index), unit)
-                    host.empty_cache()
+                    size = self.views_per_batch = max(unit, len(index) // 2)
                     continue
                 parts.append(result)
                 start += len(index)
@@ -96,21 +95,16 @@ class ViewBatches:
                     self.progress(done, done + left)
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
-    def _attempt(self, call: Callable[[list[int]], list[Tensor]], index: list[int]) -> list[Tensor] | None:
-        """None when the device ran out of memory and fewer views may fit. The retry happens outside, because the
-        exception's traceback keeps the failed call's tensors alive."""
-        exhausted = host.out_of_memory_error()
-        try:
-            return call(index)
-        except Exception as error:
-            if exhausted is None or not isinstance(error, exhausted):
-                raise
-            if len(index) == 1:
-                raise MemoryError(
-                    "one view alone does not fit in the device's memory; use smaller views, or start the host with "
-                    "--lowvram"
-                ) from error
+    def _fitting(self, call: Callable[[list[int]], list[Tensor]], index: list[int], unit: int) -> list[Tensor] | None:
+        """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
+        gets a second chance. Raises MemoryError after that."""
+        if len(index) <= unit:
+            return host.once_more(lambda: call(index), _too_much(len(index)))
+        result = host.within_memory(lambda: call(index))
+        if isinstance(result, BaseException):
+            host.empty_cache()
             return None
+        return result
 
     def calc_cond_batch(
         self, executor: Any, model: Any, conds: Conds, x: Tensor, timestep: Tensor, options: Any
@@ -205,15 +199,15 @@ class ViewBatches:
         return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, model_options, call)[0]
 
 
-def _fewer(views: int, unit: int) -> int:
-    """How many views to try after so many did not fit: half of them, but a group stays together."""
-    if unit > 1 and views <= unit:
-        fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
-        raise MemoryError(
-            f"CrossViewAttention's group of {unit} views does not fit in the memory, and half of it, {views // 2}, is "
-            f"less than a group; {fix}, or use smaller views"
-        )
-    return max(unit, views // 2)
+def _too_much(views: int) -> str:
+    """What to do about views that must stay together and do not fit."""
+    if views == 1:
+        return "one view alone does not fit in the device's memory; use smaller views, or start the host with --lowvram"
+    fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
+    return (
+        f"CrossViewAttention's group of {views} views does not fit in the memory, and half of it, {views // 2}, is "
+        f"less than a group; {fix}, or use smaller views"
+    )
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:

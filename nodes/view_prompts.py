@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..renderers.directions import Selector, parse_selector, views_of
+from ..renderers.directions import HINT, Selector, parse_selector, views_of
 from ..renderers.places import ViewPlace
 from ..renderers.scene import Scene
+from ..renderers.typed import split_at_colon, unquoted
 from .tagged_conds import VIEWS_KEY
 
 Conditioning = list[list[Any]]
 
 # A line that begins like a selector, and may have been meant as one.
-_LIKE_A_SELECTOR = re.compile(r"([A-Za-z][\w .,-]{0,23}):\s")
+_LIKE_A_SELECTOR = re.compile(r"[^\W\d_][\w .,-]{0,23}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Sheet:
 
 def parse_sheet(text: str) -> Sheet:
     """One rule a line, "selector: text". "*" and "default" name all views that no other line names, as do lines without
-    a selector; those are joined by line ends, as typed.
+    a selector; those are joined by line ends, as typed. Selectors may be typed on any keyboard (full-width colons,
+    digits, commas; see ``typed.py``); the texts behind them stay as they are.
 
     A colon between two digits ("16:9"), and one behind anything that is no selector ("(stone:1.2)"), is part of a text.
     Raises ValueError for a selector that is clearly meant as one and cannot be read.
@@ -49,9 +51,9 @@ def parse_sheet(text: str) -> Sheet:
     for number, line in enumerate((raw.strip() for raw in text.splitlines()), 1):
         if not line:
             continue
-        head, colon, tail = line.partition(":")
+        head, colon, tail = split_at_colon(line)
         between_digits = head[-1:].isdigit() and tail[:1].isdigit()
-        if colon and head.strip().lower() in ("*", "default"):
+        if colon and unquoted(head).lower() in ("*", "default"):
             rest.append(tail.strip())
             continue
         selector = parse_selector(head) if colon and not between_digits else None
@@ -59,9 +61,13 @@ def parse_sheet(text: str) -> Sheet:
             rules.append(Rule(number, selector, tail.strip()))
             continue
         rest.append(line)
-        like = _LIKE_A_SELECTOR.match(line)
-        if like:
-            notes.append(f"line {number}: '{like[1]}' is no selector, so the line is text for the remaining views")
+        # (other keyboards put no blank behind their colon)
+        if colon and (tail[:1].isspace() or colon != ":") and _LIKE_A_SELECTOR.fullmatch(unquoted(head)):
+            notes.append(f"line {number}: '{head.strip()}' is no selector, so the line is text for the remaining views")
+    if len(notes) > 1 and not rules:
+        notes.append(
+            f"{len(notes)} lines look like 'views: text', and none names views: all views get them all; {HINT}"
+        )
     return Sheet(tuple(rules), "\n".join(rest), tuple(notes))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .places import ViewPlace
+from .typed import shown, unquoted
 
 _POLE, _FRONT, _BACK = 30.0, 30.0, 120.0
 _SLACK = 1e-6
@@ -21,7 +22,7 @@ _AXES = ("azimuth", "elevation", "x", "y")
 _CENTER = ("center", "centre", "middle")
 _NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
-_INDICES = re.compile(r"(\d+)(?:-(\d+))?")
+_INDICES = re.compile(r"(\d+)(?:(?:-|\.\.)(\d+))?")
 # Meant as a selector although it is none: only numbers, or an axis with a number.
 _MEANT = re.compile(r"[\d\s,\-]*\d[\d\s,\-]*|.*\b(?:azimuth|elevation)\s*[-.]?\d.*|[xy]\s+[\d.]+\s*(?:\.|-|to\b).*")
 HINT = "write views as 0 or 1-3, directions as front or left, ranges as azimuth -45..45 or x 0..0.3"
@@ -93,13 +94,14 @@ class Selector:
 
 def parse_selector(text: str) -> Selector | None:
     """A selector, or None when the text is none. Raises ValueError for a text that was meant as one."""
-    plain = re.sub(r"\s*\.\.\s*", "..", text.strip().lower().replace("°", ""))
+    plain = unquoted(text).lower().replace("\u00b0", "").replace("\u5ea6", "").replace("~", "..")
+    plain = re.sub(r"\s*\.\.\s*", "..", plain)
     plain = re.sub(r"(?<=\d)\s+-\s+(?=\d)", "-", plain)
     terms = [_term(term.split()) for term in plain.split(",")]
     if all(terms):
         return Selector(text.strip(), tuple(t for t in terms if t))
     if _MEANT.fullmatch(plain):
-        raise ValueError(f"'{text.strip()}' does not say which views; {HINT}, or begin the line with '*:'")
+        raise ValueError(f"'{shown(text)}' does not say which views; {HINT}, or begin the line with '*:'")
     return None
 
 

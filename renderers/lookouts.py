@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .cameras import Look, direction
+from .typed import as_typed, shown, unquoted
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
 _CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
@@ -27,10 +28,10 @@ def ring(step: float, fov: float, elevations: tuple[float, ...] = (0.0,), start:
 
 def elevations_of(text: str) -> tuple[float, ...]:
     """Degrees written down one after another ("0, 45, -45"). Raises ValueError for what is no number, or for none."""
-    words = re.split(r"[\s,;]+", text.strip())
+    words = re.split(r"[\s,;]+", unquoted(text).replace("\u00b0", ""))
     for word in words:
         if not re.fullmatch(_NUMBER, word):
-            raise ValueError(f"elevation '{word}' is not a number of degrees; write e.g. '0, 45, -45'")
+            raise ValueError(f"elevation '{shown(word)}' is not a number of degrees; write e.g. '0, 45, -45'")
     return tuple(float(word) for word in words)
 
 
@@ -79,12 +80,14 @@ def custom(text: str, fov: float) -> tuple[Look, ...]:
     """
     looks: list[Look] = []
     for number, line in enumerate(text.splitlines(), 1):
-        plain = line.split("#")[0].strip()
+        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
         if not plain:
             continue
         found = _CAMERA.fullmatch(plain)
         if found is None:
-            raise ValueError(f"camera line {number} '{plain}' is not 'azimuth elevation [fov [roll]]' in degrees")
+            raise ValueError(
+                f"camera line {number} '{shown(plain)}' is not 'azimuth elevation [fov [roll]]' in degrees"
+            )
         values = [float(v) if v else None for v in found.groups()]
         azimuth, elevation = values[0] or 0.0, values[1] or 0.0
         own = fov if values[2] is None else values[2]

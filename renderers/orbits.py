@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .typed import as_typed, shown, unquoted
 from .viewpoints import Vector, Viewpoint
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
@@ -107,12 +108,12 @@ def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoin
     """
     out: list[Viewpoint] = []
     for number, line in enumerate(text.splitlines(), 1):
-        plain = line.split("#")[0].strip()
+        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
         if not plain:
             continue
         found = _CAMERA.fullmatch(plain)
         if found is None:
-            raise ValueError(f"camera line {number} '{plain}' is not 'azimuth elevation [distance [fov]]'")
+            raise ValueError(f"camera line {number} '{shown(plain)}' is not 'azimuth elevation [distance [fov]]'")
         azimuth, elevation, distance, fov = (None if v is None else float(v) for v in found.groups())
         assert azimuth is not None and elevation is not None
         try:

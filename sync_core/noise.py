@@ -50,6 +50,21 @@ def nearest_part(views: ViewSet) -> LinearMap:
     return built.to(forward.weights.device)
 
 
+def seen_noise(views: Views) -> float:
+    """How strong views see white canonical noise, its own being 1: the root mean square of f(z) over the pixels that
+    show mostly z, from the map itself. Where views interpolate or blend it is less; nan when no pixel shows z."""
+    walked = isinstance(views, WalkedViews)
+    total = torch.zeros(2, dtype=torch.float64)
+    for forward in (views.forward(i) for i in range(views.count)) if walked else (views.forward,):
+        power = torch.zeros(forward.rows, dtype=torch.float64)
+        shown = torch.zeros_like(power)
+        rows, weights = forward.row_of_entry.cpu(), forward.weights.double().cpu()
+        power.index_add_(0, rows, weights.square())
+        shown.index_add_(0, rows, weights.abs())
+        total += torch.stack([power[shown > 0.5].sum(), (shown > 0.5).sum().double()])
+    return float((total[0] / total[1]).sqrt())
+
+
 def has_disjoint_rows(views: ViewSet) -> bool:
     """True when, inside every view, no cell is read by two pixels (an n-to-1 mean, or a one-to-one map)."""
     key = views.view_of_entry * views.cells + views.forward.indices.long()

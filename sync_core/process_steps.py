@@ -71,10 +71,15 @@ class SyncMaps:
 
 @dataclass(frozen=True)
 class StepResult:
-    """The clean estimates a sampler should use: of the views, of the canonical signal (None: not a state)."""
+    """The clean estimates a sampler should use: of the views, of the canonical signal (None: not a state).
+
+    ``own``: what the model said of each view by itself, from the very call the process made (None for joint and
+    canonical states).
+    """
 
     w: Tensor | None
     z: Tensor | None
+    own: Tensor | None = None
 
 
 @dataclass
@@ -86,6 +91,7 @@ class _Evaluation:
     sigma: float
     w: Tensor | None
     z: Tensor | None
+    strength: float = 1.0
     memo: dict[Term, Value | Move] = field(default_factory=dict[Term, "Value | Move"])
     denoised: dict[Term, Tensor] = field(default_factory=dict[Term, Tensor])
 
@@ -105,7 +111,11 @@ class _Evaluation:
             return self._phi(*term.args)
         values = [self.value(a) for a in term.args]
         if term.name == "eps":
-            return self._eps(term.args[0], _tensor(values[0]))
+            views = _tensor(values[0])
+            if self.w is not None and self._moved(term.args[0]):
+                # (the model is called once: with views that are moved as far as the estimate will be)
+                views = blend(self.w, views, self.strength)
+            return self._eps(term.args[0], views)
         if term.name == "psi":
             keep, clean = values
             assert not isinstance(keep, Move) and not isinstance(clean, Move)
@@ -127,12 +137,25 @@ class _Evaluation:
             self.denoised[at] = self.denoise(views)
         return (views - self.denoised[at]) / self.sigma
 
+    def _moved(self, at: Term) -> bool:
+        """Whether the model saw other views than the formula says: F(w), of which ``strength`` takes a part."""
+        return self.strength < 1 and at == Term("F", (Term("w"),))
+
+    def own(self) -> Tensor | None:
+        """The clean estimate of each view by itself, if the model was called with the views alone."""
+        if self.w is None or len(self.denoised) != 1:
+            return None
+        if Term("w") in self.denoised:
+            return self.denoised[Term("w")]
+        (at,) = self.denoised
+        return self.w - self.sigma * _tensor(self.value(Term("eps", (at,))))
+
     def _phi(self, noisy: Term, noise: Term) -> Value:
         noise_value, noisy_value = self.value(noise), self.value(noisy)
         if isinstance(noisy_value, Canonical):
             return noisy_value.combine(_canonical(noise_value), 1.0, -self.sigma)
         own = self.denoised.get(noisy)
-        if own is None:
+        if own is None or self._moved(noisy):
             return _tensor(noisy_value) - self.sigma * _tensor(noise_value)
         # The model's own estimate plus a correction: exact, bit for bit, when the noise was left alone.
         change = _tensor(self.value(Term("eps", (noisy,)))) - _tensor(noise_value)
@@ -173,14 +196,16 @@ def run_process(
     ratio: float | None,
     w: Tensor | None = None,
     z: Tensor | None = None,
+    strength: float = 1.0,
 ) -> StepResult:
     """The clean estimates of one step of a process.
 
     w [B*N, C, h, w], z [B, C, *canonical]: the state at noise level ``sigma`` (the one the process has, or both).
     ``ratio`` = sigma_next / sigma is only used by processes that move the state; None for those that do not.
-    ``denoise`` maps a view batch at this sigma to its clean estimate (guidance included).
+    ``denoise`` maps a view batch at this sigma to its clean estimate (guidance included). ``strength`` g moves views
+    w + g (F(w) - w) where the formula shows the model F(w); what it makes of them is the caller's to blend (``own``).
     """
-    evaluation = _Evaluation(maps, denoise, sigma, w, z)
+    evaluation = _Evaluation(maps, denoise, sigma, w, z, strength)
     if process.moves_state and ratio is None:
         raise ValueError(f"process {process.number} moves the state and needs the next noise level")
     clean_w = clean_z = None
@@ -189,7 +214,12 @@ def run_process(
     if process.z:
         state = None if z is None else Canonical(z, None)
         clean_z = _canonical(_clean(evaluation.value(process.next_z), state, process, "z", ratio)).cells
-    return StepResult(clean_w, clean_z)
+    return StepResult(clean_w, clean_z, evaluation.own())
+
+
+def blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
+    """D + g (D' - D); g = 1 is D' itself, to the last bit."""
+    return synced if strength == 1 else plain + strength * (synced - plain)
 
 
 def _clean(step: Value | Move, state: Value | None, process: Process, name: str, ratio: float | None) -> Value:

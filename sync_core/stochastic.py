@@ -4,63 +4,82 @@ It is case 5 (a clean canonical signal z) with all noise drawn afresh at every s
 evaluated, each is carried from its noise level to a clean estimate by several inner steps, and that estimate replaces
 what z shows there. Nothing is ever averaged, so nothing blurs, and without any conditioning the picture stays whole
 because every step starts again from the picture before it.
+
+Levels are timesteps as the paper counts them, 999 (noise alone) to 0 (clean).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOISE = 999
+"""The timestep at which there is nothing but noise."""
+
+# The least rungs of a ladder that is walked in plain steps (DDIM), as in the published code.
+_PLAIN_RUNGS = 50
+
 
 @dataclass(frozen=True)
 class Stochastic:
-    """The walk. Fractions of the denoised part of the way: 0 is all noise, 1 is clean.
+    """The walk.
 
-    inner_steps: of the sampler, for one clean estimate. start, end: from where to where the noise level falls (the
-    published timesteps 900 to 270 of 1000). blank_steps: first steps that ignore z, which holds nothing yet.
-    soft_steps: last steps, at twice the noise, during which a view keeps what z shows at its border until its inner
-    steps reach it: they remove the seams that replacing leaves.
+    inner_steps: rungs of a ladder from noise to clean; a clean estimate takes those below its own level, so 25 outer
+    steps need 420 model evaluations. start, end: the timesteps that the walk leads from and to; it stops one step short
+    of the end. blank_steps: first steps that begin with noise alone, for z holds nothing yet (None: as many as there
+    are sets of views, so that all of z is painted once). soft_steps: last steps, at twice the timestep, during which a
+    view keeps what z shows at its border until its inner steps reach it: they remove the seams that replacing leaves.
     """
 
     inner_steps: int = 25
-    start: float = 0.1
-    end: float = 0.73
-    blank_steps: int = 2
+    start: int = 900
+    end: int = 270
+    blank_steps: int | None = None
     soft_steps: int = 2
 
     def __post_init__(self) -> None:
         if self.inner_steps < 1:
             raise ValueError(f"inner_steps {self.inner_steps} estimates nothing; use 1 or more, 25 as published")
-        if not 0 <= self.start < self.end <= 1:
-            raise ValueError(f"stochastic start {self.start:g} and end {self.end:g}: use 0 <= start < end <= 1")
-        if self.blank_steps < 0 or self.soft_steps < 0:
+        if not NOISE >= self.start > self.end >= 0:
+            raise ValueError(f"stochastic start {self.start} and end {self.end}: use timesteps, {NOISE} >= start > end")
+        if min(self.blank_steps or 0, self.soft_steps) < 0:
             raise ValueError("blank_steps and soft_steps are counts; use 0 or more")
 
-    def fraction(self, step: int, steps: int) -> float:
-        """How far the way is denoised where step ``step`` of ``steps`` starts."""
-        plain = steps - min(self.soft_steps, steps - 1)
-        if step >= plain:
-            return 1 - min(1 - self.start, 2 * (1 - self.end))
-        return self.start + (self.end - self.start) * step / max(plain - 1, 1)
-
-    def is_blank(self, step: int, steps: int) -> bool:
-        return step < min(self.blank_steps, steps - 1)
-
-    def is_soft(self, step: int, steps: int) -> bool:
-        return step >= steps - min(self.soft_steps, steps - 1)
+    def of(self, steps: int, sets: int, blank: bool) -> Walk:
+        """The walk of a run of ``steps`` on ``sets`` sets of views. blank: it begins with nothing."""
+        first = (sets if self.blank_steps is None else self.blank_steps) if blank else 0
+        return Walk(self, steps, min(first, steps))
 
 
-def inner_levels(levels: list[float], start: float, steps: int) -> list[float]:
-    """``steps + 1`` noise levels from ``start`` to 0 along the curve of ``levels`` (falling, ending in 0)."""
-    position = 0.0
-    for index in range(len(levels) - 1):
-        high, low = levels[index], levels[index + 1]
-        if low <= start:
-            position = index + (min(start, high) - high) / (low - high if low != high else 1.0)
-            break
-    last = len(levels) - 1
-    inner: list[float] = []
-    for step in range(steps + 1):
-        at = position + (last - position) * step / steps
-        low = min(int(at), last - 1)
-        inner.append(levels[low] + (levels[low + 1] - levels[low]) * (at - low))
-    return [start, *inner[1:-1], 0.0]
+@dataclass(frozen=True)
+class Walk:
+    """One run's steps: ``blank`` of ``steps`` see noise alone."""
+
+    rule: Stochastic
+    steps: int
+    blank: int
+
+    def is_soft(self, step: int) -> bool:
+        """Whether borders are kept. Never where z holds nothing to keep, nor in a run's only step."""
+        return step >= max(self.steps - self.rule.soft_steps, self.blank, 1)
+
+    def time(self, step: int) -> int:
+        """The timestep that a step's views are noised to."""
+        if step < self.blank:
+            return NOISE
+        time = int(self.rule.start + (self.rule.end - self.rule.start) * (step / self.steps))
+        return min(2 * time, NOISE) if self.is_soft(step) else time
+
+    def times(self, step: int) -> list[int]:
+        """The timesteps at which the model is asked for a step's clean estimate, falling; what follows is clean."""
+        time, count = self.time(step), self.rule.inner_steps
+        if self.is_soft(step):
+            count = min(max(count, _PLAIN_RUNGS), 2 * count)
+        last = max(count - 1, 1)
+        rungs = [NOISE * (last - rung) // last for rung in range(count)]
+        return [time, *(rung for rung in rungs if 0 < rung < time)]
+
+
+def released(inner: int, levels: int) -> float:
+    """At which value of a view's ramp, 1 in its middle and 0 at its border, its own pixels begin: at inner step
+    ``inner``, from 0, of ``levels`` levels, the clean one included."""
+    return 1 - inner / levels

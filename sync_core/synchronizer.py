@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .aggregate import METHODS, HitShares, Method
 from .noise import NOISE_MODES, NoiseMode
-from .process_steps import Denoise, SyncMaps, run_process
+from .process_steps import Denoise, SyncMaps, blend, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
 from .stochastic import Stochastic
@@ -154,6 +154,7 @@ class Synchronizer:
 
         denoise: view batch -> clean estimate at this sigma. w, z: the sampler's state, whichever the process has.
         average: makes clean estimates consistent in another domain than `sync` does; only process 2 can use it.
+        denoise is called once (twice by joint processes, whose two states both need it), whatever the strength.
         """
         rule = self.plan.rule
         strength = self.plan.schedule.at(trajectory, sigma)
@@ -169,12 +170,7 @@ class Synchronizer:
             assert w is not None
             return denoise(w), None, state
         maps = self.at(trajectory.ramp(sigma)).maps
-        result = run_process(rule, maps, denoise, sigma, ratio, w, z)
-        if strength == 1 or result.w is None or w is None:
+        result = run_process(rule, maps, denoise, sigma, ratio, w, z, strength)
+        if strength == 1 or result.w is None or result.own is None:
             return result.w, result.z, state
-        return blend(denoise(w), result.w, strength), result.z, state
-
-
-def blend(plain: Tensor, synced: Tensor, strength: float) -> Tensor:
-    """D + g (D' - D); g = 1 is D' itself, to the last bit."""
-    return synced if strength == 1 else plain + strength * (synced - plain)
+        return blend(result.own, result.w, strength), result.z, state

@@ -1,4 +1,4 @@
-"""View weights that change during a run: cosine of the viewing angle to a growing power (SyncMVD's 0 to 6)."""
+"""View weights that change during a run: cosine of the viewing angle to a growing power (SyncMVD: about 0 to 6)."""
 
 from __future__ import annotations
 

@@ -147,10 +147,15 @@ def _official(config_name: str, model_name: str, settings: dict[str, Any]) -> An
 
 
 def flux() -> Any:
+    from comfy.ldm.flux.model import FluxParams
+
+    # Which axes of a text token's position count: none for Flux; hosts of 2024 and 2025 do not ask.
+    newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__dataclass_fields__ else {}
     return _official(
         "Flux",
         "Flux",
         dict(
+            **newer,
             in_channels=16,
             out_channels=16,
             vec_in_dim=SD3_POOLED,

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from attention_runs import RIG, SPACE, VIEWS, attend, attentive_unet, estimates, noisy, run
-from hosting import host, one_line, plain_sample, prompt, relative_error, run_advanced, run_node, run_patched
+from hosting import one_line, plain_sample, prompt, relative_error, run_advanced, run_node, run_patched
 from syncpack.nodes.errors import SyncError
 
 pytestmark = pytest.mark.host
@@ -86,7 +86,7 @@ def small_device():
 
         def watch(n, context, value, options):
             if n.shape[0] > most:
-                raise host.out_of_memory_error()(f"{n.shape[0]} rows")
+                raise torch.cuda.OutOfMemoryError(f"{n.shape[0]} rows")
             return n, context, value
 
         patched.set_model_attn1_patch(watch)

@@ -13,7 +13,6 @@ from hosting import (
     comfy,
     gaussian,
     host,
-    one_line,
     opinionated,
     plain_sample,
     prompt,
@@ -187,52 +186,6 @@ def test_rows_repeat_as_the_host_repeats_them():
 
 
 # Memory
-
-
-def exhausted_above(limit):
-    """The device holds ``limit`` views, guidance included."""
-
-    def fails(call, x):
-        if x.shape[0] > limit:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-
-    return fails
-
-
-@pytest.mark.parametrize("limit, expected", [(4, [5, 2, 2, 1]), (2, [5, 2, 2, 1]), (1, [5, 2, 1, 1, 1, 1, 1])])
-def test_out_of_memory_halves_the_chunk(limit, expected):
-    """The failed sizes are tried once, smaller ones stay for the rest of the run, and the picture is the same."""
-    model = opinionated()
-    whole, _ = run_node(model, SPACE, RIG)
-    model.model.calls.clear()
-    model.model.fails = exhausted_above(limit)
-    views, _ = run_node(model, SPACE, RIG)
-    assert torch.equal(views["samples"], whole["samples"])
-    sizes = [x.shape[0] for x, _ in model.model.calls]
-    assert sizes[: len(expected)] == expected
-    assert max(sizes[len(expected) :]) <= limit, "the size that failed is not tried again"
-
-
-def test_out_of_memory_at_one_view_is_an_error():
-    model = gaussian()
-    model.model.fails = exhausted_above(0)
-    with pytest.raises(MemoryError) as caught:
-        run_node(model, SPACE, RIG)
-    one_line(caught.value, "SyncTweediesSampler", "one view", "use smaller views", "--lowvram")
-    assert isinstance(caught.value.__cause__, MemoryError)
-    assert [x.shape[0] for x, _ in model.model.calls] == [5, 2, 1]
-
-
-def test_other_errors_are_not_retried():
-    model = gaussian()
-
-    def fails(call, x):
-        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-
-    model.model.fails = fails
-    with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        run_node(model, SPACE, RIG)
-    assert len(model.model.calls) == 1
 
 
 @pytest.mark.parametrize("free, expected", [(1e15, 5), (0.0, 1)])

@@ -102,13 +102,15 @@ def test_chunks_are_the_same_picture(name):
 
 @each_wiring
 def test_the_hint_of_each_view_is_its_own(wire):
-    """Equal to separate runs of the host itself, one per view with that view's hint alone."""
+    """Equal to separate runs of the host itself, one per view with that view's hint alone: to the bit where the model
+    is called with one view, else but for kernels that round batches of other sizes otherwise (1.3e-5 was seen)."""
     noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9))
     alone = torch.cat(
         [sampled(noise[i : i + 1], *wire(lambda hints, i=i: hints[i : i + 1])) for i in range(VIEWS)]
     )  # fmt: skip
+    assert torch.equal(sampled(noise, *wire(all_views), views_per_batch=1), alone)
     for size in (64, CHUNK):
-        assert relative_error(sampled(noise, *wire(all_views), views_per_batch=size), alone) <= 1e-5, size
+        assert relative_error(sampled(noise, *wire(all_views), views_per_batch=size), alone) <= 5e-5, size
     swapped = sampled(noise, *wire(lambda hints: hints.roll(1, 0)), views_per_batch=CHUNK)
     assert min(relative_error(swapped[i], alone[i]) for i in range(VIEWS)) > 1e-3
 

@@ -176,7 +176,7 @@ def test_part_of_the_weights_off_the_device(models):
     model = load("if1")[0].clone()
     model.add_patches({key: ("diff", (noise(64, 64, seed=8) * 0.1,))})
     results = []
-    for limit in (10**9, 200_000):
+    for limit in (10**9, model.model_size() * 2 // 3):  # (newer hosts keep room for layers that come and go)
         with torch.inference_mode():
             if hasattr(model, "patch_model_lowvram"):  # 2024
                 model.patch_model_lowvram(torch.device("cpu"), lowvram_model_memory=limit)

@@ -1,5 +1,6 @@
 """Bad input is refused in one line that names the node, the value and the fix."""
 
+import math
 from typing import Any
 
 import pytest
@@ -196,6 +197,10 @@ def test_a_sampler_without_a_function():
         ({"sync_start": 0.8, "sync_end": 0.5}, ("sync_start 0.8", "sync_end 0.5")),
         ({"sync_every": 0}, ("sync_every 0", "use 1")),
         ({"sync_strength": 1.5}, ("sync_strength 1.5", "from 0 to 1")),
+        ({"sync_end": math.nan}, ("sync_end nan", "from 0 to 1")),
+        ({"travel_start": math.nan}, ("travel_start nan", "from 0 to 1")),
+        ({"travel_times": 2, "travel_end": math.inf}, ("travel_end inf", "from 0 to 1")),
+        ({"variance_correction": math.nan}, ("variance_correction nan", "from 0 to 1")),
         ({"noise": "pink"}, ("'pink'", "polar, projected, independent")),
         ({"aggregation": "median"}, ("'median'", "mean, least_squares")),
         ({"process": 5, "sync_end": 0.5}, ("process 5", "use process 2")),

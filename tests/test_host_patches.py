@@ -1,11 +1,13 @@
 """The host's own model patches and guiders: guidance that looks back into the network, patches that keep a state."""
 
+import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from host_networks import frozen, unet_of
-from host_nodes import outputs_of, run_host_node
+from host_nodes import node_class, outputs_of, run_host_node
 from hosting import (
     NEGATIVE,
     PLAN,
@@ -27,6 +29,7 @@ from hosting import (
     run_node,
 )
 from syncpack.nodes.errors import SyncError
+from syncpack.nodes.patch_needs import check_patches
 
 pytestmark = pytest.mark.host
 
@@ -241,25 +244,53 @@ def test_step_caches(unet, caplog, name):
         assert disagreement(SPACE, RIG, views) <= 1e-5 * float(views.abs().max())
 
 
-def test_context_windows_are_refused(unet):
-    def windows(dim, length=2):
+@pytest.fixture
+def windows(unet):
+    """Context windows by the host's node, whose newer releases ask for more."""
+    name = "ContextWindowsManualNode"
+
+    def made(dim, length=2, schedule="standard_static", noise=False):
+        asked = inspect.signature(node_class("context_windows", name).execute).parameters
         return run_host_node(
             "context_windows",
-            "ContextWindowsManualNode",
+            name,
             model=unet,
             context_length=length,
             context_overlap=1,
-            context_schedule="standard_static",
+            context_schedule=schedule,
             context_stride=1,
             closed_loop=False,
             fuse_method="pyramid",
             dim=dim,
+            **({"freenoise": noise} if "freenoise" in asked else {}),
         )
 
+    return made
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_context_windows_are_refused(windows, noise):
     with pytest.raises(SyncError) as caught:
-        picture(windows(0))
+        picture(windows(0, noise=noise))
     one_line(caught.value, "SyncTweediesSampler", "3 views", "remove the context windows", "views_per_batch")
-    assert torch.equal(picture(windows(0, 16)), picture(unet)), "long enough for all views, they do nothing"
+    with pytest.raises(SyncError) as caught:
+        picture(windows(2, noise=noise))
+    one_line(caught.value, "SyncTweediesSampler", "each of the 3 views", "context windows")
+
+
+def test_context_windows_along_no_axis_of_the_views():
+    """(some hosts fail by themselves before)"""
+    with pytest.raises(ValueError, match="along axis 5 do not fit views of 4 axes; remove"):
+        check_patches({"context_handler": SimpleNamespace(dim=5)}, torch.zeros(3, 4, 8, 8))
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("schedule", ["standard_static", "looped_uniform"])
+def test_context_windows_that_hold_all_views_change_nothing(unet, windows, schedule, noise):
+    plain, chunked = picture(unet), picture(unet, 2)
+    for axis, length in ((0, 3), (2, 8), (3, 81)):
+        assert torch.equal(picture(windows(axis, length, schedule, noise)), plain)
+    assert torch.equal(picture(windows(0, 16, schedule, noise), 2), chunked)
 
 
 def test_a_patch_that_evaluates_prompts_itself(unet):

@@ -1,5 +1,6 @@
 """Pictures out: stitching, the report, the preview."""
 
+import json
 import math
 
 import pytest
@@ -115,7 +116,12 @@ def test_frames_of_one_image():
 def test_the_report_of_views_that_agree(temp_folder):
     samples = views_of(SPACE, RIG, picture(1, 4, 8, 24))
     shown = SyncReport().report(SPACE, RIG, {"samples": samples})
-    text, coverage = shown["result"]
+    text, coverage, figures = shown["result"]
+    told = json.loads(figures)
+    assert told["views"] == 5 and told["holes"] == 0 and told["seen_once"] == pytest.approx(1 / 3)
+    assert told["detail_of_picture"] == pytest.approx(told["detail_of_views"], rel=1e-5) and "(100 %)" in text
+    assert told["noise_of_picture"] == pytest.approx(told["noise_of_views"], rel=1e-5)
+    assert told["canonical_noise"] == 1.0 and "note:" not in text
     assert "5 views of 64 x 64 on 192 x 64" in text and "holes 0.00 %" in text
     assert "views agree exactly" in text or float(text.split("PSNR ")[1].split()[0]) > 120
     assert "views per cell 1 to 2, mean 1.67" in text
@@ -128,10 +134,20 @@ def test_the_report_of_views_that_agree(temp_folder):
     assert (temp_folder / file["subfolder"] / file["filename"]).stat().st_size > 0 and shown["ui"]["text"] == [text]
 
 
+def test_the_report_sees_what_averaging_takes(temp_folder):
+    told = json.loads(SyncReport().report(SPACE, RIG, {"samples": picture(VIEWS, 4, 8, 8)})["result"][2])
+    assert told["detail_of_picture"] < 0.9 * told["detail_of_views"]
+    assert told["noise_of_picture"] < 0.95 * told["noise_of_views"]
+    silent = json.loads(SyncReport().report(SPACE, RIG, {"samples": torch.zeros(VIEWS, 4, 8, 8)})["result"][2])
+    assert silent["views_agree_exactly"] and silent["cross_view_psnr"] is None
+
+
 def test_the_report_sees_seams_and_disagreement(temp_folder):
     samples = views_of(SPACE, RIG, torch.zeros(1, 4, 8, 24)) + 0.1 * picture(VIEWS, 4, 8, 8)
     samples += torch.arange(VIEWS)[:, None, None, None]
-    text, _ = SyncReport().report(SPACE, Windows(64, 64, 32, 64, "flat"), {"samples": samples})["result"]
+    told = SyncReport().report(SPACE, Windows(64, 64, 32, 64, "flat"), {"samples": samples})["result"]
+    text, figures = told[0], json.loads(told[2])
+    assert figures["seam_ratio"] > 2 and not figures["views_agree_exactly"]
     assert float(text.split("seam ratio ")[1].split()[0]) > 2.0
     agreement = float(text.split("PSNR ")[1].split()[0])
     # Neighbours differ by 1, so each is half off where they overlap: 4/5 of the pixels.

@@ -260,3 +260,20 @@ def test_dpm_adaptive_shares_the_noise_it_draws_with_eta(eta):
 
     assert worst("canonical") <= 1e-3
     assert (worst("independent") > 0.1) == (eta > 0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 54, 55, 56])
+def test_final_sync_makes_all_processes_that_keep_views_agree(number):
+    options = dict(process=LABELS[number], noise="independent", steps=4)
+    views = run_node(opinionated(), WIDE, CROPS, **options)[0]["samples"]
+    assert disagreement(WIDE, CROPS, views) <= 1e-5 * float(views.abs().max())
+    if number in (1, 54):
+        apart = run_node(opinionated(), WIDE, CROPS, **options, final_sync=False)[0]["samples"]
+        assert disagreement(WIDE, CROPS, apart) > 0.01 * float(apart.abs().max()), "or the test shows nothing"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 7, 12, 35, 36, 48])
+def test_a_strength_below_one_costs_no_call(number):
+    model = opinionated()
+    run_node(model, WIDE, CROPS, process=LABELS[number], steps=5, sync_strength=0.6, views_per_batch=64)
+    assert len(model.model.calls) == 5

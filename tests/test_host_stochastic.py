@@ -1,5 +1,7 @@
 """The stochastic mode through real samplers: whole pictures, nothing averaged away, only some views at a time."""
 
+import math
+
 import pytest
 import torch
 from hosting import (
@@ -8,6 +10,7 @@ from hosting import (
     Plane,
     Scene,
     Windows,
+    analytic,
     gaussian,
     host,
     one_line,
@@ -20,7 +23,9 @@ from hosting import (
     run_patched,
     tiny_unet,
 )
+from stochsync_twin import stochsync
 from syncpack.nodes.plan_inputs import STOCHASTIC_LABEL
+from syncpack.nodes.stochastic import turns
 
 pytestmark = pytest.mark.host
 
@@ -48,10 +53,73 @@ def test_views_end_in_agreement():
 
 
 def test_only_some_views_go_through_the_model_at_a_time():
+    """Two steps from noise, four levels of five each; 742 and then twice 427, with as many rungs again."""
     model = gaussian()
     run_node(model, SPACE, RIG, steps=4, sampler_name="euler", **WALK)
     rows = [x.shape[0] for x, _ in model.model.calls]
-    assert rows == [3] * 5 + [2] * 5 + [3] * 5 + [2] * 5
+    assert rows == [3] * 4 + [2] * 4 + [3] * 9 + [2] * 8
+
+
+def test_the_published_settings_cost_420_calls():
+    model = gaussian()
+    run_node(model, SPACE, RIG, steps=25, sampler_name="dpmpp_2m", scheduler="karras", process=STOCHASTIC_LABEL)
+    assert len(model.model.calls) == 420
+    levels = [level for _, level in model.model.calls]
+    sampling = model.model.model_sampling
+    begins = [level for k, level in enumerate(levels) if k == 0 or level > levels[k - 1]]
+    expected = [sampling.sigma(torch.tensor(float(t))) for t in (874 - 25, 824, 799, 774)]
+    assert len(begins) == 25
+    torch.testing.assert_close(torch.tensor(begins[2:6]), torch.tensor(expected), rtol=1e-4, atol=0)
+    last = [sampling.sigma(torch.tensor(float(t))) for t in (345, 640, 590)]
+    torch.testing.assert_close(torch.tensor(begins[-3:]), torch.tensor(last), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("steps", [8, 25])
+def test_it_is_the_papers_algorithm(steps):
+    """Against the slow twin, which knows alphas and one window at a time."""
+    model, seed = opinionated(), 3
+    views, whole = run_node(model, SPACE, RIG, steps=steps, seed=seed, sampler_name="euler", process=STOCHASTIC_LABEL)
+    generator = torch.Generator().manual_seed(seed)
+    noises = [torch.randn(VIEWS, 4, 8, 8, generator=generator) for _ in range(steps)]
+    fade = torch.sin(math.pi * (torch.arange(8, dtype=torch.float64) + 0.5) / 8) ** 2
+    ramp = fade[:, None] * fade
+
+    def estimate(x, sigma):
+        return model.model.clean(x[None].float(), torch.tensor([[[[sigma]]]]))[0].double()
+
+    twin = stochsync(
+        estimate,
+        [n.double() for n in noises],
+        24,
+        [0, 4, 8, 12, 16],
+        [[0, 2, 4], [1, 3]],
+        ramp / ramp.max(),
+    )
+    assert relative_error(whole["samples"][0].double(), twin) < 1e-5
+    assert relative_error(views["samples"][1].double(), twin[..., 4:12]) < 1e-5
+
+
+def test_too_few_steps_for_the_sets_of_views_are_refused():
+    with pytest.raises(ValueError) as caught:
+        run_node(gaussian(), SPACE, RIG, steps=1, **WALK)
+    one_line(caught.value, "SyncTweediesSampler", "2 turns", "1 steps", "use 4 steps or more")
+
+
+def test_all_of_the_picture_is_painted_before_it_is_read():
+    """Windows that need four sets: every one begins with noise alone, so no estimate is made from an empty part."""
+    seen = []
+
+    def clean(x, sigma):
+        seen.append((float(x.mean((1, 2, 3)).abs().max()), float(sigma.max())))
+        return torch.full_like(x, 5.0)
+
+    space, rig = Plane(160, 160), Windows(64, 64, 32, 32)
+    run_node(analytic(clean), space, rig, steps=8, inner_steps=5, process=STOCHASTIC_LABEL)
+    top = max(level for _, level in seen)
+    begins = [k for k, (_, level) in enumerate(seen) if k == 0 or level > seen[k - 1][1]]
+    assert sum(abs(seen[k][1] - top) < 1e-3 for k in begins) >= len(turns(Scene(space, rig).views(8)))
+    later = [seen[k] for k in begins if seen[k][1] < top - 1e-3]
+    assert later and all(mean > 4.0 for mean, _ in later)
 
 
 def test_chunks_and_prompts_per_view_change_nothing():

@@ -81,6 +81,31 @@ def test_motion_smears_along_its_direction(angle: int, along: tuple[int, int]) -
     assert torch.equal(motion_kernel(0.5, angle), torch.ones(1, 1, dtype=F64))
 
 
+@pytest.mark.parametrize(("side", "cells"), [(64, 7), (128, 15), (192, 21), (256, 29)])
+def test_motion_is_that_of_factorized_diffusion(side: int, cells: int) -> None:
+    """Its kernel at every size: the diagonal of 7 cells of 64, made odd; away from the edges the very same picture."""
+    torch.testing.assert_close(motion_kernel(7.0 * side / 64, 45), torch.eye(cells, dtype=F64) / cells)
+    x = draw(1, 3, side, side, seed=4)
+    reach = cells // 2
+    slow = sum(x.roll((-k, -k), (-2, -1)) for k in range(-reach, reach + 1)) / cells
+    inside = slice(reach, side - reach)
+    got = Motion().part(x)
+    torch.testing.assert_close(got[..., inside, inside], slow[..., inside, inside], rtol=0, atol=1e-12)
+    torch.testing.assert_close(got + Still().part(x), x, rtol=0, atol=1e-12)
+
+
+@given(st.floats(-400, 400), st.floats(0, 20))
+def test_motion_kernels_are_lines_of_weight_one(angle: float, pixels: float) -> None:
+    kernel = motion_kernel(pixels, angle)
+    side = kernel.shape[0]
+    assert side % 2 == 1 and float(kernel.sum()) == pytest.approx(1) and float(kernel.min()) >= 0
+    torch.testing.assert_close(kernel, kernel.flip(0, 1), rtol=0, atol=1e-6)
+    y, x = torch.nonzero(kernel > 0, as_tuple=True)
+    turn = math.radians(angle)
+    off = (y - side // 2) * math.cos(turn) - (x - side // 2) * math.sin(turn)
+    assert float(off.abs().max()) <= 1.0001
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @given(st.integers(4, 40), st.integers(4, 40), st.integers(0, 99))
 def test_parts_are_linear_and_add_up(family: str, high: int, wide: int, seed: int) -> None:

@@ -6,18 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles.noise_audit import lag_autocorrelation, noise_audit, variance_ratio
 from syncpack.sync_core.parameterization import Level
 from syncpack.sync_core.priors.gaussian import GaussianPrior
 from syncpack.sync_core.quality import (
     coverage_summary,
     cross_view_psnr,
     high_frequency_energy,
-    lag_autocorrelation,
-    noise_audit,
     noise_floor,
     seam_ratio,
     seam_ratio_of_edges,
-    variance_ratio,
 )
 
 law = settings(deadline=None, max_examples=40)

@@ -5,6 +5,7 @@ import torch
 from syncpack.renderers.plane import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.process_steps import run_process
+from syncpack.sync_core.processes import PROCESSES, process
 from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from torch import Tensor
@@ -109,6 +110,60 @@ def test_strength_blends_towards_the_synchronised_estimate(number: int, strength
     torch.testing.assert_close(result, model(w) + strength * (full - model(w)), rtol=1e-12, atol=1e-12)
     if strength == 0:
         assert torch.equal(result, model(w))
+
+
+INSTANCE = [p.number for p in PROCESSES if p.state == "instance"]
+# Shown F(w) alone: there is no estimate of w without a second call.
+SHOWN_CONSISTENT = [p.number for p in PROCESSES if p.state == "instance" and "eps(F(w))" in p.w]
+
+
+@pytest.mark.parametrize(
+    ("number", "strength"), [(n, 1.0) for n in range(60)] + [(n, g) for n in INSTANCE for g in (0.0, 0.4)]
+)
+def test_one_model_call_a_step(number: int, strength: float) -> None:
+    """Whatever the strength; joint processes have two states to ask about."""
+    rule, calls = process(number), []
+
+    def counted(x: Tensor) -> Tensor:
+        calls.append(x)
+        return model(x)
+
+    plan = SyncPlan(process=number, schedule=Schedule(strength=strength))
+    w, z = batch_of() if rule.w else None, draw(2, 2, *VIEWS.canonical, seed=1) if rule.z else None
+    Synchronizer(plan, VIEWS).step(counted, 4.0, TRAJECTORY, NO_STATE, w, z)
+    assert len(calls) == (2 if rule.state == "joint" else 1)
+
+
+@pytest.mark.parametrize("number", [n for n in INSTANCE if n not in SHOWN_CONSISTENT])
+def test_every_process_blends_with_the_views_own_estimate(number: int) -> None:
+    w = batch_of()
+    full = Synchronizer(SyncPlan(process=number), VIEWS).step(model, 4.0, TRAJECTORY, NO_STATE, w)[0]
+    plan = SyncPlan(process=number, schedule=Schedule(strength=0.3))
+    result = Synchronizer(plan, VIEWS).step(model, 4.0, TRAJECTORY, NO_STATE, w)[0]
+    torch.testing.assert_close(result, model(w) + 0.3 * (full - model(w)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("number", SHOWN_CONSISTENT)
+def test_processes_that_show_consistent_views_go_from_nothing_to_all(number: int) -> None:
+    """The model sees views moved by the strength: it meets the plain model at 0 and the process at 1."""
+    w = batch_of()
+
+    def at(strength: float) -> Tensor:
+        plan = SyncPlan(process=number, schedule=Schedule(strength=strength))
+        return Synchronizer(plan, VIEWS).step(model, 4.0, TRAJECTORY, NO_STATE, w)[0]
+
+    torch.testing.assert_close(at(1e-9), model(w), rtol=0, atol=1e-6)
+    torch.testing.assert_close(at(1 - 1e-9), at(1.0), rtol=0, atol=1e-6)
+    seen = []
+
+    def watched(x: Tensor) -> Tensor:
+        seen.append(x)
+        return model(x)
+
+    plan = SyncPlan(process=number, schedule=Schedule(strength=0.3))
+    Synchronizer(plan, VIEWS).step(watched, 4.0, TRAJECTORY, NO_STATE, w)
+    consistent = Synchronizer(SyncPlan(), VIEWS).maps.sync(w)
+    torch.testing.assert_close(seen[0], w + 0.3 * (consistent - w), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

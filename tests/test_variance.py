@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from k_runs import CLEAN, SD, same_views, ve
+from oracles.noise_audit import variance_ratio
 from syncpack.renderers.plane import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
@@ -78,6 +79,23 @@ def test_k10_independent_noise_keeps_the_variance_of_the_prior(weights: list[flo
     assert shared == pytest.approx(0.897, rel=0.06)
     assert variance(start, 0.0) == pytest.approx(left * 0.897, rel=0.08)
     assert 0.9 < variance(start, 1.0) < 1.04
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, 1.0), (4, 1.06), (8, 1.11)])
+def test_what_measuring_locally_adds(count: int, expected: float) -> None:
+    """Over the theory: the walk of one view at sqrt(1 / count) times the noise. The figures are in variance.py."""
+    views, prior, levels = whole_views(count), GaussianPrior.diagonal(0.0, STD), ve(CLEAN)
+    theory = levels[0] ** 2 / count
+    for high, low in itertools.pairwise(levels):
+        ratio = low / high
+        theory *= (ratio + (1 - ratio) * STD**2 / (STD**2 + high**2 / count)) ** 2
+    found = []
+    for seed in range(4):
+        start = draw(count, 2, SIDE, SIDE, seed=seed)
+        common = float(start.mean(0).square().mean()) * count  # (what this draw has of variance 1)
+        end = sample(views, lambda x, s: prior.denoise(x, Level.ve(s)), start, levels, 1.0)
+        found.append(variance_ratio(end, theory * common, mean=0.0))
+    assert sum(found) / len(found) == pytest.approx(expected, abs=0.05)
 
 
 def test_k10_with_many_steps_reaches_the_prior() -> None:

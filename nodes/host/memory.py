@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import comfy.model_management
 import torch
 
 from .wrappers import HAS_WRAPPERS, add_wrapper
 
+# What devices and allocators say when their memory is gone, where no class of errors tells: CUDA, ROCm and XPU ("CUDA
+# error: out of memory", "HIP out of memory"), MPS ("MPS backend out of memory", "Invalid buffer size"), DirectML
+# ("Could not allocate tensor ... There is not enough GPU video memory available!"), the CPU ("DefaultCPUAllocator:
+# can't allocate memory", "not enough memory"), cuBLAS and cuDNN (ALLOC_FAILED), C++ ("bad_alloc"), Level Zero.
+_EXHAUSTED = re.compile(
+    r"out[ _]of[ _](\w+[ _])?memory|can(no|')t allocate|could not allocate|failed to allocate|unable to allocate"
+    r"|not enough (\w+ )*memory|insufficient memory|alloc_failed|bad_alloc|invalid buffer size|memory exhausted",
+    re.IGNORECASE,
+)
 
-def out_of_memory_error() -> type[BaseException] | None:
-    """The exception an exhausted device raises; None where it cannot be told from others."""
-    error = comfy.model_management.OOM_EXCEPTION
-    return None if error is Exception else error
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's memory, or the machine's, is exhausted, in any of the forms it has."""
+    management = comfy.model_management
+    exhausted: Any = management.OOM_EXCEPTION
+    if isinstance(error, MemoryError) or (exhausted is not Exception and isinstance(error, exhausted)):
+        return True
+    known: Any = getattr(management, "is_oom", None)
+    # (where a host cannot tell, its own test takes every error for one)
+    if known is not None and exhausted is not Exception and known(error):
+        return True
+    # Errors of torch are RuntimeErrors, those of its accelerators too; some backends raise OSErrors.
+    return isinstance(error, RuntimeError | OSError) and _EXHAUSTED.search(str(error)) is not None
 
 
 def empty_cache() -> None:
     comfy.model_management.soft_empty_cache()
+
+
+Result = TypeVar("Result")
+
+
+def within_memory(call: Callable[[], Result]) -> Result | BaseException:
+    """What ``call`` returns, or the error of exhausted memory (others are raised). The error comes without its
+    traceback, which would keep the failed call's tensors alive while another is tried."""
+    try:
+        return call()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return error.with_traceback(None)
+
+
+def once_more(call: Callable[[], Result], failed: str) -> Result:
+    """``call()``, and once more with an emptied cache where memory ran out. Raises MemoryError(failed) after that."""
+    result = within_memory(call)
+    if isinstance(result, BaseException):
+        empty_cache()
+        result = within_memory(call)
+    if isinstance(result, BaseException):
+        raise MemoryError(failed) from result
+    return result
 
 
 def free_memory(device: torch.device) -> float:

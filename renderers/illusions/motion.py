@@ -12,15 +12,27 @@ from .parts import Part, filtered
 
 
 def motion_kernel(pixels: float, degrees: float) -> Tensor:
-    """float64 [k, k], sum 1: a line of ``pixels`` length through the middle; 0 degrees is along the rows, growing
-    clockwise. 1 pixel or less: no motion."""
-    steps = max(1, round(4 * pixels))
-    along = ((torch.arange(steps, dtype=torch.float64) + 0.5) / steps - 0.5) * max(0.0, pixels - 1)
-    y, x = along * math.sin(math.radians(degrees)), along * math.cos(math.radians(degrees))
-    reach = math.ceil(max(0.0, pixels - 1) / 2)
-    side = 2 * reach + 1
-    index = (y.round().long() + reach) * side + x.round().long() + reach
-    return (torch.bincount(index, minlength=side * side).double() / steps).reshape(side, side)
+    """float64 [k, k], sum 1: a line through the middle; 0 degrees is along the rows, growing clockwise.
+
+    k, odd, is how many cells the line has along the axis that it is closer to: ``pixels``, one more where that is even.
+    So at 45 degrees it is the diagonal of k cells, eye(k) / k, which is sqrt(2) k long. Other slopes fall between two
+    cells, which share them. Below 2 pixels: no motion.
+    """
+    half = max(0, math.floor(pixels / 2))
+    along = torch.arange(-half, half + 1, dtype=torch.float64)
+    turn = math.radians(degrees)
+    down, right = math.sin(turn), math.cos(turn)
+    steep = abs(down) > abs(right)
+    across = along * (right / down if steep else down / right)
+    kernel = along.new_zeros(2 * half + 1, 2 * half + 1)
+    low = torch.floor(across + 1e-9)
+    above = (across - low).clamp_min(0)
+    for place, share in ((low, 1 - above), (low + 1, above)):
+        # (what is whole up to rounding stays in one cell)
+        kept = (share > 1e-9) & (place.abs() <= half)
+        kernel[(along[kept] + half).long(), (place[kept] + half).long()] += share[kept]
+    kernel = kernel + kernel.flip(0, 1)
+    return (kernel if steep else kernel.T) / kernel.sum()
 
 
 def moved(picture: Tensor, length: float, degrees: float) -> Tensor:
@@ -30,8 +42,9 @@ def moved(picture: Tensor, length: float, degrees: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Motion(Part):
-    """What a moving eye sees: smeared along ``angle`` degrees over ``length`` sixty-fourths of the shorter side
-    (Factorized Diffusion: 7, diagonal)."""
+    """What a moving eye sees: smeared along ``angle`` degrees over ``length`` sixty-fourths of the shorter side, as
+    counted on the nearer axis. The default is Factorized Diffusion's kernel, eye(7) / 7 at 64 pixels, eye(15) / 15 at
+    128; past the picture's edge it finds the picture mirrored (there: nothing)."""
 
     length: float = 7.0
     angle: float = 45.0

@@ -5,5 +5,6 @@ from __future__ import annotations
 from .attack import Reader
 from .mesh_readers import MESH_READERS
 from .text_readers import TEXT_READERS
+from .typed_texts import TYPED_TEXTS
 
-READERS: dict[str, Reader] = {**MESH_READERS, **TEXT_READERS}
+READERS: dict[str, Reader] = {**MESH_READERS, **TEXT_READERS, **TYPED_TEXTS}
