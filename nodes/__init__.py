@@ -26,6 +26,7 @@ from . import (
     view_image_nodes,
     viewer_nodes,
 )
+from .said import readable
 
 _TOPICS = (
     space_nodes,
@@ -54,7 +55,7 @@ _TOPICS = (
     mesh_bake_nodes,
 )
 
-NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
+NODE_CLASS_MAPPINGS = {node_id: readable(node) for topic in _TOPICS for node_id, node in topic.NODES.items()}
 NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for topic in _TOPICS for node_id, name in topic.NAMES.items()}
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
