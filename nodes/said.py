@@ -22,4 +22,6 @@ def readable(node: type) -> type:
         result = plain(self, **inputs)
         return {"ui": {"report": [result[at]]}, "result": result}
 
-    return type(node.__name__, (node,), {"FUNCTION": "run_readable", "run_readable": run, "__module__": node.__module__})
+    return type(
+        node.__name__, (node,), {"FUNCTION": "run_readable", "run_readable": run, "__module__": node.__module__}
+    )

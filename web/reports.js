@@ -3,8 +3,10 @@ import { app } from "../../scripts/app.js";
 import { follow } from "./viewer/outputs.mjs";
 
 const LINE = 17; // pixels
+const COLUMN = 6; // pixels of a letter, about
 const MOST = 12; // lines; what is longer scrolls
 const WIDTH = 340;
+const PICTURE = 230; // what a front end gives a picture in a node
 // What these nodes are for, so there is a place for it before the first run.
 const ALWAYS = new Set(["RigReport", "SyncReport", "IllusionReport"]);
 const BEFORE = "Run the workflow to read the report.";
@@ -25,9 +27,10 @@ function addBox(node) {
     if (box.scrollHeight > box.clientHeight && !event.ctrlKey) event.stopPropagation();
   });
   let height = 0;
-  // Empty columns of a line are not counted: a line that is wrapped scrolls.
   const fit = () => {
-    height = 12 + LINE * Math.min(MOST, Math.max(2, box.value.split("\n").length));
+    const columns = Math.max(20, (node.size[0] - 40) / COLUMN);
+    const lines = box.value.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0);
+    height = 12 + LINE * Math.min(MOST, Math.max(2, lines));
     box.style.minHeight = `${height}px`;
   };
   fit();
@@ -36,17 +39,19 @@ function addBox(node) {
     hideOnZoom: false,
     getMinHeight: () => height + 20,
   }).serialize = false;
-  return (text) => {
+  return (text, pictures) => {
     if (box.value === text) return;
     box.value = text;
     fit();
-    grow(node);
+    grow(node, pictures);
   };
 }
 
-/** As large as its widgets need; never smaller than it is. */
-function grow(node) {
-  const [width, height] = node.computeSize();
+/** As large as its widgets need, and the pictures that some front ends draw below them; never smaller than it is. */
+function grow(node, pictures) {
+  const counted = node.widgets.some((widget) => widget.name.startsWith("$$"));
+  const [width, widgets] = node.computeSize();
+  const height = widgets + (pictures && !counted ? PICTURE : 0);
   node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
   app.graph.setDirtyCanvas(true, true);
 }
@@ -61,7 +66,7 @@ function addReport(node) {
     const text = [output.report ?? output.text ?? []].flat().filter(Boolean).join("\n\n");
     if (!text) return;
     say ??= addBox(node);
-    say(text);
+    say(text, Boolean(output.images?.length));
   });
 }
 

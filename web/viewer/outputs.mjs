@@ -2,7 +2,7 @@
 // front end still knows it (a workflow tab that comes back, undo, a subgraph that is entered, made or unpacked).
 import { app } from "../../../scripts/app.js";
 
-const followers = new WeakMap(); // node -> { take, zoom, output }
+const followers = new WeakMap(); // node -> { takes, zooms, output }
 
 const root = () => app.rootGraph ?? app.graph;
 const nodesOf = (graph) => graph.nodes ?? graph._nodes ?? [];
@@ -23,7 +23,7 @@ function keys(node) {
 function tell(node, output) {
   const follower = followers.get(node);
   follower.output = output;
-  follower.take(output);
+  for (const take of follower.takes) take(output);
 }
 
 function look(node) {
@@ -53,7 +53,13 @@ function configured(node, info) {
 
 /** ``take(output)`` with what the node puts out, maybe often with the same; ``zoom(scale)`` when the graph is zoomed. */
 export function follow(node, take, zoom) {
-  followers.set(node, { take, zoom });
+  const known = followers.get(node);
+  if (known) {
+    known.takes.push(take);
+    if (zoom) known.zooms.push(zoom);
+    return;
+  }
+  followers.set(node, { takes: [take], zooms: zoom ? [zoom] : [] });
   const { onExecuted, onConfigure } = node;
   node.onExecuted = function (output) {
     onExecuted?.apply(this, arguments);
@@ -81,7 +87,7 @@ function watchDrawing(canvas) {
     }
     if (canvas.ds.scale !== scale) {
       scale = canvas.ds.scale;
-      each((node) => followers.get(node).zoom?.(scale));
+      each((node) => followers.get(node).zooms.forEach((zoom) => zoom(scale)));
     }
   };
 }
