@@ -27,6 +27,7 @@ from . import (
     viewer_nodes,
 )
 from .inputs import with_checked_inputs
+from .said import readable
 
 _TOPICS = (
     space_nodes,
@@ -56,7 +57,7 @@ _TOPICS = (
 )
 
 NODE_CLASS_MAPPINGS = {
-    node_id: with_checked_inputs(node_id, node) for topic in _TOPICS for node_id, node in topic.NODES.items()
+    node_id: with_checked_inputs(node_id, readable(node)) for topic in _TOPICS for node_id, node in topic.NODES.items()
 }
 NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for topic in _TOPICS for node_id, name in topic.NAMES.items()}
 

@@ -21,8 +21,19 @@ from syncpack.launcher.workspace import PACK_FOLDER
 ROOT = Path(__file__).resolve().parent.parent
 OURS = f"extensions/{PACK_FOLDER}"
 # What a page loads before anything is shown, and nothing else of ours.
-SCRIPTS = ["mesh_upload.js", "preview360.js"]
+SCRIPTS = ["mesh_upload.js", "outputs.mjs", "preview360.js", "reports.js"]
 READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
+# Remembers the WebGL contexts of a page: ``contexts``, and ``webgl()``, the one that lives and was made last.
+WEBGL = """() => {
+  window.contexts = [];
+  window.webgl = () => contexts.filter((gl) => !gl.isContextLost()).pop();
+  const { getContext } = HTMLCanvasElement.prototype;
+  HTMLCanvasElement.prototype.getContext = function (kind) {
+    const made = getContext.apply(this, arguments);
+    if (kind === "webgl2" && made && !contexts.includes(made)) contexts.push(made);
+    return made;
+  };
+}"""
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 NO_GL = ("--disable-3d-apis",)
@@ -79,7 +90,10 @@ def graph_page(browser: Any, url: str) -> Iterator[Any]:
     page.on("request", lambda request: page.fetched.append(request.url))
     page.goto(url, wait_until="domcontentloaded", timeout=120_000)
     page.wait_for_function(READY, timeout=120_000)
-    page.wait_for_timeout(1500)  # the front end loads its last workflow after it is ready
+    with contextlib.suppress(Exception):  # playwright's own kind, known only where it is installed
+        # The front end loads its last workflow, or its first, after it is ready.
+        page.wait_for_function("(app.graph.nodes ?? app.graph._nodes).length > 0", timeout=8000)
+    page.wait_for_timeout(1000)
     page.keyboard.press("Escape")
     page.evaluate("app.graph.clear()")
     try:

@@ -72,7 +72,7 @@ def page(tmp_path_factory):
             chromium(driver) as browser,
             graph_page(browser, running.url) as opened,
         ):
-            # Before there is something to show, one small script is all that the pack adds to the page.
+            # Before there is something to show, a few small scripts are all that the pack adds to the page.
             assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
             opened.evaluate(BUILD, [COUNT, [460, 480]])
             opened.evaluate("app.queuePrompt(0)")
@@ -129,7 +129,7 @@ def test_they_are_fetched_by_url_and_the_module_only_now(page):
     frames = {url for url in page.fetched if "/view?" in url and "synctweedies_illusion" in url}
     assert len(frames) == COUNT and all("type=temp" in url for url in frames)
     modules = {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")}
-    assert modules == {"player.mjs", "viewer.mjs"}
+    assert modules == {"player.mjs", "viewer.mjs", "outputs.mjs"}
 
 
 def test_a_press_plays_to_the_other_reading_and_back(page):

@@ -1,12 +1,17 @@
 // Gives the nodes that show something their panels. Everything else is loaded when there is something to show.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { follow } from "./viewer/outputs.mjs";
 
 const MIN_HEIGHT = 180;
+const SIZE = [420, 340];
 
 const url = (file) => api.apiURL(`/view?${new URLSearchParams({ ...file, rand: String(Math.random()) })}`);
 
+const mesh = () => import("./preview_mesh/panel.mjs");
+
 // For each node: the key of its output, what stands there before, the module of its panel, and what the panel is shown.
+// Without words for before, the panel comes with the first thing to show.
 const PANELS = {
   SyncTweediesPreview360: {
     key: "panoramas",
@@ -17,7 +22,13 @@ const PANELS = {
   SyncTweediesPreviewMesh: {
     key: "meshes",
     before: "Run the workflow to see the mesh.",
-    load: () => import("./preview_mesh/panel.mjs"),
+    load: mesh,
+    show: (files) => files.map(url),
+  },
+  SaveTexturedMesh: {
+    key: "3d",
+    load: mesh,
+    only: (file) => file.filename.endsWith(".glb"),
     show: (files) => files.map(url),
   },
   IllusionPreview: {
@@ -28,46 +39,56 @@ const PANELS = {
   },
 };
 
-function addPanel(node, kind) {
+/** A place for a panel in the node: ``show(files)``, ``zoom(scale)``, ``remove()``. */
+function addPlace(node, kind) {
   const element = document.createElement("div");
-  element.textContent = kind.before;
-  Object.assign(element.style, { color: "#aaa", font: "12px sans-serif", overflow: "hidden" });
-  let shown = null; // the output in view
+  element.textContent = kind.before ?? "";
+  Object.assign(element.style, {
+    color: "#aaa", font: "12px sans-serif", overflow: "hidden", minHeight: `${MIN_HEIGHT - 20}px`,
+  });
   let panel = null; // a promise of the panel
-
   const failed = (error) => {
     element.textContent = `The viewer could not be loaded: ${error.message}`;
   };
-
-  const show = (output) => {
-    const files = output?.[kind.key];
-    if (!files?.length || files === shown) return;
-    shown = files;
-    panel ??= kind.load().then(({ Panel }) => new Panel(element));
-    panel.then((viewer) => viewer.show(kind.show(files))).catch(failed);
-  };
-
   node.addDOMWidget(kind.key, kind.key, element, {
     serialize: false,
     hideOnZoom: false,
     getMinHeight: () => MIN_HEIGHT,
-    // Called with every drawing of the graph: outputs that come back with a workflow tab are not announced otherwise.
-    onDraw: () => {
-      show(app.nodeOutputs?.[node.id]);
-      panel?.then((viewer) => viewer.zoomOfGraph(app.canvas.ds.scale)).catch(() => {});
-    },
   }).serialize = false;
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1], height)]);
 
-  const { onExecuted, onRemoved } = node;
-  node.onExecuted = function (output) {
-    onExecuted?.apply(this, arguments);
-    show(output);
+  return {
+    show(files) {
+      panel ??= kind.load().then(({ Panel }) => new Panel(element));
+      panel.then((viewer) => {
+        viewer.zoomOfGraph(app.canvas.ds.scale);
+        return viewer.show(kind.show(files));
+      }).catch(failed);
+    },
+    zoom: (scale) => panel?.then((viewer) => viewer.zoomOfGraph(scale)).catch(() => {}),
+    remove: () => panel?.then((viewer) => viewer.remove()).catch(() => {}),
   };
+}
+
+function addPanel(node, kind) {
+  let place = kind.before ? addPlace(node, kind) : null;
+  let shown = ""; // the output in view
+
+  follow(node, (output) => {
+    const files = (output[kind.key] ?? []).filter(kind.only ?? Boolean);
+    const now = JSON.stringify(files);
+    if (!files.length || now === shown) return;
+    shown = now;
+    place ??= addPlace(node, kind);
+    place.show(files);
+  }, (scale) => place?.zoom(scale));
+
+  const { onRemoved } = node;
   node.onRemoved = function () {
     onRemoved?.apply(this, arguments);
-    panel?.then((viewer) => viewer.remove()).catch(() => {});
+    place?.remove();
   };
-  node.setSize([Math.max(node.size[0], 420), Math.max(node.size[1], 340)]);
 }
 
 app.registerExtension({

@@ -1,4 +1,5 @@
 // The viewer of panoramas.
+import { SharedDrawer } from "../viewer/shared.mjs";
 import { Viewer } from "../viewer/viewer.mjs";
 import { START, angles, dragged, ray, turned, zoomed } from "./geometry.mjs";
 import { Sphere } from "./sphere.mjs";
@@ -15,14 +16,16 @@ const WORDS = {
 const degrees = (value) => `${Math.round(value)}°`;
 const way = ({ azimuth, elevation }) => `${degrees(azimuth)}, ${degrees(elevation)}`;
 
+const SHARED = new SharedDrawer((canvas) => new Sphere(canvas));
+
 export class Panel extends Viewer {
   constructor(parent) {
     super(parent, WORDS, START);
     this.flat = this.layer("img", { objectFit: "contain" }, { draggable: false });
   }
 
-  open(canvas) {
-    return new Sphere(canvas);
+  get shared() {
+    return SHARED;
   }
 
   async fetch(url) {
@@ -32,10 +35,10 @@ export class Panel extends Viewer {
     return image;
   }
 
-  use(image) {
-    if (!this.drawer) this.flat.src = image.src;
-    this.flat.style.visibility = this.drawer ? "hidden" : "";
-    super.use(image);
+  use() {
+    super.use();
+    if (this.problem) this.flat.src = this.item.src;
+    this.flat.style.visibility = this.problem ? "" : "hidden";
   }
 
   told() {

@@ -1,4 +1,5 @@
 // The viewer of meshes.
+import { SharedDrawer } from "../viewer/shared.mjs";
 import { Viewer } from "../viewer/viewer.mjs";
 import { readGlb } from "./glb.mjs";
 import { START, SIDES, dragged, from, panned, turned, zoomed } from "./orbit.mjs";
@@ -16,6 +17,8 @@ const WORDS = {
 const STEP = 15; // degrees a key turns
 const MOVE = 1 / 12; // of the frame a key moves
 
+const SHARED = new SharedDrawer((canvas) => new Solid(canvas));
+
 export class Panel extends Viewer {
   constructor(parent) {
     super(parent, WORDS, START);
@@ -25,8 +28,12 @@ export class Panel extends Viewer {
     this.stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button moves
   }
 
-  open(canvas) {
-    return new Solid(canvas);
+  get shared() {
+    return SHARED;
+  }
+
+  prepare(drawer) {
+    drawer.lit = this.lit;
   }
 
   async fetch(url) {
@@ -40,11 +47,20 @@ export class Panel extends Viewer {
     return model;
   }
 
-  use(model) {
-    if (this.drawer) this.drawer.lit = this.lit;
-    super.use(model);
-    if (this.last !== model) this.last?.bitmaps.forEach((bitmap) => bitmap.close());
-    this.last = model;
+  use() {
+    super.use();
+    if (this.last !== this.item) this.drop();
+    this.last = this.item;
+  }
+
+  /** Pictures of the model that was shown before. */
+  drop() {
+    this.last?.bitmaps.forEach((bitmap) => bitmap.close());
+  }
+
+  remove() {
+    super.remove();
+    this.drop();
   }
 
   get lit() {
@@ -54,7 +70,6 @@ export class Panel extends Viewer {
   light() {
     this.lamp.setAttribute("aria-pressed", String(!this.lit));
     this.lamp.style.opacity = this.lit ? "" : "0.6";
-    if (this.drawer) this.drawer.lit = this.lit;
     this.redraw();
   }
 

@@ -1,5 +1,5 @@
 // What the viewers in nodes share: a view that is dragged and zoomed, a bar below it, keys, full screen, saved views, a
-// choice of what to show, and WebGL that the browser may take away at any time.
+// choice of what to show, and a picture that stays when the browser takes WebGL away.
 
 const SAVED_WIDTH = 1024; // a saved view is at least this wide
 const WIDEST_CANVAS = 4096;
@@ -14,8 +14,8 @@ export function make(kind, parent, style, more = {}) {
 }
 
 /**
- * A kind of viewer gives: ``open(canvas)``, what draws (load, draw, picture, free), or throws; ``fetch(url)``, a promise
- * of what is loaded; ``told()`` and ``file()``, words for the view; ``held(event)``, what a drag with that button does,
+ * A kind of viewer gives: ``shared``, the SharedDrawer of its kind; ``prepare(drawer)``, if it sets more than the look;
+ * ``fetch(url)``, a promise of what is loaded; ``told()`` and ``file()``, words for the view; ``held(event)``, what a drag with that button does,
  * or nothing; ``dragged(how, look, right, down, width, height)`` and ``zoomed(factor)``, the new look; ``keys()``.
  */
 export class Viewer {
@@ -27,9 +27,10 @@ export class Viewer {
     this.look = start;
     this.scale = 1;
     this.loading = 0; // counts what was asked for: what arrives late is dropped
+    this.problem = "";
     this.build(parent);
+    this.canvas = this.layer("canvas");
     this.listen();
-    this.begin();
   }
 
   build(parent) {
@@ -67,31 +68,6 @@ export class Viewer {
     return make(kind, this.stage, { ...FILL, visibility: "hidden", ...style }, more);
   }
 
-  /** On a canvas of its own each time: one whose WebGL was taken away may never get it back. */
-  begin() {
-    this.canvas?.remove();
-    this.canvas = this.layer("canvas");
-    this.canvas.addEventListener("webglcontextlost", (event) => {
-      if (event.target !== this.canvas || this.removed) return;
-      event.preventDefault(); // or it is never restored
-      this.drawer = null;
-      this.problem = `${this.words.without}: the browser took WebGL away; run the workflow again.`;
-      if (this.item) this.use(this.item);
-    });
-    this.canvas.addEventListener("webglcontextrestored", (event) => {
-      if (event.target !== this.canvas || this.removed) return;
-      this.begin();
-      if (this.item) this.use(this.item);
-    });
-    try {
-      this.drawer = this.open(this.canvas);
-      this.problem = "";
-    } catch (error) {
-      this.drawer = null;
-      this.problem = `${this.words.without}: ${error.message}.`;
-    }
-  }
-
   /** What a run put out, by URL. The view stays where it is, so that two runs can be compared. */
   show(urls) {
     const before = this.choice.selectedIndex;
@@ -113,15 +89,28 @@ export class Viewer {
     }
     if (number !== this.loading) return;
     this.item = item;
-    if (!this.drawer) this.begin();
-    this.use(item);
+    this.shared.retry();
+    this.use();
   }
 
-  use(item) {
-    this.drawer?.load(item);
-    this.canvas.style.visibility = this.drawer ? "" : "hidden";
-    this.saver.disabled = !this.drawer;
+  use() {
+    const drawer = this.drawer();
+    this.canvas.style.visibility = drawer ? "" : "hidden";
+    this.saver.disabled = !drawer;
     this.redraw();
+  }
+
+  /** What draws, ready to draw this item; null, and ``problem`` says why, where there is no WebGL. */
+  drawer() {
+    try {
+      const drawer = this.shared.holding(this.item);
+      this.prepare?.(drawer);
+      this.problem = "";
+      return drawer;
+    } catch (error) {
+      this.problem = `${this.words.without}: ${error.message}.`;
+      return null;
+    }
   }
 
   turnTo(look) {
@@ -134,9 +123,17 @@ export class Viewer {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
       const [width, height] = this.pixels();
-      if (this.drawer && width && height) this.drawer.draw(this.look, width, height);
+      if (this.item && width && height) this.draw(width, height);
       this.tell();
     });
+  }
+
+  draw(width, height) {
+    const drawer = this.drawer();
+    if (!drawer) return; // what was drawn last stays in view
+    drawer.draw(this.look, width, height);
+    Object.assign(this.canvas, { width, height });
+    this.canvas.getContext("2d").drawImage(drawer.gl.canvas, 0, 0);
   }
 
   tell() {
@@ -169,13 +166,12 @@ export class Viewer {
   }
 
   async save() {
-    if (!this.drawer || !this.item) return;
     const [width, height] = this.pixels();
-    if (!width || !height) return;
+    const drawer = this.item && width && height && this.drawer();
+    if (!drawer) return;
     const larger = Math.max(1, SAVED_WIDTH / width);
     const name = this.file();
-    const blob = await this.drawer.picture(this.look, Math.round(width * larger), Math.round(height * larger));
-    this.redraw();
+    const blob = await drawer.picture(this.look, Math.round(width * larger), Math.round(height * larger));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
@@ -260,10 +256,9 @@ export class Viewer {
   }
 
   remove() {
-    this.removed = true;
     this.watcher.disconnect();
     this.loading++;
-    this.drawer?.free();
-    this.drawer = null;
+    this.shared.leave(this.item);
+    this.item = null;
   }
 }
