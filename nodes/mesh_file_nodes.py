@@ -22,7 +22,7 @@ from .mesh_files import (
     read_mesh,
     save_textured,
 )
-from .mesh_socket import MeshSocket, from_socket, to_socket
+from .mesh_socket import from_socket, to_socket
 
 MESHES = "SyncTweedies/meshes"
 
@@ -121,7 +121,7 @@ class SyncTweediesLoadMesh:
 
     def load(
         self, file: str, unwrap: Any, method: Any, texture_size: int, parts: Any, file_textures: str, time_limit: float
-    ) -> tuple[MeshSocket, str]:
+    ) -> tuple[Any, str]:
         with named("SyncTweediesLoadMesh"):
             mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit)
             return to_socket(mesh), report
@@ -155,7 +155,7 @@ class SyncTweediesUnwrap:
 
     def unwrap(
         self, mesh: Any, unwrap: Any, method: Any, texture_size: int, parts: Any, time_limit: float
-    ) -> tuple[MeshSocket, str]:
+    ) -> tuple[Any, str]:
         with named("SyncTweediesUnwrap"):
             found, said = prepared(from_socket(mesh), parts, unwrap, method, texture_size, time_limit)
             return to_socket(found), "\n".join(said)

@@ -16,7 +16,7 @@ from .splat_files import (
     recorded_rig,
     save_scene,
 )
-from .splat_socket import Splat, splats_of
+from .splat_socket import splats_of, to_splat
 
 SPLATS = "SyncTweedies/splats"
 
@@ -45,10 +45,10 @@ class SyncTweediesLoadSplats:
     def IS_CHANGED(cls, file: str = "") -> str:
         return fingerprint(file)
 
-    def load(self, file: str) -> tuple[Splat, str]:
+    def load(self, file: str) -> tuple[Any, str]:
         with named("SyncTweediesLoadSplats"):
             splats, report = load_scene(file)
-            return Splat(splats), report
+            return to_splat(splats), report
 
 
 class SaveSplats:

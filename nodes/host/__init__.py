@@ -45,6 +45,16 @@ from .networks import (
     vae,
     weighted_parts,
 )
+from .types3d import (
+    HAS_FILE_3D,
+    HAS_MESH,
+    HAS_MODEL_INFO,
+    HAS_SPLAT,
+    file_3d_content,
+    new_file_3d,
+    new_mesh,
+    new_splat,
+)
 from .wrappers import HAS_WRAPPERS, add_wrapper, has_wrapper, with_wrapper
 
 KSAMPLER = comfy.samplers.KSAMPLER
@@ -208,6 +218,10 @@ def preview_format(previewer: Any, latent: Tensor) -> Any:
 
 
 __all__ = [
+    "HAS_FILE_3D",
+    "HAS_MESH",
+    "HAS_MODEL_INFO",
+    "HAS_SPLAT",
     "HAS_WRAPPERS",
     "KSAMPLER",
     "SAMPLER_NAMES",
@@ -230,6 +244,7 @@ __all__ = [
     "check_interrupt",
     "clip",
     "empty_cache",
+    "file_3d_content",
     "fit_empty_latent",
     "folder_paths_module",
     "free_memory",
@@ -247,6 +262,9 @@ __all__ = [
     "model_folders",
     "model_sampling",
     "network_dtypes",
+    "new_file_3d",
+    "new_mesh",
+    "new_splat",
     "noise_sampler",
     "offload_device",
     "out_of_memory_error",
