@@ -10,6 +10,7 @@ from ..renderers.mesh.atlas import LAYOUTS
 from ..renderers.mesh.save import FORMATS
 from ..renderers.mesh.unwrap import METHODS
 from .errors import named
+from .links import GIVEN, links_fit, said
 from .mesh_files import (
     NO_MESH,
     PARTS,
@@ -104,26 +105,32 @@ class SyncTweediesLoadMesh:
                     },
                 ),
                 "time_limit": _LIMIT,
-            }
+            },
+            "optional": {"path": GIVEN},
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
-        return fingerprint(file)
+    def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
+        return fingerprint(file, path)
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str = "") -> bool | str:
-        try:
-            mesh_path(file)
-        except ValueError as error:
-            return str(error)
-        return True
+    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+        # (None: linked, so not known yet)
+        return links_fit(cls, input_types, "file") or file is None or path != "" or said(mesh_path, file)
 
     def load(
-        self, file: str, unwrap: Any, method: Any, texture_size: int, parts: Any, file_textures: str, time_limit: float
+        self,
+        file: str,
+        unwrap: Any,
+        method: Any,
+        texture_size: int,
+        parts: Any,
+        file_textures: str,
+        time_limit: float,
+        path: str | None = None,
     ) -> tuple[Any, str]:
         with named("SyncTweediesLoadMesh"):
-            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit)
+            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit, path)
             return to_socket(mesh), report
 
 

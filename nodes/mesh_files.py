@@ -18,7 +18,7 @@ from ..renderers.mesh.save import Format, save_mesh
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
-from .input_files import content_digest, input_file, list_files
+from .input_files import content_digest, given_file, input_file, list_files
 from .pictures import ASSETS
 
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
@@ -37,16 +37,19 @@ def list_meshes() -> list[str]:
     return list_files(ENDINGS, SHIPPED)
 
 
-def mesh_path(name: str) -> tuple[Path, Path]:
-    """(The file of that name, the folder that its textures must lie in). Raises ValueError as ``input_file``."""
-    path = input_file(name, SHIPPED, "copy it there, or into its folder 3d")
+def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
+    """(The file of that name, the folder that its textures must lie in). given: a path from another node instead, see
+    ``given_file``. Raises ValueError as ``input_file`` and ``given_file``."""
+    if given is not None:
+        return given_file(given)
+    path = input_file(name or "", SHIPPED, "copy it there, or into its folder 3d")
     return path, ASSETS if path.parent == ASSETS else Path(host.input_folder()).resolve()
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
     try:
-        path, root = mesh_path(name)
+        path, root = mesh_path(name, given)
         seen = [content_digest(path)]
         # Textures and material files: their dates, since there may be many.
         if root != ASSETS and path.suffix.lower() != ".stl":
@@ -55,17 +58,25 @@ def fingerprint(name: str) -> str:
                     seen.append(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}")
         return " ".join(seen)
     except (OSError, ValueError):
-        return name
+        return given or name or ""
 
 
 def read_mesh(
-    name: str, parts: Parts, unwrapping: Unwrap, method: Method, size: int, textures: str, time_limit: float
+    name: str,
+    parts: Parts,
+    unwrapping: Unwrap,
+    method: Method,
+    size: int,
+    textures: str,
+    time_limit: float,
+    given: str | None = None,
 ) -> tuple[Mesh, str]:
     """(The mesh of a file of the input folder, ready to be painted; what was found and done, in words).
 
-    Raises ValueError as ``mesh_path``, ``load_mesh`` and ``prepared``.
+    given: a path from another node, instead of the name. Raises ValueError as ``mesh_path``, ``load_mesh`` and
+    ``prepared``.
     """
-    path, root = mesh_path(name)
+    path, root = mesh_path(name, given)
     loaded = load_mesh(path, textures, root)
     mesh, said = prepared(loaded.mesh, parts, unwrapping, method, size, time_limit)
     return mesh, "\n".join((description(mesh), *(f"{note[0].upper()}{note[1:]}." for note in loaded.notes), *said))

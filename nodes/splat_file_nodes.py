@@ -6,6 +6,7 @@ from typing import Any
 
 from ..renderers.splats.files import FORMATS
 from .errors import named
+from .links import GIVEN, links_fit, said
 from .space_nodes import MAX_SIDE
 from .splat_files import (
     NO_SCENE,
@@ -15,6 +16,7 @@ from .splat_files import (
     load_scene,
     recorded_rig,
     save_scene,
+    scene_path,
 )
 from .splat_socket import splats_of, to_splat
 
@@ -39,15 +41,23 @@ class SyncTweediesLoadSplats:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         tooltip = "A file in ComfyUI's input folder or below its folder 3d; lighthouse.splat comes with this pack."
-        return {"required": {"file": (list_scenes() or [NO_SCENE], {"tooltip": tooltip})}}
+        return {
+            "required": {"file": (list_scenes() or [NO_SCENE], {"tooltip": tooltip})},
+            "optional": {"path": GIVEN},
+        }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "") -> str:
-        return fingerprint(file)
+    def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
+        return fingerprint(file, path)
 
-    def load(self, file: str) -> tuple[Any, str]:
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+        # (None: linked, so not known yet)
+        return links_fit(cls, input_types, "file") or file is None or path != "" or said(scene_path, file)
+
+    def load(self, file: str, path: str | None = None) -> tuple[Any, str]:
         with named("SyncTweediesLoadSplats"):
-            splats, report = load_scene(file)
+            splats, report = load_scene(file, path)
             return to_splat(splats), report
 
 

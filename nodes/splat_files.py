@@ -12,7 +12,7 @@ from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_spl
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
-from .input_files import content_digest, input_file, input_path, list_files
+from .input_files import content_digest, given_file, input_file, input_path, list_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
 
@@ -28,23 +28,28 @@ def list_scenes() -> list[str]:
     return list_files(_ENDINGS, _SHIPPED)
 
 
-def scene_path(name: str) -> Path:
-    """The file of that name. Raises ValueError as ``input_file``."""
-    return input_file(name, _SHIPPED, "copy it there, or into its folder 3d")
+def scene_path(name: str | None, given: str | None = None) -> Path:
+    """The file of that name, or the one that another node names. Raises ValueError as ``input_file`` and
+    ``given_file``."""
+    if given is not None:
+        return given_file(given)[0]
+    return input_file(name or "", _SHIPPED, "copy it there, or into its folder 3d")
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a scene's file does."""
     try:
-        return content_digest(scene_path(name))
+        return content_digest(scene_path(name, given))
     except (OSError, ValueError):
-        return name
+        return given or name or ""
 
 
-def load_scene(name: str) -> tuple[Splats, str]:
-    """(The scene of a file, what it is in words). Raises ValueError as ``scene_path`` and ``load_splats``, and for more
-    splats than memory holds."""
-    splats = load_splats(scene_path(name), int(host.free_memory(torch.device("cpu")) / _EACH))
+def load_scene(name: str, given: str | None = None) -> tuple[Splats, str]:
+    """(The scene of a file, what it is in words). given: a path from another node, instead of the name.
+
+    Raises ValueError as ``scene_path`` and ``load_splats``, and for more splats than memory holds.
+    """
+    splats = load_splats(scene_path(name, given), int(host.free_memory(torch.device("cpu")) / _EACH))
     return splats, description(splats)
 
 

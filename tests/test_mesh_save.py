@@ -90,6 +90,15 @@ def test_one_texture_for_all_parts_is_stored_once(tmp_path):
     assert torch.allclose(corners(load_mesh(ply[0]).mesh), corners(mesh), atol=1e-6)
 
 
+def test_a_glb_carries_json_along(tmp_path):
+    extras = {"prompt": '{"1": {"class_type": "Größe"}}', "workflow": "{}"}
+    data = save_mesh(cube(), None, tmp_path / "a", "glb", extras)[0].read_bytes()
+    tree = json.loads(data[20 : 20 + struct.unpack_from("<I", data, 12)[0]])
+    assert tree["asset"]["extras"] == extras
+    assert len(load_mesh(tmp_path / "a.glb").mesh.faces) == 12
+    assert all(p.exists() for p in save_mesh(cube(), None, tmp_path / "b", "obj", extras))
+
+
 @pytest.mark.parametrize("format", ("glb", "obj", "ply"))
 def test_another_reader_sees_the_same(tmp_path, format):
     """trimesh, from the file's coordinates to the texture."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .files import folder_paths_module, input_folder, model_folders, picture_path
+from .files import folder_of, folder_paths_module, input_folder, model_folders, picture_path
 from .memory import (
     empty_cache,
     free_memory,
@@ -246,6 +246,7 @@ __all__ = [
     "empty_cache",
     "file_3d_content",
     "fit_empty_latent",
+    "folder_of",
     "folder_paths_module",
     "free_memory",
     "has_wrapper",

@@ -20,7 +20,12 @@ def picture_path(prefix: str, width: int, height: int, kind: str = "temp") -> tu
 
 
 def input_folder() -> str:
-    return folder_paths_module().get_input_directory()
+    return folder_of("input")
+
+
+def folder_of(kind: str) -> str:
+    """The host's folder of a kind: input, output or temp."""
+    return getattr(folder_paths_module(), f"get_{kind}_directory")()
 
 
 def folder_paths_module() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ _FLOAT, _SHORT, _INT = 5126, 5123, 5125
 _CLAMP, _REPEAT = 33071, 10497
 
 
-def glb(mesh: Mesh, textures: Sequence[Tensor | None]) -> bytes:
-    """A mesh and one texture a part (float [H, W, 3 or 4] in [0, 1], or None) -> a GLB file.
+def glb(mesh: Mesh, textures: Sequence[Tensor | None], extras: Mapping[str, Any] | None = None) -> bytes:
+    """A mesh and one texture a part (float [H, W, 3 or 4] in [0, 1], or None) -> a GLB file. extras: values of JSON
+    that go along in ``asset.extras``, where readers do not look for anything.
 
     Vertices keep their order; copies along seams follow them. Texture coordinates are flipped to glTF's top left.
     A part with a texture is shown by the texture alone, one without by its colour. Materials are matt and two-sided.
@@ -69,6 +70,8 @@ def glb(mesh: Mesh, textures: Sequence[Tensor | None]) -> bytes:
         "bufferViews": body.views,
         "buffers": [{"byteLength": len(body.data)}],
     }
+    if extras:
+        tree["asset"]["extras"] = dict(extras)
     if images:
         wrap = _CLAMP if inside else _REPEAT
         tree["images"] = images

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -19,14 +19,19 @@ FORMATS: tuple[Format, ...] = ("glb", "obj", "ply")
 
 
 def save_mesh(
-    mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None, path: str | Path, format: Format = "glb"
+    mesh: Mesh,
+    textures: Sequence[Tensor | None] | Tensor | None,
+    path: str | Path,
+    format: Format = "glb",
+    extras: Mapping[str, Any] | None = None,
 ) -> tuple[Path, ...]:
     """Write a mesh with its textures -> the files, the mesh first.
 
     textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has.
     float [H, W, 3 or 4] in [0, 1], row 0 at the top, written as 8-bit PNG. path: its ending is replaced by the
     format's. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams (copies come
-    last); OBJ and PLY keep them whole.
+    last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``); the other
+    formats have no place for them.
 
     Either all files are written or none. Raises ValueError for a texture on a mesh without texture coordinates, for
     another number of textures than parts, and for NaN.
@@ -36,7 +41,7 @@ def save_mesh(
     path = Path(path).with_suffix(f".{format}")
     given = _given(mesh, textures)
     if format == "glb":
-        files = {path.name: glb(mesh, given)}
+        files = {path.name: glb(mesh, given, extras)}
     else:
         files = (obj if format == "obj" else ply)(mesh, given, path.stem)
     return _write(path.parent, files)
