@@ -6,7 +6,6 @@ from pathlib import Path
 
 from .gltf_file import Missing, beside
 from .material import Part
-from .pictures import read_picture
 from .pieces import Limits, Notes
 
 # Options of a map line, and how many words follow each.
@@ -47,7 +46,7 @@ def read_mtl(path: Path, root: Path, wanted: set[str], limits: Limits, notes: No
                     f"the texture '{file}' of material '{name}' is missing; put it beside the mesh, or set textures "
                     "to ignore"
                 ) from None
-            parts[name] = Part(name, read_picture(found, f"texture '{file}'"), old.colour)
+            parts[name] = Part(name, limits.pictures.read(found, f"texture '{file}'"), old.colour)
         elif key.startswith(("map_", "bump", "norm", "disp")) and key != "map_kd":
             notes.add(f"the {words[0]} texture of a material is left out: only the base colour is kept")
     # Exporters write Kd 0 or 0.8 beside a texture, and viewers differ; the texture alone is what artists see.

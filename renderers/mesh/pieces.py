@@ -8,18 +8,25 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from ..viewpoints import Vector
 from .material import Part
 from .mesh import Mesh
+from .pictures import Pictures
 
 MAX_FACES = 2_000_000
+# Share of an object's size by which float32 may move its vertices.
+_ROUNDING = 1e-5
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may hold, and what is done about textures: ``load`` them or ``ignore`` them."""
+    """What a file may hold, and what is done about textures: ``load`` them or ``ignore`` them. pictures: those read so
+    far; readers get textures from it, so that materials share them."""
 
     max_faces: int = MAX_FACES
     textures: str = "load"
+    pictures: Pictures = field(default_factory=Pictures)
 
     def check_faces(self, count: int) -> None:
         """Raise ValueError above ``max_faces``."""
@@ -64,7 +71,8 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
     """Pieces one after another, vertex order kept. Pieces that are the same array of vertices share them.
 
     Faces of pieces without texture coordinates, where others have them, all point at one coordinate (0, 0): they have
-    no area in the texture. Raises ValueError as ``Mesh``.
+    no area in the texture. Coordinates that float32 cannot hold are taken relative to an ``origin`` (``far_origin``).
+    Raises ValueError as ``Mesh``.
     """
     if not pieces:
         raise ValueError("it holds no triangles; use a file with a surface, not points or lines")
@@ -109,9 +117,18 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
         notes.add("some normals are no numbers; the surface's own are used")
         all_normals = None
     used, numbers = np.unique(np.concatenate(owner), return_inverse=True)
+    places, index = np.concatenate(vertices), np.concatenate(faces).astype(np.int64)
+    origin = far_origin(places, index)
+    if origin != (0.0, 0.0, 0.0):
+        places = places - np.array(origin)
+        x, y, z = origin
+        notes.add(
+            f"the coordinates are too far from 0 for the precision of pictures of them: {x:.15g}, {y:.15g}, {z:.15g} "
+            "is taken from them, and added again when the mesh is saved"
+        )
     return Mesh(
-        vertices=torch.from_numpy(np.concatenate(vertices).astype(np.float32)),
-        faces=torch.from_numpy(np.concatenate(faces).astype(np.int64)),
+        vertices=torch.from_numpy(places.astype(np.float32)),
+        faces=torch.from_numpy(index),
         uvs=torch.from_numpy(np.concatenate(uvs).astype(np.float32)) if some_uvs else torch.zeros(0, 2),
         face_uvs=torch.from_numpy(np.concatenate(face_uvs).astype(np.int64))
         if some_uvs
@@ -121,12 +138,31 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
         normals=None if all_normals is None else unit(torch.from_numpy(all_normals.astype(np.float32))),
         name=name,
         colours=_colours(vertices, colours),
+        origin=origin,
     )
 
 
+def far_origin(vertices: np.ndarray, faces: np.ndarray) -> Vector:
+    """What to take from float64 vertices [V, 3] before they become float32: the middle of what faces [F, 3] use, where
+    rounding would move a vertex by more than ``_ROUNDING`` of the object's size; else 0. It is a multiple of a power of
+    two, so that taking it away rounds nothing."""
+    inside = (faces.reshape(-1) >= 0) & (faces.reshape(-1) < len(vertices))
+    used = vertices[np.unique(faces.reshape(-1)[inside])].astype(np.float64)
+    if not len(used) or not np.isfinite(used).all() or np.abs(used).max() > _LARGEST:
+        return (0.0, 0.0, 0.0)
+    low, high = used.min(0), used.max(0)
+    radius = float(np.linalg.norm(high - low)) / 2
+    if radius <= 0 or float(np.abs(used.astype(np.float32) - used).max()) <= _ROUNDING * radius:
+        return (0.0, 0.0, 0.0)
+    grid = 2.0 ** np.floor(np.log2(radius))
+    x, y, z = (np.round((low + high) / 2 / grid) * grid).tolist()
+    return x, y, z
+
+
 def _colours(vertices: Sequence[np.ndarray], colours: Sequence[np.ndarray | None]) -> torch.Tensor | None:
-    """One row a vertex: vertices of pieces without colours are white, so that nothing multiplies them."""
-    known = [c for c in colours if c is not None]
+    """One row a vertex: vertices of pieces without colours are white, so that nothing multiplies them. None where all
+    are white."""
+    known = [c for c in colours if c is not None and not (c == 1).all()]
     if not known:
         return None
     width = max(c.shape[1] for c in known)

@@ -14,7 +14,6 @@ import numpy as np
 from .gltf_file import Missing, beside
 from .material import Part
 from .mesh import Mesh
-from .pictures import read_picture
 from .pieces import Limits, Notes, Piece, join
 from .polygons import triangles
 
@@ -84,7 +83,9 @@ def _parts(
     if len(textures) > 1 and "texnumber" in face:
         raise ValueError(f"it has {len(textures)} textures in one part, which PLY readers disagree on; use OBJ or GLB")
     try:
-        return [Part("material", read_picture(beside(path.parent, root, textures[0]), f"texture '{textures[0]}'"))]
+        return [
+            Part("material", limits.pictures.read(beside(path.parent, root, textures[0]), f"texture '{textures[0]}'"))
+        ]
     except Missing as error:
         raise Missing(f"{error}, or set textures to ignore") from None
 
