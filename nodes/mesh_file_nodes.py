@@ -9,7 +9,9 @@ from torch import Tensor
 from ..renderers.mesh.atlas import LAYOUTS
 from ..renderers.mesh.save import FORMATS
 from ..renderers.mesh.unwrap import METHODS
+from . import host
 from .errors import named
+from .given_models import MODEL_MESH, NOTHING
 from .links import GIVEN, links_fit, said
 from .mesh_files import (
     NO_MESH,
@@ -106,7 +108,7 @@ class SyncTweediesLoadMesh:
                 ),
                 "time_limit": _LIMIT,
             },
-            "optional": {"path": GIVEN},
+            "optional": {"path": GIVEN, "model_3d": MODEL_MESH},
         }
 
     @classmethod
@@ -114,9 +116,12 @@ class SyncTweediesLoadMesh:
         return fingerprint(file, path)
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+    def VALIDATE_INPUTS(
+        cls, file: str | None = None, path: str | None = "", model_3d: Any = NOTHING, input_types: Any = None
+    ) -> bool | str:
         # (None: linked, so not known yet)
-        return links_fit(cls, input_types, "file") or file is None or path != "" or said(mesh_path, file)
+        linked = file is None or path != "" or model_3d is not NOTHING
+        return links_fit(cls, input_types, "file") or linked or said(mesh_path, file)
 
     def load(
         self,
@@ -128,9 +133,11 @@ class SyncTweediesLoadMesh:
         file_textures: str,
         time_limit: float,
         path: str | None = None,
+        model_3d: Any = NOTHING,
     ) -> tuple[Any, str]:
         with named("SyncTweediesLoadMesh"):
-            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit, path)
+            wishes = (parts, unwrap, method, texture_size, file_textures, time_limit)
+            mesh, report = read_mesh(file, *wishes, path, model_3d)
             return to_socket(mesh), report
 
 
@@ -174,11 +181,12 @@ class SaveTexturedMesh:
         "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from. Costs what "
         "writing a PNG costs."
     )
-    RETURN_TYPES = ("MESH", "STRING")
-    RETURN_NAMES = ("mesh", "file")
+    RETURN_TYPES = ("MESH", "STRING", "FILE_3D")
+    RETURN_NAMES = ("mesh", "file", "model_3d")
     OUTPUT_TOOLTIPS = (
         "The mesh with the texture that was saved.",
         "Path of the file below ComfyUI's output folder, for Preview 3D.",
+        "The saved file, for nodes of newer ComfyUI that take 3D files.",
     )
     FUNCTION = "save"
     OUTPUT_NODE = True
@@ -210,7 +218,7 @@ class SaveTexturedMesh:
     ) -> dict[str, Any]:
         with named("SaveTexturedMesh"):
             saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout)
-            return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file)}
+            return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file, host.saved_file_3d(file))}
 
 
 NODES = {

@@ -113,7 +113,9 @@ def _nodes_of(stem: str) -> Iterator[Any]:
 def _kinds(made: Any) -> set[str]:
     template = getattr(made, "template", None)
     grown = _kinds(template.input) if hasattr(template, "input") else set()
-    chosen = {kind for o in getattr(made, "options", None) or () for i in getattr(o, "inputs", ()) for kind in _kinds(i)}
+    chosen = {
+        kind for o in getattr(made, "options", None) or () for i in getattr(o, "inputs", ()) for kind in _kinds(i)
+    }
     return {*str(made.get_io_type()).split(","), *grown, *chosen}
 
 

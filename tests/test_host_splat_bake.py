@@ -11,7 +11,7 @@ from splat_twins import ball
 from syncpack.nodes.exemplar_nodes import ExemplarModel
 from syncpack.nodes.splat_file_nodes import CameraFileRig, SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splat_nodes import SplatMask, SplatSpace, SplatTextureBake
-from syncpack.nodes.splat_socket import Splat
+from syncpack.nodes.splat_socket import Splat, splats_of
 from syncpack.nodes.splat_view_nodes import SplatViews
 from syncpack.renderers.splats.files import save_splats
 

@@ -1,5 +1,6 @@
 """The mesh nodes: files in and out, the socket that the host's nodes share, unwrapping."""
 
+import copy
 import importlib.util
 import os
 from dataclasses import replace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import trimesh
+from host_nodes import shown_by
 from hosting import comfy, interrupted_error
 from mesh_files import Glb, picture, quad_glb
 from syncpack.nodes.mesh_file_nodes import SaveTexturedMesh, SyncTweediesLoadMesh, SyncTweediesUnwrap
@@ -112,7 +114,9 @@ def test_a_mesh_without_coordinates_is_unwrapped_or_refused(folders):
     trimesh.creation.icosphere(2).export(folders / "input" / "a.stl")
     mesh, report = load("a.stl", method="boxes", texture_size=256)
     assert (
-        from_socket(mesh).has_uvs and "the mesh has none" in report and "Unwrapped with boxes for a texture of 256" in report
+        from_socket(mesh).has_uvs
+        and "the mesh has none" in report
+        and "Unwrapped with boxes for a texture of 256" in report
     )
     with pytest.raises(ValueError, match="are not usable: the mesh has none; set unwrap to 'when needed'"):
         load("a.stl", unwrap="keep")
@@ -217,10 +221,10 @@ def test_bad_meshes_on_the_socket_are_refused(case):
 
 
 def test_the_hosts_own_nodes_take_our_meshes_and_we_theirs(folders):
-    shown = host_ui("SaveGLB", mesh=load("teapot.glb")[0], filename_prefix="host/mesh")["3d"]
+    shown = shown_by("SaveGLB", mesh=load("teapot.glb")[0], filename_prefix="host/mesh")["3d"]
     saved = load_mesh(folders / "output" / shown[0]["subfolder"] / shown[0]["filename"]).mesh
     assert torch.equal(saved.faces, load_mesh(list_file()).mesh.faces)
-    theirs = hosts_mesh(vertices=saved.vertices[None], faces=saved.faces[None])
+    theirs = SimpleNamespace(vertices=saved.vertices[None], faces=saved.faces[None])
     found, report = SyncTweediesUnwrap().unwrap(theirs, "always", "boxes", 512, "one texture each", 60.0)
     assert torch.equal(from_socket(found).vertices, saved.vertices) and "are fine" in report
 
@@ -239,7 +243,7 @@ def test_a_textured_mesh_is_saved_where_the_host_says(folders, format):
     mesh = load("teapot.glb")[0]
     image = torch.rand(1, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     found = save(mesh, texture=image, format=format)
-    textured, path = found["result"]
+    textured, path = found["result"][:2]
     assert path == f"a/b_00001_.{format}" and found["ui"]["text"] == [path]
     assert {entry["filename"] for entry in found["ui"]["3d"]} == {p.name for p in (folders / "output" / "a").iterdir()}
     again = load_mesh(folders / "output" / path).mesh

@@ -51,9 +51,9 @@ from .types3d import (
     HAS_MODEL_INFO,
     HAS_SPLAT,
     file_3d_content,
-    new_file_3d,
     new_mesh,
     new_splat,
+    saved_file_3d,
 )
 from .wrappers import HAS_WRAPPERS, add_wrapper, has_wrapper, with_wrapper
 
@@ -263,7 +263,6 @@ __all__ = [
     "model_folders",
     "model_sampling",
     "network_dtypes",
-    "new_file_3d",
     "new_mesh",
     "new_splat",
     "noise_sampler",
@@ -279,6 +278,7 @@ __all__ = [
     "sample",
     "sampler_name",
     "sampler_object",
+    "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
     "takes_noise_sampler",

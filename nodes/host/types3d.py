@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from .files import folder_of
+
 try:
     from comfy_api import latest as _latest
 except ImportError:  # (a host older than this interface)
@@ -41,9 +43,9 @@ def _made(kind: Any, attributes: dict[str, Any]) -> Any:
     return value
 
 
-def new_file_3d(path: Path) -> Any | None:
-    """The host's 3D file for one on disk; None where the host has no such thing."""
-    return None if _FILE is None else _FILE(str(path))
+def saved_file_3d(below: str) -> Any | None:
+    """The host's 3D file for one below its output folder; None where the host has no such thing."""
+    return None if _FILE is None else _FILE(str(Path(folder_of("output"), below)))
 
 
 def file_3d_content(value: Any) -> tuple[Path | bytes, str]:
