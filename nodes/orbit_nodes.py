@@ -147,8 +147,8 @@ class RigCamera:
     RETURN_NAMES = ("camera_info", "width", "height")
     OUTPUT_TOOLTIPS = (
         "The camera, where the mesh's or the splats' file has it.",
-        "Width of the rig's views: a picture of this size shows what the view shows.",
-        "Height of the rig's views.",
+        "Width of a picture that shows what the view shows (of a tight frame more, at the same scale).",
+        "Height of that picture.",
     )
     FUNCTION = "give"
     SEARCH_ALIASES = ["camera info", "load 3d camera", "render mesh", "preview 3d", "synctweedies"]
@@ -177,7 +177,7 @@ class RigCamera:
         self, rig: Any, view: int, space: Any = None, model_3d_info: Any = None
     ) -> tuple[dict[str, Any], int, int]:
         with named("RigCamera"):
-            return rig_camera(rig, view, space, model_3d_info), rig.width, rig.height
+            return rig_camera(rig, view, space, model_3d_info)
 
 
 NODES = {"OrbitRig": OrbitRig, "RigCamera": RigCamera}

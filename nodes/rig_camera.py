@@ -8,14 +8,15 @@ from typing import Any
 from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.splats.splat_space import SplatColours
 from ..renderers.splats.splats import IN_VIEWER
-from ..renderers.viewer_cameras import in_world, to_load3d
+from ..renderers.viewer_cameras import centred, in_world, to_load3d
 from ..renderers.viewpoints import Orbit, Vector, Viewpoint
 
 
 def rig_camera(
     rig: Any, number: int, space: Any = None, model_3d_info: Sequence[Mapping[str, Any]] | None = None
-) -> dict[str, Any]:
-    """The rig's ``number``-th camera, from 1, as the host's LOAD3D_CAMERA.
+) -> tuple[dict[str, Any], int, int]:
+    """(The rig's ``number``-th camera, from 1, as the host's LOAD3D_CAMERA; width and height of a picture that shows
+    what the view shows, or holds it where the view lies beside the camera's axis).
 
     space: of the object, which says where it stands and how large it is. model_3d_info: where a viewer put it. Raises
     ValueError for rigs without cameras that stand somewhere, for a number that the rig does not have, and without a
@@ -27,7 +28,8 @@ def rig_camera(
         raise ValueError(f"there is no view {number}; this rig has views 1 to {len(rig.viewpoints)}")
     seen, middle = _in_viewer(rig, number - 1, space)
     placed = in_world(Viewpoint(middle), model_3d_info).position
-    return to_load3d(in_world(seen, model_3d_info), rig.height, rig.width, placed)
+    straight, height, width = centred(in_world(seen, model_3d_info), rig.height, rig.width)
+    return to_load3d(straight, height, width, placed), width, height
 
 
 def _in_viewer(rig: Orbit, index: int, space: Any) -> tuple[Viewpoint, Vector]:

@@ -100,16 +100,21 @@ def in_world(viewpoint: Viewpoint, placed: Sequence[Mapping[str, Any]] | None) -
     return replace(turned, position=tuple(p + w for p, w in zip(turned.position, where, strict=True)))
 
 
-def to_load3d(viewpoint: Viewpoint, height: int, width: int, middle: Vector) -> dict[str, Any]:
-    """A camera of the viewer's world, for views of ``width`` x ``height``, as the host's nodes and viewer take it.
+def centred(viewpoint: Viewpoint, height: int, width: int) -> tuple[Viewpoint, int, int]:
+    """(A camera that looks at the middle of its view, height and width of that): its view holds the given one, at the
+    same scale. The host's cameras cannot look past the middle."""
+    across, upwards = viewpoint.shift
+    high, wide = math.ceil(height * (1 + abs(upwards))), math.ceil(width * (1 + abs(across)))
+    half, _ = viewpoint.half_size(height, width)
+    half *= wide / width
+    span = None if viewpoint.span is None else 2 * half
+    fov = viewpoint.fov if span else 2 * math.atan(half)
+    return replace(viewpoint, fov=fov, span=span, shift=(0.0, 0.0)), high, wide
 
-    middle: of the object; the viewer turns around a place on the camera's axis that is as far away. Raises ValueError
-    for a view that is no middle part of what its camera looks at.
-    """
-    if viewpoint.shift != (0.0, 0.0):
-        raise ValueError(
-            "this camera looks past the middle of its view, which the host's cameras cannot; set framing to reference"
-        )
+
+def to_load3d(viewpoint: Viewpoint, height: int, width: int, middle: Vector) -> dict[str, Any]:
+    """A camera of the viewer's world, ``centred``, for views of ``width`` x ``height``, as the host's nodes and viewer
+    take it. middle: of the object; the viewer turns around a place on the camera's axis that is as far away."""
     back = viewpoint.backward
     away = sum((p - m) * b for p, m, b in zip(viewpoint.position, middle, back, strict=True))
     away = away if away > 1e-6 else max(math.dist(viewpoint.position, middle), 1.0)
