@@ -26,6 +26,7 @@ from . import (
     view_image_nodes,
     viewer_nodes,
 )
+from .inputs import with_checked_inputs
 
 _TOPICS = (
     space_nodes,
@@ -54,7 +55,9 @@ _TOPICS = (
     mesh_bake_nodes,
 )
 
-NODE_CLASS_MAPPINGS = {node_id: node for topic in _TOPICS for node_id, node in topic.NODES.items()}
+NODE_CLASS_MAPPINGS = {
+    node_id: with_checked_inputs(node_id, node) for topic in _TOPICS for node_id, node in topic.NODES.items()
+}
 NODE_DISPLAY_NAME_MAPPINGS = {node_id: name for topic in _TOPICS for node_id, name in topic.NAMES.items()}
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

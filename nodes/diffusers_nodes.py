@@ -34,8 +34,8 @@ class LoadDiffusersUNet:
         return {"required": {"folder": (list_folders("unet") or [NO_FOLDER], {"tooltip": tooltip})}}
 
     @classmethod
-    def IS_CHANGED(cls, folder: str) -> str:
-        return fingerprint(folder, "unet")
+    def IS_CHANGED(cls, folder: str | None = "", **_: Any) -> str:
+        return fingerprint(folder or "", "unet")
 
     def load(self, folder: str) -> tuple[Any, Any]:
         with named("LoadDiffusersUNet"):
@@ -60,8 +60,8 @@ class LoadDiffusersText:
         return {"required": {"folder": (list_folders("text_encoder") or [NO_TEXT_FOLDER], {"tooltip": tooltip})}}
 
     @classmethod
-    def IS_CHANGED(cls, folder: str) -> str:
-        return fingerprint(folder, "text_encoder")
+    def IS_CHANGED(cls, folder: str | None = "", **_: Any) -> str:
+        return fingerprint(folder or "", "text_encoder")
 
     def load(self, folder: str) -> tuple[Any]:
         with named("LoadDiffusersText"):

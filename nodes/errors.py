@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,13 +16,20 @@ class SyncError(ValueError):
 
 @contextmanager
 def named(node: str) -> Iterator[None]:
-    """Put the node's name in front of the message of bad values and of exhausted memory."""
+    """Put the node's name in front of the message of bad values, of exhausted memory, and of files that cannot be read
+    or written."""
     try:
         yield
     except SyncError:
         raise
     except ValueError as error:
         raise SyncError(f"{node}: {error}") from error
+    except OSError as error:
+        # (as text it holds the whole path)
+        file = os.path.basename(os.fsdecode(error.filename))[:100] if isinstance(error.filename, str | bytes) else ""
+        what = f"the file '{file}'" if file else "a file"
+        reason = error.strerror or type(error).__name__
+        raise SyncError(f"{node}: {what} cannot be used ({reason}); check its name, its rights and the disk") from error
     except MemoryError as error:
         raise MemoryError(f"{node}: {error}") from error
 

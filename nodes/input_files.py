@@ -10,6 +10,9 @@ from pathlib import Path
 from . import host
 from .pictures import ASSETS
 
+# Bytes of a file that is not read to see whether it has changed.
+_LARGE = 64 << 20
+
 
 def input_path(name: str) -> Path:
     """A path in the host's input folder, whether there is something or not. Raises ValueError when it leads outside."""
@@ -109,6 +112,14 @@ def content_digest(path: Path) -> str:
         while block := file.read(1 << 22):
             digest.update(block)
     return digest.hexdigest()
+
+
+def state_of(path: Path) -> str:
+    """Changes when a file does: its content, or its size and date where reading it would take long. Raises OSError."""
+    status = path.stat()
+    if status.st_size > _LARGE:
+        return f"{status.st_size} {status.st_mtime_ns}"
+    return content_digest(path)
 
 
 def _shipped(endings: Sequence[str]) -> list[str]:

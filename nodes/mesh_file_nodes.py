@@ -26,6 +26,7 @@ from .mesh_files import (
     save_textured,
 )
 from .mesh_socket import from_socket, to_socket
+from .saving import HIDDEN, check_prefix, workflow_of
 
 MESHES = "SyncTweedies/meshes"
 
@@ -178,8 +179,8 @@ class SyncTweediesUnwrap:
 class SaveTexturedMesh:
     CATEGORY = MESHES
     DESCRIPTION = (
-        "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from. Costs what "
-        "writing a PNG costs."
+        "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from; a GLB "
+        "holds the workflow as well. Costs what writing a PNG costs."
     )
     RETURN_TYPES = ("MESH", "STRING", "FILE_3D")
     RETURN_NAMES = ("mesh", "file", "model_3d")
@@ -211,13 +212,26 @@ class SaveTexturedMesh:
                 "layout": (list(LAYOUTS), {"default": "joint", "tooltip": tiles}),
             },
             "optional": {"texture": ("IMAGE", {"tooltip": pictures})},
+            "hidden": HIDDEN,
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return said(check_prefix, filename_prefix)
+
     def save(
-        self, mesh: Any, filename_prefix: str, format: Any, layout: Any, texture: Tensor | None = None
+        self,
+        mesh: Any,
+        filename_prefix: str,
+        format: Any,
+        layout: Any,
+        texture: Tensor | None = None,
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
     ) -> dict[str, Any]:
         with named("SaveTexturedMesh"):
-            saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout)
+            origin = workflow_of(prompt, extra_pnginfo)
+            saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout, origin)
             return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file, host.saved_file_3d(file))}
 
 

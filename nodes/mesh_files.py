@@ -15,13 +15,15 @@ from ..renderers.mesh.carry import carry_textures
 from ..renderers.mesh.load import ENDINGS, load_mesh
 from ..renderers.mesh.material import Part
 from ..renderers.mesh.mesh import Mesh
-from ..renderers.mesh.save import Format, save_mesh
+from ..renderers.mesh.references import referred_files
+from ..renderers.mesh.save import Format, mesh_files
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
 from .given_models import NOTHING, model_file
-from .input_files import content_digest, given_file, input_file, list_files
+from .input_files import content_digest, given_file, input_file, list_files, state_of
 from .pictures import ASSETS
+from .saving import Workflow, save_files
 
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
 # Endings of the meshes that come with the pack.
@@ -50,16 +52,11 @@ def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
 
 
 def fingerprint(name: str | None, given: str | None = None) -> str:
-    """Changes when the content of a mesh's file does, or of a file beside it that it may refer to."""
+    """Changes when the content of a mesh's file does, or of a file that it refers to (buffers, materials, textures)."""
     try:
         path, root = mesh_path(name, given)
-        seen = [content_digest(path)]
-        # Textures and material files: their dates, since there may be many.
-        if root != ASSETS and path.suffix.lower() != ".stl":
-            for other in sorted(path.parent.iterdir()):
-                if other.suffix.lower() in (".mtl", ".bin", ".png", ".jpg", ".jpeg", ".webp", ".tga", ".bmp"):
-                    seen.append(f"{other.name} {other.stat().st_mtime_ns} {other.stat().st_size}")
-        return " ".join(seen)
+        others = referred_files(path, root) if root != ASSETS else ()
+        return " ".join([content_digest(path), *(f"{other.name} {state_of(other)}" for other in others)])
     except (OSError, ValueError):
         return given or name or ""
 
@@ -116,7 +113,7 @@ def prepared(
     done = carry_textures(mesh, found.mesh, size)
     if any(part.texture is not None for part in done.parts):
         said.append("The file's textures were painted onto the new coordinates.")
-    return done, (*said, *check_uvs(done).lines)
+    return done, (*said, *found.report.lines)
 
 
 def _one_part(mesh: Mesh) -> Mesh:
@@ -144,20 +141,18 @@ def description(mesh: Mesh) -> str:
 
 
 def save_textured(
-    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout
+    mesh: Mesh, images: Tensor | None, prefix: str, format: Format, layout: Layout, workflow: Workflow | None = None
 ) -> tuple[Mesh, str, list[dict[str, str]]]:
     """Save to the host's output folder -> (the mesh with its textures, path below that folder, what the front end needs
     to find the files).
 
     images: [B, H, W, C], one for all parts or one for each, or one with a tile for each part (layout ``tiles``); None
-    for the mesh's own textures. Raises ValueError as ``save_mesh``.
+    for the mesh's own textures. workflow: goes into a GLB. Raises ValueError as ``mesh_files`` and ``save_files``.
     """
     if images is not None:
         mesh = textured(mesh, images, layout)
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    files = save_mesh(mesh, None, Path(folder, f"{name}_{counter:05}_"), format)
-    shown = [{"filename": file.name, "subfolder": subfolder, "type": "output"} for file in files]
-    return mesh, Path(subfolder, files[0].name).as_posix(), shown
+    shown = save_files(prefix, lambda stem: mesh_files(mesh, None, stem, format, workflow))
+    return mesh, Path(shown[0]["subfolder"], shown[0]["filename"]).as_posix(), shown
 
 
 def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..renderers.mesh.atlas import Layout
 from ..renderers.mesh.mesh import Mesh
-from ..renderers.mesh.save import save_mesh
+from ..renderers.mesh.save import mesh_files
 from . import host
 from .mesh_files import textured
+from .saving import save_files
 
 
 def save_meshes(mesh: Mesh, images: Tensor | None = None, layout: Layout = "joint") -> list[dict[str, str]]:
@@ -26,9 +26,7 @@ def save_meshes(mesh: Mesh, images: Tensor | None = None, layout: Layout = "join
     saved: list[dict[str, str]] = []
     for worn in _worn(mesh, images, layout):
         host.check_interrupt()
-        folder, name, counter, subfolder = host.picture_path("synctweedies_mesh", 1, 1)
-        (file,) = save_mesh(worn, None, Path(folder) / f"{name}_{counter:05}_")
-        saved.append({"filename": file.name, "subfolder": subfolder, "type": "temp"})
+        saved += save_files("synctweedies_mesh", lambda stem, worn=worn: mesh_files(worn, None, stem), "temp")
     return saved
 
 

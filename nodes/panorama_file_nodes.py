@@ -8,9 +8,11 @@ from torch import Tensor
 
 from ..renderers.depth import MEANINGS, RANGES
 from .errors import named
-from .input_files import input_file
+from .input_files import input_file, state_of
+from .links import said
 from .panorama_nodes import CAMERAS, PANORAMA
-from .panorama_pictures import depth_views, save_panoramas
+from .panorama_pictures import PANORAMA_FORMATS, depth_views, save_panoramas
+from .saving import HIDDEN, check_prefix, workflow_of
 
 
 class PanoramaDepthViews:
@@ -62,13 +64,12 @@ class PanoramaDepthViews:
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
         """The file may change under the same name."""
         try:
-            found = input_file(file).stat()
-        except ValueError:
-            return file
-        return f"{file} {found.st_mtime_ns} {found.st_size}"
+            return f"{file} {state_of(input_file(file or ''))}"
+        except (OSError, ValueError):
+            return file or ""
 
     def build(self, rig: Any, values: Any, range: Any, file: str, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with named("PanoramaDepthViews"):
@@ -78,8 +79,8 @@ class PanoramaDepthViews:
 class SavePanorama:
     CATEGORY = PANORAMA
     DESCRIPTION = (
-        "Saves a panorama as a JPEG file that photo viewers and web sites open as a sphere (GPano metadata). "
-        "Costs what saving a JPEG costs."
+        "Saves a panorama as a JPEG or PNG file that photo viewers and web sites open as a sphere (GPano metadata), "
+        "with the workflow in it. Costs what saving a picture costs."
     )
     RETURN_TYPES = ("IMAGE",)
     OUTPUT_TOOLTIPS = ("The panorama, unchanged.",)
@@ -96,7 +97,7 @@ class SavePanorama:
                     "STRING",
                     {"default": "SyncTweedies/panorama", "tooltip": "Folder and name in ComfyUI's output folder."},
                 ),
-                "quality": ("INT", {"default": 95, "min": 1, "max": 100, "tooltip": "JPEG quality."}),
+                "quality": ("INT", {"default": 95, "min": 1, "max": 100, "tooltip": "Quality of a JPEG file."}),
                 "full_width": (
                     "INT",
                     {
@@ -117,14 +118,38 @@ class SavePanorama:
                         "tooltip": "Azimuth that a viewer first looks at, degrees; 0 is the middle of the panorama.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "format": (
+                    list(PANORAMA_FORMATS),
+                    {
+                        "default": "jpg",
+                        "tooltip": "jpg: what viewers of spheres know. png: without loss; dragged onto the page it "
+                        "opens its workflow, which of JPEG files ComfyUI does not read.",
+                    },
+                )
+            },
+            "hidden": HIDDEN,
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return said(check_prefix, filename_prefix)
+
     def save(
-        self, image: Tensor, filename_prefix: str, quality: int, full_width: int, heading: float
+        self,
+        image: Tensor,
+        filename_prefix: str,
+        quality: int,
+        full_width: int,
+        heading: float,
+        format: str = "jpg",
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
     ) -> dict[str, Any]:
         with named("SavePanorama"):
-            shown = save_panoramas(image, filename_prefix, quality, full_width, heading)
+            origin = workflow_of(prompt, extra_pnginfo)
+            shown = save_panoramas(image, filename_prefix, quality, full_width, heading, format, origin)
             return {"ui": {"images": shown}, "result": (image,)}
 
 

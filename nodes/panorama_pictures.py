@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import logging
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +12,15 @@ from torch import Tensor
 from ..renderers.depth import Meaning, Range, depth_hints, read_depth
 from ..renderers.equirect import check_equirect_picture
 from ..renderers.fill import Filling, fill_equirect
-from ..renderers.gpano import SphereMetadata, with_xmp
+from ..renderers.gpano import SphereMetadata
 from ..renderers.panorama import Lookout, Panorama
 from ..renderers.panorama_stitch import stitch_looks
 from ..renderers.scene import Scene
-from . import host
 from .input_files import input_file
+from .saving import Workflow, jpeg_bytes, png_bytes, save_files
 from .vae_calls import decoded
+
+PANORAMA_FORMATS = ("jpg", "png")
 
 
 def need_cameras(rig: Any) -> Lookout:
@@ -96,21 +96,30 @@ def depth_views(rig: Any, name: str, image: Tensor | None, meaning: Meaning, spa
     return hints[..., None].repeat(1, 1, 1, 3), valid.float()
 
 
-def save_panoramas(images: Tensor, prefix: str, quality: int, full_width: int, heading: float) -> list[dict[str, str]]:
-    """Write pictures [B, H, W, 3] as JPEG files with a sphere's metadata to the host's output folder -> what the front
-    end needs to show them. Raises ValueError as ``SphereMetadata``."""
-    from PIL import Image
+def save_panoramas(
+    images: Tensor,
+    prefix: str,
+    quality: int,
+    full_width: int,
+    heading: float,
+    format: str = "jpg",
+    workflow: Workflow | None = None,
+) -> list[dict[str, str]]:
+    """Write pictures [B, H, W, C] as JPEG or PNG files with a sphere's metadata to the host's output folder -> what the
+    front end needs to show them. C is 1 (grey), 3, or more (the first three are saved).
 
+    Raises ValueError for no pictures, and as ``SphereMetadata`` and ``save_files``.
+    """
+    if format not in PANORAMA_FORMATS:
+        raise ValueError(f"format '{format}' is unknown; use {' or '.join(PANORAMA_FORMATS)}")
     height, width = images.shape[1:3]
     packet = SphereMetadata.of(width, height, full_width, heading).xmp()
-    folder, name, counter, subfolder = host.picture_path(prefix, width, height, "output")
+    colours = images.expand(-1, -1, -1, 3) if images.shape[3] == 1 else images[..., :3]
     shown: list[dict[str, str]] = []
-    for number, image in enumerate(images):
-        file = f"{name.replace('%batch_num%', str(number))}_{counter + number:05}_.jpg"
-        encoded = io.BytesIO()
-        pixels = (image[..., :3].clamp(0, 1) * 255).round().byte().cpu().numpy()
-        # Full colour resolution: the picture is looked at magnified.
-        Image.fromarray(pixels).save(encoded, "JPEG", quality=quality, subsampling=0)
-        Path(folder, file).write_bytes(with_xmp(encoded.getvalue(), packet))
-        shown.append({"filename": file, "subfolder": subfolder, "type": "output"})
+    for number, image in enumerate(colours):
+        jpeg = format == "jpg"
+        data = jpeg_bytes(image, quality, workflow, packet) if jpeg else png_bytes(image, workflow, packet)
+        shown += save_files(
+            prefix, lambda stem, data=data: {f"{stem}.{format}": data}, size=(width, height), batch=number
+        )
     return shown

@@ -9,6 +9,7 @@ from . import host
 from .errors import named
 from .given_models import MODEL_SPLATS, NOTHING
 from .links import GIVEN, links_fit, said
+from .saving import HIDDEN, check_prefix, workflow_of
 from .space_nodes import MAX_SIDE
 from .splat_files import (
     NO_SCENE,
@@ -69,8 +70,8 @@ class SyncTweediesLoadSplats:
 class SaveSplats:
     CATEGORY = SPLATS
     DESCRIPTION = (
-        "Saves a scene of splats. A scene that was loaded from a file keeps everything but its colours byte for byte. "
-        "Costs what writing the file costs."
+        "Saves a scene of splats. A scene that was loaded from a file keeps everything but its colours byte for byte; "
+        "a PLY gains comments with the workflow, where there is room. Costs what writing the file costs."
     )
     RETURN_TYPES = ("SPLAT", "STRING", "FILE_3D_SPLAT_ANY")
     RETURN_NAMES = ("splats", "file", "model_3d")
@@ -99,12 +100,20 @@ class SaveSplats:
                         "with one colour each in 8 bits."
                     },
                 ),
-            }
+            },
+            "hidden": HIDDEN,
         }
 
-    def save(self, splats: Any, filename_prefix: str, format: Any) -> dict[str, Any]:
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
+        return said(check_prefix, filename_prefix)
+
+    def save(
+        self, splats: Any, filename_prefix: str, format: Any, prompt: Any = None, extra_pnginfo: Any = None
+    ) -> dict[str, Any]:
         with named("SaveSplats"):
-            file, shown = save_scene(splats_of(splats), filename_prefix, format)
+            origin = workflow_of(prompt, extra_pnginfo)
+            file, shown = save_scene(splats_of(splats), filename_prefix, format, origin)
             return {"ui": {"3d": [shown], "text": [file]}, "result": (splats, file, host.saved_file_3d(file))}
 
 
@@ -177,7 +186,7 @@ class CameraFileRig:
         }
 
     @classmethod
-    def IS_CHANGED(cls, file: str = "", **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
         return camera_fingerprint(file)
 
     def build(

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from ..renderers.camera_files import camera_rig, chosen, read_cameras
-from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_splats
+from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, scene_bytes
+from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
 from .given_models import NOTHING, model_file
-from .input_files import content_digest, given_file, input_file, input_path, list_files
+from .input_files import content_digest, given_file, input_file, input_path, list_files, state_of
+from .saving import Workflow, ply_comments, save_files
 
 NO_SCENE = "(no .ply or .splat file in the input folder)"
 
@@ -75,13 +77,16 @@ def description(splats: Splats) -> str:
     )
 
 
-def save_scene(splats: Splats, prefix: str, kind: SplatFormat) -> tuple[str, dict[str, str]]:
-    """Save to the host's output folder -> (path below that folder, what the front end needs to find it)."""
-    folder, name, counter, subfolder = host.picture_path(prefix, 1, 1, "output")
-    path = Path(folder, f"{name}_{counter:05}_.{kind}")
-    save_splats(splats, path)
-    below = Path(subfolder, path.name).as_posix()
-    return below, {"filename": path.name, "subfolder": subfolder, "type": "output"}
+def save_scene(
+    splats: Splats, prefix: str, kind: SplatFormat, workflow: Workflow | None = None
+) -> tuple[str, dict[str, str]]:
+    """Save to the host's output folder -> (path below that folder, what the front end needs to find it). workflow: goes
+    into the comments of a PLY file."""
+    data = scene_bytes(splats, kind)
+    if kind == "ply":
+        data = with_comments(data, ply_comments(workflow or {}))
+    (shown,) = save_files(prefix, lambda stem: {f"{stem}.{kind}": data})
+    return Path(shown["subfolder"], shown["filename"]).as_posix(), shown
 
 
 def recorded_rig(
@@ -109,14 +114,12 @@ def recorded_rig(
     return rig, text
 
 
-def camera_fingerprint(name: str) -> str:
-    """Changes when a file of cameras does, or one in their folder."""
+def camera_fingerprint(name: str | None) -> str:
+    """Changes when a file of cameras does, or one in their folder or beside them that belongs to them."""
     try:
-        path = input_path(name)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        stats = [
-            (p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.suffix in (".json", ".txt", ".bin")
-        ]
+        path = input_path(name or "")
+        files = sorted(path.rglob("*")) if path.is_dir() else [path, *sorted(path.parent.glob("*transforms*.json"))]
+        states = [(p.name, state_of(p)) for p in files if p.suffix in (".json", ".txt", ".bin") and p.is_file()]
     except (OSError, ValueError):
-        return name
-    return f"{name} {stats}"
+        return name or ""
+    return f"{name} {states}"

@@ -18,8 +18,8 @@ from ..renderers.mesh.mesh_space import MeshTexture
 from ..renderers.scene import Scene
 from ..renderers.splats.splat_space import SplatColours
 from ..sync_core.quality import cross_view_psnr
-from . import host
 from .canonical_latents import to_canonical
+from .saving import jpeg_bytes, png_bytes, save_files
 from .vae_calls import decoded
 
 
@@ -124,11 +124,7 @@ def heat(counts: Tensor, height: int, width: int) -> Tensor:
 def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:
     """Write a picture [H, W, 3] in [0, 1] to the host's temp folder -> what the front end needs to show it.
     ending: png, or jpg for pictures of which there are many."""
-    from PIL import Image
-
     height, width = picture.shape[:2]
-    folder, name, counter, subfolder = host.picture_path(prefix, width, height)
-    file = f"{name}_{counter:05}_.{ending}"
-    options: dict[str, Any] = {"compress_level": 1} if ending == "png" else {"quality": 90}
-    Image.fromarray((picture * 255).round().byte().numpy()).save(f"{folder}/{file}", **options)
-    return {"filename": file, "subfolder": subfolder, "type": "temp"}
+    data = png_bytes(picture, level=1) if ending == "png" else jpeg_bytes(picture, 90)
+    (shown,) = save_files(prefix, lambda stem: {f"{stem}.{ending}": data}, "temp", (width, height))
+    return shown

@@ -1,13 +1,15 @@
-"""JPEG files that viewers open as a sphere: Google's photo sphere metadata (GPano) in an XMP packet.
+"""Pictures that viewers open as a sphere: Google's photo sphere metadata (GPano) in an XMP packet.
 
-https://developers.google.com/streetview/spherical-metadata. The packet is an APP1 segment of the JPEG file (Adobe, "XMP
+https://developers.google.com/streetview/spherical-metadata. In a JPEG file the packet is an APP1 segment (Adobe, "XMP
 specification part 3", 1.1.3).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+_EXIF = b"Exif\0\0"
 _SIGNATURE = b"http://ns.adobe.com/xap/1.0/\0"
 # A segment counts its bytes in 16 bits, its own two among them.
 _LONGEST = 65533
@@ -75,16 +77,29 @@ class SphereMetadata:
 
 
 def with_xmp(jpeg: bytes, packet: bytes) -> bytes:
-    """A JPEG file with an XMP packet put in front of everything but its JFIF header.
+    """A JPEG file with an XMP packet put in front of everything but its JFIF and EXIF headers.
 
     Raises ValueError for bytes that are no JPEG file, or a packet that fits in no segment.
     """
+    return _with_segment(jpeg, _SIGNATURE + packet, "an XMP packet")
+
+
+def with_exif(jpeg: bytes, exif: bytes) -> bytes:
+    """A JPEG file with EXIF data (from its TIFF header on) put in; raises as ``with_xmp``."""
+    return _with_segment(jpeg, _EXIF + exif, "EXIF data")
+
+
+def png_xmp(texts: Any, packet: bytes) -> None:
+    """Put an XMP packet among the texts (Pillow's ``PngInfo``) of a PNG file (Adobe, part 3, 1.1.5)."""
+    texts.add_itxt("XML:com.adobe.xmp", packet.decode("utf-8"))
+
+
+def _with_segment(jpeg: bytes, content: bytes, what: str) -> bytes:
     if jpeg[:2] != b"\xff\xd8":
         raise ValueError("these bytes are no JPEG file")
-    content = _SIGNATURE + packet
     if len(content) > _LONGEST:
-        raise ValueError(f"an XMP packet of {len(packet)} bytes does not fit in a JPEG segment")
+        raise ValueError(f"{what} of {len(content)} bytes does not fit in a JPEG segment")
     at = 2
-    if jpeg[at : at + 2] == b"\xff\xe0":
+    while jpeg[at : at + 2] == b"\xff\xe0" or (jpeg[at : at + 2] == b"\xff\xe1" and jpeg[at + 4 : at + 10] == _EXIF):
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
     return jpeg[:at] + b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content + jpeg[at:]

@@ -235,7 +235,7 @@ def test_the_report(tmp_path, monkeypatch):
     assert "17 views of 64 x 64 on 256 x 128" in made.text and "holes 0.00 %" in made.text
     assert "seam ratio" in made.text and "no seams to measure" not in made.text
     assert made.coverage.shape == (128, 256, 3) and float(made.coverage.amax(-1).min()) > 0
-    monkeypatch.setattr(host, "picture_path", lambda prefix, w, h: (str(tmp_path), prefix, 1, ""))
+    monkeypatch.setattr(host, "picture_path", lambda prefix, w, h, kind: (str(tmp_path), prefix, 1, ""))
     assert SyncReport().report(SPACE, RIG, views)["result"][0] == made.text
 
 

@@ -52,8 +52,8 @@ def corners(mesh: Mesh) -> torch.Tensor:
 @pytest.mark.parametrize("hard", (True, False))
 def test_what_is_saved_is_loaded(tmp_path, format, hard):
     mesh, texture = cube(hard), picture(0)
-    files = save_mesh(mesh, texture, tmp_path / "sub" / "a.xyz", format)
-    assert files[0] == tmp_path / "sub" / f"a.{format}"
+    files = save_mesh(mesh, texture, tmp_path / "sub" / "a v1.5", format)
+    assert files[0] == tmp_path / "sub" / f"a v1.5.{format}"
     assert sorted(files) == sorted((tmp_path / "sub").iterdir())
     again = load_mesh(files[0]).mesh
     assert torch.allclose(corners(again), corners(mesh), atol=1e-6)
@@ -163,6 +163,6 @@ def test_nothing_is_written_on_errors(tmp_path):
 
 def test_a_file_that_cannot_be_written_leaves_none(tmp_path):
     (tmp_path / "a.mtl").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(ValueError, match=r"'a.mtl' could not be written .*; save elsewhere"):
         save_mesh(cube(), picture(0), tmp_path / "a", "obj")
     assert [p.name for p in tmp_path.iterdir()] == ["a.mtl"]

@@ -76,13 +76,13 @@ def test_the_function_takes_what_the_node_asks_for(node_id, node):
     """The host passes inputs by name; optional ones only when they are connected."""
     parameters = inspect.signature(getattr(node, node.FUNCTION)).parameters
     rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    names = {name for _, name, _ in inputs_of(node)}
+    names = {name for _, name, _ in inputs_of(node)} | set(node.INPUT_TYPES().get("hidden", {}))
     assert rest or names <= set(parameters)
     for name, parameter in parameters.items():
         if name == "self" or parameter.kind is parameter.VAR_KEYWORD:
             continue
         assert name in names, f"{name} is no input"
-        if name in node.INPUT_TYPES().get("optional", {}):
+        if any(name in node.INPUT_TYPES().get(group, {}) for group in ("optional", "hidden")):
             assert parameter.default is not parameter.empty, f"{name} is optional and has no default"
 
 

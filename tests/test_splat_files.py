@@ -308,6 +308,6 @@ def test_nothing_is_left_behind_by_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"\.ply or \.splat"):
         save_splats(splats, tmp_path / "a.obj")
     (tmp_path / "there.ply").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(ValueError, match=r"'there.ply' could not be written"):
         save_splats(splats, tmp_path / "there.ply")
     assert [p.name for p in tmp_path.iterdir()] == ["there.ply"]

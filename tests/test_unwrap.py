@@ -203,3 +203,49 @@ def test_progress_counts_parts():
     seen = []
     unwrap(bare(trimesh.creation.box(), parts=3), "xatlas", 64, tick=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3) and seen == sorted(seen)
+
+
+def doubled(turned=0):
+    """A box with one face there twice, the same side out."""
+    box = trimesh.creation.box()
+    return trimesh.Trimesh(box.vertices, np.concatenate([box.faces, np.roll(box.faces[:1], turned, 1)]), process=False)
+
+
+def twice():
+    box = trimesh.creation.box()
+    return trimesh.Trimesh(box.vertices, np.concatenate([box.faces, box.faces]), process=False)
+
+
+def far_apart(distance):
+    box = trimesh.creation.box()
+    return trimesh.util.concatenate([box, box.copy().apply_translation([distance, 0, 0])])
+
+
+HARD = {
+    "a face twice": doubled,
+    "from another corner": lambda: doubled(1),
+    "all twice": twice,
+    "pieces 1e4 apart": lambda: far_apart(1e4),
+    "pieces 1e6 apart": lambda: far_apart(1e6),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_auto_never_gives_what_cannot_be_painted(case):
+    """xatlas lays doubles over each other, and gives no numbers for pieces far apart."""
+    mesh = bare(HARD[case]())
+    found = unwrap(mesh, "auto", 256, 4)
+    assert found.report.usable and check_uvs(found.mesh) == found.report
+    assert torch.equal(found.mesh.faces, mesh.faces)
+    assert (found.method == "boxes") == bool(found.warning)
+    if METHODS[0] == "xatlas" and found.method == "boxes":
+        assert "what xatlas made is not usable" in found.warning
+        with pytest.raises(ValueError, match=r"not usable: .* \(repair the mesh, or use boxes\)"):
+            unwrap(mesh, "xatlas", 256, 4)
+    assert unwrap(mesh, "boxes", 256, 4).report.usable
+
+
+def test_boxes_that_fail_say_so():
+    line = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 1, 2]], process=False)
+    with pytest.raises(ValueError, match="what boxes made is not usable: no face of the mesh has an area; repair"):
+        unwrap(bare(line), "boxes", 64, 4)

@@ -20,7 +20,15 @@ from torch import Tensor
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .files import folder_of, folder_paths_module, input_folder, model_folders, picture_path
+from .files import (
+    check_prefix,
+    folder_of,
+    folder_paths_module,
+    input_folder,
+    metadata_disabled,
+    model_folders,
+    picture_path,
+)
 from .memory import (
     empty_cache,
     free_memory,
@@ -242,6 +250,7 @@ __all__ = [
     "attention_to_many",
     "cell_of",
     "check_interrupt",
+    "check_prefix",
     "clip",
     "empty_cache",
     "file_3d_content",
@@ -260,6 +269,7 @@ __all__ = [
     "loaded_models",
     "max_denoise",
     "memory_beside",
+    "metadata_disabled",
     "model_folders",
     "model_sampling",
     "network_dtypes",

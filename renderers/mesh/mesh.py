@@ -84,8 +84,10 @@ class Mesh:
 
     @cached_property
     def used(self) -> Tensor:
-        """Vertices that some face uses: stray ones must not decide how large the object is."""
-        return self.vertices[self.faces.unique()]
+        """Vertices that some face with an area uses: stray ones must not decide how large the object is, or how near
+        it is seen. Without any area, all that faces use."""
+        solid = self.face_normals.any(1)
+        return self.vertices[(self.faces[solid] if bool(solid.any()) else self.faces).unique()]
 
     @cached_property
     def face_normals(self) -> Tensor:

@@ -15,7 +15,7 @@ from .scan import Triangles, facing, fragments, triangles
 Backend = Literal["auto", "torch", "numba", "pytorch3d"]
 BACKENDS: tuple[Backend, ...] = ("auto", "torch", "numba", "pytorch3d")
 
-# What is nearer to the camera than this part of the farthest vertex's depth is not seen.
+# What is nearer to the camera than this part of the depth of the farthest vertex of a face is not seen.
 NEAR = 1e-4
 
 _NOTHING = torch.iinfo(torch.int64).max
@@ -145,12 +145,19 @@ def homogeneous(points: Tensor, viewpoint: Viewpoint, height: int, width: int) -
     return torch.stack([column, row, w], -1), -z
 
 
+def near_plane(depths: Tensor) -> float:
+    """Depth of what is too near to be seen, from the depths of the faces' corners: stray vertices do not count."""
+    return NEAR * max(float(depths.max()) if depths.numel() else 0.0, 1e-30)
+
+
 def _in_view(vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int, width: int, cull: bool) -> Triangles:
     points, depth = homogeneous(vertices.double(), viewpoint, height, width)
     faces = faces.long()
-    near = NEAR * max(float(depth.max()) if depth.numel() else 0.0, 1e-30)
-    corners = points[faces]
-    ready = triangles(corners, depth[faces], height, width, near, viewpoint.span is None)
+    corners, depths = points[faces], depth[faces]
+    # (faces without area are not drawn)
+    solid = torch.stack([(corners[:, i] != corners[:, i - 1]).any(1) for i in range(3)]).all(0)
+    near = near_plane(depths[solid])
+    ready = triangles(corners, depths, height, width, near, viewpoint.span is None)
     return ready.only(facing(corners)[ready.face]) if cull else ready
 
 

@@ -22,7 +22,7 @@ def rasterise_pytorch3d(
     from .raster import Fragments, homogeneous
 
     points, depth = homogeneous(vertices.double(), viewpoint, height, width)
-    near = near * max(float(depth.max()), 1e-30)
+    near = near * max(float(depth[faces.long()].max()), 1e-30)
     w = torch.where(points[:, 2].abs() < 1e-9, 1e-9, points[:, 2])
     # Its screen has +X to the left and +Y up, -1 to 1 along the shorter side.
     half = min(height, width) / 2

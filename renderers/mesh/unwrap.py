@@ -6,7 +6,6 @@ import importlib.util
 import logging
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..files.leftovers import private_folder
 from .boxes import unwrap_boxes
 from .material import Part
 from .mesh import Mesh
+from .uv_check import UvReport, check_uvs
 
 Method = Literal["auto", "xatlas", "boxes"]
 METHODS: tuple[Method, ...] = ("auto", "xatlas", "boxes")
@@ -47,10 +48,12 @@ def joined(mesh: Mesh) -> Mesh:
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """A mesh with new texture coordinates; the method that made them; what the user should know, empty if nothing."""
+    """A mesh with new texture coordinates; the method that made them; what they are like; what the user should know,
+    empty if nothing."""
 
     mesh: Mesh
     method: Method
+    report: UvReport
     warning: str = ""
 
 
@@ -71,9 +74,11 @@ def unwrap(
 
     method: ``xatlas`` (best: few charts with little stretch, about 10 s for 50,000 faces), ``boxes`` (needs nothing
     installed: charts projected along the axes, more seams), ``auto``: xatlas when it is installed, boxes otherwise and
-    where xatlas fails or takes too long.
+    where xatlas fails, takes too long, or makes charts that lie over each other (faces that are there twice) or are no
+    numbers (pieces very far apart).
 
-    Raises ValueError when xatlas is asked for and not installed, fails, or takes longer than ``time_limit`` seconds.
+    Raises ValueError when xatlas is asked for and not installed, fails as described, or takes longer than
+    ``time_limit`` seconds, and when boxes make nothing usable either.
     """
     if method not in METHODS:
         raise ValueError(f"method '{method}' is unknown; use {', '.join(METHODS)}")
@@ -93,20 +98,29 @@ def unwrap(
         chosen = "xatlas" if has_xatlas() else "boxes"
         if chosen == "boxes":
             warning = "xatlas is not installed, so the mesh was unwrapped by boxes, with more seams"
-    found: list[tuple[Tensor, Tensor]] = []
+    made: tuple[Mesh, UvReport] | None = None
     if chosen == "xatlas":
         if len(mesh.faces) > SLOW:
             logging.warning("unwrapping %d faces may take minutes; fewer faces unwrap much faster", len(mesh.faces))
         try:
-            found = _by_xatlas(jobs, size, padding, time_limit, tick)
+            made = _checked(_with_uvs(mesh, pieces, _by_xatlas(jobs, size, padding, time_limit, tick)), "xatlas")
         except XatlasFailed as error:
             if method != "auto":
                 raise
             chosen, warning = "boxes", f"{error}; boxes were used, with more seams"
-    if chosen == "boxes":
+    if made is None:
+        found: list[tuple[Tensor, Tensor]] = []
         for i, (vertices, faces) in enumerate(jobs):
             tick(i, len(jobs))
             found.append(unwrap_boxes(vertices, faces, size, padding))
+        made = _checked(_with_uvs(mesh, pieces, found), "boxes")
+    if warning:
+        logging.warning("%s", warning)
+    return Unwrapped(made[0], chosen, made[1], warning)
+
+
+def _with_uvs(mesh: Mesh, pieces: list[Tensor], found: list[tuple[Tensor, Tensor]]) -> Mesh:
+    """The mesh with (uvs [T, 2], face_uvs) for each of its pieces (faces [n]), and without textures."""
     uvs: list[Tensor] = []
     face_uvs = torch.zeros_like(mesh.faces)
     count = 0
@@ -115,9 +129,17 @@ def unwrap(
         uvs.append(own)
         count += len(own)
     parts = tuple(replace(part, texture=None) for part in mesh.parts)
-    if warning:
-        logging.warning("%s", warning)
-    return Unwrapped(replace(mesh, uvs=torch.cat(uvs), face_uvs=face_uvs, parts=parts), chosen, warning)
+    return replace(mesh, uvs=torch.cat(uvs), face_uvs=face_uvs, parts=parts)
+
+
+def _checked(mesh: Mesh, method: Method) -> tuple[Mesh, UvReport]:
+    """Raises XatlasFailed or ValueError for coordinates that nothing can be painted with."""
+    report = check_uvs(mesh)
+    if report.usable:
+        return mesh, report
+    if method == "xatlas":
+        raise XatlasFailed(f"what xatlas made is not usable: {report.reason} (repair the mesh, or use boxes)")
+    raise ValueError(f"what boxes made is not usable: {report.reason}; repair the mesh (merge doubles, remove slivers)")
 
 
 def _nothing(done: int, total: int) -> None:
@@ -140,15 +162,15 @@ def _by_xatlas(
             "xatlas is not installed; install it into ComfyUI's Python with 'python -m pip install xatlas' (on Python "
             f"{version} this needs a compiler where no wheel exists: 3.14 and later, Linux on ARM), or use boxes"
         )
-    with tempfile.TemporaryDirectory(prefix="synctweedies_unwrap_") as folder:
-        job, result = Path(folder, "job.npz"), Path(folder, "result.npz")
+    with private_folder() as folder:
+        job, result = folder / "job.npz", folder / "result.npz"
         arrays: dict[str, np.ndarray] = {}
         for i, (vertices, faces) in enumerate(jobs):
             arrays[f"vertices_{i}"] = vertices.numpy().astype(np.float32)
             arrays[f"faces_{i}"] = faces.numpy().astype(np.uint32)
         settings = {"count": len(jobs), "size": size, "padding": padding, "cost": 2.0}
         np.savez(job, **(arrays | {k: np.asarray(v) for k, v in settings.items()}))  # pyright: ignore[reportArgumentType]
-        _run([sys.executable, str(_WORKER), str(job), str(result)], Path(folder), len(jobs), time_limit, tick)
+        _run([sys.executable, str(_WORKER), str(job), str(result)], folder, len(jobs), time_limit, tick)
         with np.load(result) as found:
             return [
                 (torch.from_numpy(found[f"uvs_{i}"]), torch.from_numpy(found[f"face_uvs_{i}"]))

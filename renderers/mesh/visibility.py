@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..viewpoints import Viewpoint
 from .mesh import Mesh
-from .raster import NEAR, Backend, chosen_backend, depth_buffer
+from .raster import Backend, chosen_backend, depth_buffer, near_plane
 
 # Least side of a depth buffer: a small one hides visible texels (20 % at 64 pixels and half a percent of tolerance).
 LEAST_BUFFER = 1024
@@ -72,7 +72,7 @@ def seen_points(
     drawn = torch.zeros(len(fronts) + 1, dtype=torch.bool)
     drawn[face.reshape(-1).long()] = True
     both = two_sided and bool((drawn[:-1] & ~fronts).any())
-    near = NEAR * max(float(viewpoint.camera_space(mesh.vertices)[:, 2].neg().max()), 1e-30)
+    near = near_plane(viewpoint.camera_space(mesh.used.double())[:, 2].neg())
     if chosen_backend(backend) == "numba":
         from . import maps_numba
 

@@ -1,15 +1,14 @@
-"""Splat files: which kind a file is, ``.splat`` files, and saving that leaves nothing half written."""
+"""Splat files: which kind a file is, ``.splat`` files, and saving."""
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 
+from ..files.atomic import write_whole
 from .ply import ply_bytes, read_ply, too_many
 from .splats import SH_DC, SplatRows, Splats
 
@@ -77,20 +76,13 @@ def save_splats(splats: Splats, path: Path) -> None:
     """Write a .ply or .splat file, by its ending; whole, or not at all.
 
     A file that the splats were read from is followed byte for byte, colours (f_dc, f_rest) apart.
-    Raises ValueError for another ending.
+    Raises ValueError for another ending, and as ``write_whole``.
     """
-    kind = path.suffix.lower().lstrip(".")
+    write_whole(path, scene_bytes(splats, path.suffix.lower().lstrip("."), path.name))
+
+
+def scene_bytes(splats: Splats, kind: str, name: str = "") -> bytes:
+    """What ``save_splats`` writes."""
     if kind not in FORMATS:
-        raise ValueError(f"file '{path.name}': splats are saved as .ply or .splat")
-    write_whole(path, ply_bytes(splats) if kind == "ply" else splat_bytes(splats))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that an error leaves what was there before."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        raise ValueError(f"file '{name}': splats are saved as .ply or .splat")
+    return ply_bytes(splats) if kind == "ply" else splat_bytes(splats)

@@ -107,6 +107,19 @@ def newline_of(head: bytes) -> bytes:
     return b"\r\n" if head.startswith(b"ply\r\n") else head[3:4]
 
 
+def with_comments(file: bytes, comments: list[str]) -> bytes:
+    """A PLY file with lines "comment NAME TEXT" behind its format, in place of comments of the same names; everything
+    else keeps its bytes."""
+    if not comments:
+        return file
+    newline = newline_of(file)
+    names = tuple(" ".join(line.split(" ", 2)[:2]).encode() + b" " for line in comments)
+    end = file.index(newline + b"end_header")
+    lines = [line for line in file[:end].split(newline) if not line.startswith(names)]
+    lines[2:2] = [line.encode("ascii", "backslashreplace") for line in comments]
+    return newline.join(lines) + file[end:]
+
+
 @dataclass(frozen=True)
 class Table:
     """The rows of an element, as ``SplatRows`` keeps them."""

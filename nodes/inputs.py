@@ -1,0 +1,91 @@
+"""What nodes are given, looked at before they begin: pictures, masks, latents and numbers that no node can use.
+
+The host checks widgets by their limits, which NaN passes, and says nothing about what comes over links.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import named
+
+
+def with_checked_inputs(node_id: str, node: Any) -> Any:
+    """The node class, its function made to refuse inputs as ``check_inputs`` does, in one line that names the node."""
+    function = getattr(node, node.FUNCTION)
+
+    @functools.wraps(function)
+    def checked(self: Any, *values: Any, **named_values: Any) -> Any:
+        with named(node_id):
+            check_inputs(node, dict(zip(_names(function), values, strict=False)) | named_values)
+        return function(self, *values, **named_values)
+
+    setattr(node, node.FUNCTION, checked)
+    return node
+
+
+def check_inputs(node: Any, values: dict[str, Any]) -> None:
+    """Raises ValueError for an empty batch, other axes than the type has, NaN, and what is no picture at all.
+
+    values: by input; those of the types IMAGE, MASK, LATENT and FLOAT are looked at.
+    """
+    groups = node.INPUT_TYPES()
+    specs = {name: spec for group in ("required", "optional") for name, spec in groups.get(group, {}).items()}
+    checks = {"IMAGE": _check_image, "MASK": _check_mask, "LATENT": _check_latent, "FLOAT": _check_number}
+    for name, value in values.items():
+        kind = specs[name][0] if name in specs else None
+        if value is not None and isinstance(kind, str) and kind in checks:
+            checks[kind](name, value)
+
+
+def _check_image(name: str, value: Any) -> None:
+    _check_tensor(name, value, "an image [batch, height, width, channels]", (4,))
+
+
+def _check_mask(name: str, value: Any) -> None:
+    # (the host's own nodes make masks of two to four axes)
+    _check_tensor(name, value, "a mask [batch, height, width]", (2, 3, 4))
+
+
+def _check_latent(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or "samples" not in value:
+        raise ValueError(f"{name} is no latent but {type(value).__name__}; connect a LATENT")
+    samples = value["samples"]
+    # (latents of several parts, of sound and of 3D shapes have sentences of their own)
+    if isinstance(samples, Tensor) and not samples.is_nested:
+        if samples.numel() == 0:
+            raise ValueError(f"{name} is empty (shape {tuple(samples.shape)}); connect a latent with something in it")
+        _check_finite(name, samples)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError(f"{name} is no number (NaN); type one")
+
+
+def _check_tensor(name: str, value: Any, what: str, axes: tuple[int, ...]) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} is {type(value).__name__}, not {what}; connect one")
+    if value.ndim not in axes:
+        raise ValueError(f"{name} has the shape {tuple(value.shape)} and is not {what}; connect one")
+    if value.numel() == 0:
+        raise ValueError(f"{name} is empty (shape {tuple(value.shape)}); connect {what} with something in it")
+    _check_finite(name, value)
+
+
+def _check_finite(name: str, value: Tensor) -> None:
+    if value.is_floating_point() and bool(torch.isnan(value).any()):
+        raise ValueError(
+            f"the {name} holds NaN; a model or VAE in half precision often makes them: start with --fp32-vae or "
+            "--fp32-unet"
+        )
+
+
+def _names(function: Any) -> tuple[str, ...]:
+    code = function.__code__
+    return code.co_varnames[1 : code.co_argcount]
