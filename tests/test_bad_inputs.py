@@ -64,7 +64,7 @@ def test_there_are_such_inputs():
 
 def test_what_is_left_out_is_not_looked_at():
     with pytest.raises(SyncError, match=r"^StitchViews: nothing to stitch"):
-        NODE_CLASS_MAPPINGS["StitchViews"]().stitch(Plane(64, 64), Windows(64, 64, 64), images=None)
+        NODE_CLASS_MAPPINGS["StitchViews"]().stitch(Plane(64, 64), Windows(64, 64, 64, 64), images=None)
 
 
 def test_values_given_in_order_are_looked_at_too():

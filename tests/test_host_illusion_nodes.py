@@ -218,7 +218,7 @@ def test_films_of_planes_show_their_blend() -> None:
     [
         ({"reading": 2}, "reading 2 does not exist; use one of 0 identity, 1 flip_y"),
         ({"image": torch.rand(1, 32, 40, 3)}, "an image of 40 x 32 is not a picture of 32 x 32"),
-        ({"image": torch.rand(0, 32, 32, 3)}, "the batch of images is empty"),
+        ({"image": torch.rand(0, 32, 32, 3)}, "image is empty"),
         ({"image": torch.full((1, 32, 32, 3), math.nan)}, "the image holds NaN"),
         ({"space": "panorama"}, "a panorama has no readings"),
     ],

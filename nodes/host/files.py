@@ -36,7 +36,7 @@ def metadata_disabled() -> bool:
     """Whether the host was started with --disable-metadata: nothing that it saves says where it came from."""
     from comfy.cli_args import args
 
-    return bool(args.disable_metadata)
+    return bool(getattr(args, "disable_metadata", False))
 
 
 def input_folder() -> str:
