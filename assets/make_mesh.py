@@ -252,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen.output.mkdir(parents=True, exist_ok=True)
     path = chosen.output / "teapot.glb"
     mesh = build()
-    path.write_bytes(glb(mesh, [None]))
+    path.write_bytes(glb(mesh))
     print(path)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
 
 from ..renderers.mesh.atlas import AtlasLayout, Layout
-from ..renderers.mesh.carry import carry_textures
+from ..renderers.mesh.base_colour import repainted
+from ..renderers.mesh.carry import carry_textures, in_one_part
 from ..renderers.mesh.load import ENDINGS, load_mesh
-from ..renderers.mesh.material import Part
 from ..renderers.mesh.mesh import Mesh
 from ..renderers.mesh.references import referred_files
 from ..renderers.mesh.save import Format, mesh_files
@@ -93,12 +92,12 @@ def prepared(
     coordinates are to be kept and are not usable, and as ``unwrap``.
     """
     joint = parts == "joint" and len(mesh.parts) > 1
-    kept = _one_part(mesh) if joint else mesh
+    kept = joined(mesh) if joint else mesh
     report = check_uvs(kept)
     if unwrapping == "keep" or (unwrapping == "when needed" and report.usable):
         if not report.usable:
             raise ValueError(f"{_refusal(report, joint)}; set unwrap to 'when needed', or repair the mesh")
-        return kept, report.lines
+        return in_one_part(mesh, size) if joint else kept, report.lines
     bar = host.ProgressBar(max(len(mesh.parts), 1))
 
     def tick(done: int, total: int) -> None:
@@ -113,14 +112,9 @@ def prepared(
     done = carry_textures(mesh, found.mesh, size)
     if any(part.texture is not None for part in done.parts):
         said.append("The file's textures were painted onto the new coordinates.")
+    if any(part.maps.normal is not None for part in mesh.parts):
+        said.append("Normal maps are left out: they do not fit the new coordinates.")
     return done, (*said, *found.report.lines)
-
-
-def _one_part(mesh: Mesh) -> Mesh:
-    """All parts in one, with the texture that they share, if they do."""
-    pictures = {id(p.texture) for p in mesh.parts}
-    one = joined(mesh)
-    return replace(one, parts=(Part(mesh.name, mesh.parts[0].texture),)) if len(pictures) == 1 else one
 
 
 def _refusal(report: UvReport, joint: bool) -> str:
@@ -132,7 +126,7 @@ def description(mesh: Mesh) -> str:
     """How large a mesh is, in words."""
     x, y, z = mesh.centre
     parts = "" if len(mesh.parts) == 1 else f", {len(mesh.parts)} parts: {', '.join(p.name for p in mesh.parts)}"
-    pictures = sum(p.texture is not None for p in mesh.parts)
+    pictures = len({id(p.texture) for p in mesh.parts if p.texture is not None})
     many = "one texture" if pictures == 1 else f"{pictures or 'no'} textures"
     return (
         f"{mesh.name}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} faces{parts}\n"
@@ -156,7 +150,8 @@ def save_textured(
 
 
 def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:
-    """The mesh with other textures. Raises ValueError without texture coordinates and for a wrong number of images."""
+    """The mesh with other textures, each part as opaque as ``repainted`` says. Raises ValueError without texture
+    coordinates and for a wrong number of images."""
     if not mesh.has_uvs:
         raise ValueError(f"mesh '{mesh.name}' has no texture coordinates; unwrap it first")
     count = len(mesh.parts)
@@ -166,4 +161,4 @@ def textured(mesh: Mesh, images: Tensor, layout: Layout) -> Mesh:
     if images.shape[0] == 1 and layout == "tiles":
         grid = AtlasLayout.of(mesh, layout, images.shape[2], images.shape[1])
         pictures = [images[0][grid.tile(part)] for part in range(count)]
-    return replace(mesh, parts=tuple(replace(part, texture=p) for part, p in zip(mesh.parts, pictures, strict=True)))
+    return repainted(mesh, pictures)

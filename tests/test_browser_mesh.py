@@ -295,7 +295,7 @@ def veils():
     veil = torch.tensor([1.0, 0, 0, 0.5]).repeat(4, 4, 1)
     wall = torch.tensor([0.0, 0, 1]).repeat(4, 4, 1)
     uvs = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]]).repeat(3, 1)
-    parts = (Part("near", veil), Part("far", veil.clone()), Part("wall", wall))
+    parts = (Part("near", veil, alpha="blend"), Part("far", veil.clone(), alpha="blend"), Part("wall", wall))
     return Mesh(torch.cat(layers), faces, uvs, faces, torch.arange(3).repeat_interleave(2), parts)
 
 

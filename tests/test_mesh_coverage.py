@@ -61,7 +61,7 @@ def test_textures_of_parts_go_to_their_tiles_and_back():
 
 def test_base_colours_are_baked_in_and_opacity_stays():
     rgba = torch.rand(16, 16, 4, generator=torch.Generator().manual_seed(1))
-    mesh = replace(torus(), parts=(Part("glass", rgba, (0.5, 1.0, 1.0, 0.7)),))
+    mesh = replace(torus(), parts=(Part("glass", rgba, (0.5, 1.0, 1.0, 0.7), "blend"),))
     space = MeshTexture(mesh, 64, 64)
     picture = own_texture(space, MeshGeometry(space, Orbit(orbit(), 64, 64)).texels(64, 64))
     assert float(picture[..., 0].max()) <= 0.5

@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,6 +205,37 @@ def a_square():
     primitive = {"attributes": {"POSITION": built.accessor(SQUARE, "f4")}, "indices": built.accessor(TWO, "u2")}
     built.node(mesh=built.mesh(primitive))
     return built
+
+
+def test_our_materials_reach_the_viewer(tmp_path):
+    """Opacity, a colour that multiplies a texture, and vertex colours, in linear light."""
+    clear = torch.zeros(4, 4, 4)
+    parts = (Part("wall", clear, (0.5, 1, 1, 1)), Part("leaf", clear, alpha="mask", cutoff=0.25))
+    mesh = replace(two_parts(), parts=parts, colours=torch.full((5, 3), 0.5))
+    found = read(save_mesh(mesh, None, tmp_path / "two")[0])
+    first, second = (p["material"] for p in found["pieces"])
+    assert (first["alpha"], second["alpha"], second["cutoff"]) == ("OPAQUE", "MASK", 0.25)
+    assert first["picture"] == second["picture"] == 0
+    assert first["colour"] == pytest.approx([0.21404, 1, 1, 1], abs=1e-4)
+    assert found["pieces"][0]["colours"][:4] == pytest.approx([0.21404] * 3 + [1], abs=1e-4)
+
+
+def test_chunks_may_follow_at_once(tmp_path):
+    whole = a_square().file()
+    size = int.from_bytes(whole[12:16], "little")
+    text, body = whole[20 : 20 + size].rstrip(), whole[20 + size :]
+    text += b" " * ((3 - len(text)) % 4)
+    for padding, name in ((b"", "tight"), (b" ", "padded")):
+        chunks = len(text).to_bytes(4, "little") + b"JSON" + text + padding + body
+        path = tmp_path / f"{name}.glb"
+        path.write_bytes(whole[:8] + (12 + len(chunks)).to_bytes(4, "little") + chunks)
+        assert same_as_python(path)["faces"] == 2
+
+
+def test_nodes_that_share_children_do_not_hang(tmp_path):
+    built = a_square()
+    built.tree["nodes"] = [{"children": [i + 1, i + 1]} for i in range(24)] + [{"mesh": 0}]
+    assert "damaged" in read(written(tmp_path, built))["refused"]
 
 
 def draco(built):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from .gltf_file import short
 from .gltf_read import read_gltf
 from .mesh import Mesh
 from .obj_read import read_obj
@@ -47,8 +47,8 @@ def load_mesh(
     default.
 
     Raises ValueError, one line that names the file and the fix, for: an unknown format; a file without faces, with NaN,
-    cut off or damaged; more than ``max_faces`` faces; a missing texture; Draco or other required extensions; animation
-    and skins; textures of too many pixels.
+    cut off or damaged; more than ``max_faces`` faces; a missing texture; Draco or other required extensions; textures
+    of too many pixels.
     """
     path = Path(path)
     if textures not in ("load", "ignore"):
@@ -68,14 +68,9 @@ def load_mesh(
         _ = mesh.radius
     except ValueError as error:
         raise ValueError(f"'{path.name}': {error}") from error
-    except (
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        struct.error,
-        json.JSONDecodeError,
-        OverflowError,
-    ) as error:
-        raise ValueError(f"'{path.name}': it is damaged or written wrongly ({error!r}); export it again") from error
+    except (LookupError, TypeError, AttributeError, ArithmeticError, struct.error, RecursionError) as error:
+        said = short(f"{type(error).__name__}: {error}")
+        raise ValueError(f"'{path.name}': it is damaged or written wrongly ({said}); export it again") from error
+    except MemoryError as error:
+        raise ValueError(f"'{path.name}': it needs more memory than there is; reduce it, or its textures") from error
     return Loaded(mesh, tuple(notes.lines))

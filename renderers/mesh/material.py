@@ -37,8 +37,8 @@ class Part:
     """One material of a mesh: its name, and what it looked like in the file.
 
     texture: float [H, W, 3 or 4] in [0, 1], row 0 at the top, or None; colour: base colour RGBA that multiplies it,
-    encoded as pictures are (sRGB). alpha: what opacity means; ``opaque`` ignores it, ``mask`` shows what is at least
-    ``cutoff``, ``blend`` mixes.
+    encoded as pictures are (sRGB); see ``base_colour.py``. alpha: what opacity means; ``opaque``
+    ignores it, ``mask`` shows what is at least ``cutoff``, ``blend`` mixes.
     """
 
     name: str

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .base_colour import multiplied
+from .light import encoded, linear
 from .material import Part
 from .mesh import Mesh
 
@@ -24,10 +26,10 @@ def read_texture(texture: Tensor, uv: Tensor) -> Tensor:
 
 
 def part_colours(mesh: Mesh, face: Tensor, bary: Tensor) -> Tensor:
-    """What the file's textures show on faces [M] at barycentrics [M, 3] -> float32 [M, 3].
+    """What the file shows on faces [M] at barycentrics [M, 3] -> float32 [M, 3].
 
-    The base colour multiplies the texture; a part without a texture, or a mesh without uvs, shows the base colour.
-    Opacity is not drawn.
+    Texture, base colour and vertex colours are multiplied, vertex colours mixed as light between vertices;
+    what is missing is white. Opacity is not drawn.
     """
     out = torch.empty(len(face), 3)
     part = mesh.part_of_face[face]
@@ -38,8 +40,11 @@ def part_colours(mesh: Mesh, face: Tensor, bary: Tensor) -> Tensor:
 
 
 def _one_part(mesh: Mesh, part: Part, face: Tensor, bary: Tensor) -> Tensor:
-    colour = torch.tensor(part.colour[:3])
+    tint = torch.tensor(part.colour[:3])
+    if mesh.colours is not None:
+        mixed = (linear(mesh.colours[:, :3])[mesh.faces[face]] * bary[..., None].float()).sum(1)
+        tint = multiplied(encoded(mixed.clamp_min(0)), tint)
     if part.texture is None or not mesh.has_uvs:
-        return colour.expand(len(face), 3)
+        return tint.expand(len(face), 3)
     uv = (mesh.uvs[mesh.face_uvs[face]].double() * bary.double()[..., None]).sum(1)
-    return read_texture(part.texture[..., :3], uv) * colour
+    return multiplied(read_texture(part.texture[..., :3], uv), tint)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from ..files.atomic import write_all
+from .base_colour import repainted
 from .gltf_write import glb
 from .mesh import Mesh
 from .obj_write import obj
@@ -27,11 +30,12 @@ def save_mesh(
 ) -> tuple[Path, ...]:
     """Write a mesh with its textures -> the files, the mesh first.
 
-    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has.
-    float [H, W, 3 or 4] in [0, 1], row 0 at the top, written as 8-bit PNG. path: the format's ending follows the name,
-    unless it is there; other dots are part of the name. Coordinates, vertex order and normals are the mesh's own. GLB
-    splits vertices along seams (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB
-    carries along (``asset.extras``); the other formats have no place for them.
+    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has; what
+    three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
+    written as 8-bit PNG, each distinct one once. path: the format's ending follows the name, unless it is there; other
+    dots are part of the name. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams
+    (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``);
+    the other formats have no place for them.
 
     Either all files are written or none. Raises ValueError for a texture on a mesh without texture coordinates, for
     another number of textures than parts, for NaN, and as ``write_all``.
@@ -51,22 +55,27 @@ def mesh_files(
     """What ``save_mesh`` writes, by file name; all names begin with ``stem``, and the mesh is the first."""
     if format not in FORMATS:
         raise ValueError(f"format '{format}' is unknown; use {', '.join(FORMATS)}")
-    given = _given(mesh, textures)
+    worn = _worn(mesh, textures)
+    if worn.has_uvs and not bool(torch.isfinite(worn.uvs).all()):
+        raise ValueError(f"texture coordinates of mesh '{mesh.name}' are no numbers (NaN); unwrap it first")
     if format == "glb":
-        return {f"{stem}.glb": glb(mesh, given, extras)}
-    return (obj if format == "obj" else ply)(mesh, given, stem)
+        return {f"{stem}.glb": glb(worn, extras)}
+    return (obj if format == "obj" else ply)(worn, stem)
 
 
-def _given(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> list[Tensor | None]:
-    count = len(mesh.parts)
+def _worn(mesh: Mesh, textures: Sequence[Tensor | None] | Tensor | None) -> Mesh:
+    """The mesh in the textures that are given."""
     if textures is None:
-        found: list[Tensor | None] = [part.texture for part in mesh.parts]
-    elif isinstance(textures, Tensor):
-        found = [textures for _ in mesh.parts]
+        return mesh
+    count = len(mesh.parts)
+    if isinstance(textures, Tensor):
+        found: list[Tensor | None] = [textures for _ in mesh.parts]
     else:
         found = list(textures) * (count if len(textures) == 1 else 1)
     if len(found) != count:
         raise ValueError(f"{len(found)} textures for a mesh of {count} parts; connect one, or one for each part")
-    if not mesh.has_uvs and textures is not None and any(t is not None for t in found):
+    if not mesh.has_uvs and any(t is not None for t in found):
         raise ValueError(f"mesh '{mesh.name}' has no texture coordinates; unwrap it first")
-    return found if mesh.has_uvs else [None] * count
+    done = repainted(mesh, found)
+    bare = (replace(p, texture=None) if new is None else p for p, new in zip(done.parts, found, strict=True))
+    return replace(done, parts=tuple(bare))

@@ -15,7 +15,7 @@ class Split:
     """S >= V vertices. The first V are the mesh's own, in its order; further ones are copies along seams.
 
     vertices: float32 [S, 3]; faces: int64 [F, 3]; uvs: float32 [S, 2] or None; normals: float32 [S, 3] or None;
-    origin: int64 [S], the mesh's vertex of each.
+    origin: int64 [S], the mesh's vertex of each (of its colours, too).
     """
 
     vertices: Tensor

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..files.leftovers import private_folder
+from .base_colour import PICTURES
 from .boxes import unwrap_boxes
 from .material import Part
 from .mesh import Mesh
@@ -128,7 +129,7 @@ def _with_uvs(mesh: Mesh, pieces: list[Tensor], found: list[tuple[Tensor, Tensor
         face_uvs[piece] = index + count
         uvs.append(own)
         count += len(own)
-    parts = tuple(replace(part, texture=None) for part in mesh.parts)
+    parts = tuple(replace(p, texture=None, maps=replace(p.maps, **dict.fromkeys(PICTURES))) for p in mesh.parts)
     return replace(mesh, uvs=torch.cat(uvs), face_uvs=face_uvs, parts=parts)
 
 

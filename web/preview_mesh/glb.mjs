@@ -57,11 +57,16 @@ function chunks(buffer) {
     const chunk = buffer.slice(at + 8, at + 8 + size);
     if (kind === 0x4e4f534a) tree ??= parsed(chunk);
     else if (kind === 0x004e4942 && !body.byteLength) body = chunk;
-    at += 8 + size + ((4 - (size % 4)) % 4);
+    // Some writers pad chunks to 4 bytes and do not count the padding.
+    const [end, padded] = [at + 8 + size, at + 8 + size + ((4 - (size % 4)) % 4)];
+    at = !binary(view, end) && binary(view, padded) ? padded : end;
   }
   if (!tree) throw refusal(BROKEN);
   return { tree, body };
 }
+
+/** Whether a binary chunk begins there. */
+const binary = (view, at) => at + 8 <= view.byteLength && view.getUint32(at + 4, true) === 0x004e4942;
 
 function parsed(chunk) {
   try {
@@ -77,12 +82,15 @@ function placed(tree) {
   const children = new Set(nodes.flatMap((node) => node.children ?? []));
   const roots = tree.scenes?.[tree.scene ?? 0]?.nodes ?? nodes.map((_, i) => i).filter((i) => !children.has(i));
   const found = [];
+  let left = 10000 + 4 * nodes.length;
   const visit = (index, above, depth) => {
     const node = nodes[index];
     if (!node || depth > nodes.length) throw refusal(BROKEN);
     const world = times(above, transformOf(node));
     const mesh = node.mesh === undefined ? null : tree.meshes?.[node.mesh];
     if (mesh) found.push([mesh, world]);
+    left -= node.children?.length ?? 0;
+    if (left < 0) throw refusal(BROKEN); // nodes that are children of several others, many times over
     for (const child of node.children ?? []) visit(child, world, depth + 1);
   };
   for (const root of roots) visit(root, IDENTITY, 0);
