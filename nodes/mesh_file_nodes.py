@@ -9,7 +9,9 @@ from torch import Tensor
 from ..renderers.mesh.atlas import LAYOUTS
 from ..renderers.mesh.save import FORMATS
 from ..renderers.mesh.unwrap import METHODS
+from . import host
 from .errors import named
+from .given_models import MODEL_MESH, NOTHING
 from .links import GIVEN, links_fit, said
 from .mesh_files import (
     NO_MESH,
@@ -23,7 +25,7 @@ from .mesh_files import (
     read_mesh,
     save_textured,
 )
-from .mesh_socket import MeshSocket, from_socket, to_socket
+from .mesh_socket import from_socket, to_socket
 from .saving import HIDDEN, check_prefix, workflow_of
 
 MESHES = "SyncTweedies/meshes"
@@ -107,7 +109,7 @@ class SyncTweediesLoadMesh:
                 ),
                 "time_limit": _LIMIT,
             },
-            "optional": {"path": GIVEN},
+            "optional": {"path": GIVEN, "model_3d": MODEL_MESH},
         }
 
     @classmethod
@@ -115,9 +117,12 @@ class SyncTweediesLoadMesh:
         return fingerprint(file, path)
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+    def VALIDATE_INPUTS(
+        cls, file: str | None = None, path: str | None = "", model_3d: Any = NOTHING, input_types: Any = None
+    ) -> bool | str:
         # (None: linked, so not known yet)
-        return links_fit(cls, input_types, "file") or file is None or path != "" or said(mesh_path, file)
+        linked = file is None or path != "" or model_3d is not NOTHING
+        return links_fit(cls, input_types, "file") or linked or said(mesh_path, file)
 
     def load(
         self,
@@ -129,9 +134,11 @@ class SyncTweediesLoadMesh:
         file_textures: str,
         time_limit: float,
         path: str | None = None,
-    ) -> tuple[MeshSocket, str]:
+        model_3d: Any = NOTHING,
+    ) -> tuple[Any, str]:
         with named("SyncTweediesLoadMesh"):
-            mesh, report = read_mesh(file, parts, unwrap, method, texture_size, file_textures, time_limit, path)
+            wishes = (parts, unwrap, method, texture_size, file_textures, time_limit)
+            mesh, report = read_mesh(file, *wishes, path, model_3d)
             return to_socket(mesh), report
 
 
@@ -163,7 +170,7 @@ class SyncTweediesUnwrap:
 
     def unwrap(
         self, mesh: Any, unwrap: Any, method: Any, texture_size: int, parts: Any, time_limit: float
-    ) -> tuple[MeshSocket, str]:
+    ) -> tuple[Any, str]:
         with named("SyncTweediesUnwrap"):
             found, said = prepared(from_socket(mesh), parts, unwrap, method, texture_size, time_limit)
             return to_socket(found), "\n".join(said)
@@ -175,11 +182,12 @@ class SaveTexturedMesh:
         "Saves a mesh with its texture as GLB, OBJ or PLY, in the coordinates of the file it came from; a GLB "
         "holds the workflow as well. Costs what writing a PNG costs."
     )
-    RETURN_TYPES = ("MESH", "STRING")
-    RETURN_NAMES = ("mesh", "file")
+    RETURN_TYPES = ("MESH", "STRING", "FILE_3D")
+    RETURN_NAMES = ("mesh", "file", "model_3d")
     OUTPUT_TOOLTIPS = (
         "The mesh with the texture that was saved.",
         "Path of the file below ComfyUI's output folder, for Preview 3D.",
+        "The saved file, for nodes of newer ComfyUI that take 3D files.",
     )
     FUNCTION = "save"
     OUTPUT_NODE = True
@@ -224,7 +232,7 @@ class SaveTexturedMesh:
         with named("SaveTexturedMesh"):
             origin = workflow_of(prompt, extra_pnginfo)
             saved, file, shown = save_textured(from_socket(mesh), texture, filename_prefix, format, layout, origin)
-            return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file)}
+            return {"ui": {"3d": shown, "text": [file]}, "result": (to_socket(saved), file, host.saved_file_3d(file))}
 
 
 NODES = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from ..renderers.mesh.save import Format, mesh_files
 from ..renderers.mesh.unwrap import Method, joined, unwrap
 from ..renderers.mesh.uv_check import UvReport, check_uvs
 from . import host
+from .given_models import NOTHING, model_file
 from .input_files import content_digest, given_file, input_file, list_files, state_of
 from .pictures import ASSETS
 from .saving import Workflow, save_files
@@ -25,6 +27,7 @@ from .saving import Workflow, save_files
 NO_MESH = "(no .glb, .obj, .ply or .stl file in the input folder)"
 # Endings of the meshes that come with the pack.
 SHIPPED = (".glb",)
+_OTHER = f"convert it to {', '.join(ENDINGS)}"
 
 Unwrap = Literal["when needed", "keep", "always"]
 UNWRAPS: tuple[Unwrap, ...] = ("when needed", "keep", "always")
@@ -66,14 +69,16 @@ def read_mesh(
     textures: str,
     time_limit: float,
     given: str | None = None,
+    model: Any = NOTHING,
 ) -> tuple[Mesh, str]:
     """(The mesh of a file of the input folder, ready to be painted; what was found and done, in words).
 
-    given: a path from another node, instead of the name. Raises ValueError as ``mesh_path``, ``load_mesh`` and
-    ``prepared``.
+    given: a path from another node, instead of the name; model: a 3D file, instead of both. Raises ValueError as
+    ``mesh_path``, ``model_file``, ``load_mesh`` and ``prepared``.
     """
-    path, root = mesh_path(name, given)
-    loaded = load_mesh(path, textures, root)
+    known = nullcontext(mesh_path(name, given)) if model is NOTHING else model_file(model, ENDINGS, _OTHER)
+    with known as (path, root):
+        loaded = load_mesh(path, textures, root)
     mesh, said = prepared(loaded.mesh, parts, unwrapping, method, size, time_limit)
     return mesh, "\n".join((description(mesh), *(f"{note[0].upper()}{note[1:]}." for note in loaded.notes), *said))
 

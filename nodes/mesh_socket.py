@@ -1,7 +1,7 @@
-"""The socket MESH: hosts have such objects; they are read, and ours are made, by their attributes.
+"""The socket MESH: the host's own type where it has one, read by its attributes.
 
 vertices [B, V, 3], faces [B, F, 3], and on newer hosts uvs [B, V, 2] (v downwards, as in glTF), normals [B, V, 3],
-texture [B, H, W, 3], vertex_counts and face_counts [B] or None where nothing is padded.
+vertex_counts and face_counts [B] or None where nothing is padded, and a look (``mesh_attributes``).
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..renderers.mesh.material import Part
 from ..renderers.mesh.mesh import Mesh
+from ..renderers.mesh.one_look import one_look
 from ..renderers.mesh.pieces import Limits, unit
 from ..renderers.mesh.split import Split, split_seams
+from . import host
+from .beside import keep_beside, kept_beside
+from .mesh_attributes import ATTRIBUTES, attributes_of, colours_of, part_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeshSocket:
-    """One mesh as a batch of one: what the host's nodes ask for, made from ``scene`` when they do. Nodes of this pack
-    read ``scene`` itself, with its parts and without vertices split at seams."""
+    """One mesh as a batch of one, for hosts without a type of their own: made from ``scene`` when their nodes ask.
+    Nodes of this pack read ``scene`` itself, with its parts and without vertices split at seams."""
 
     scene: Mesh
 
@@ -68,19 +71,25 @@ class MeshSocket:
         return f"MeshSocket({self.scene.name}, {len(self.scene.faces)} faces)"
 
 
-def to_socket(mesh: Mesh) -> MeshSocket:
-    """A mesh as the host's nodes and this pack's pass it on."""
-    return MeshSocket(mesh)
+def to_socket(mesh: Mesh) -> Any:
+    """A mesh as the host's nodes and this pack's pass it on: what ``from_socket`` reads as the very same mesh, until a
+    node changes it or its copy."""
+    if not host.HAS_MESH:
+        return MeshSocket(mesh)
+    return keep_beside(host.new_mesh(**attributes_of(one_look(mesh))), mesh, ATTRIBUTES)
 
 
 def from_socket(value: Any) -> Mesh:
     """The mesh of a MESH socket.
 
-    Raises ValueError for an object without vertices and faces, for more than one mesh, for texture coordinates or
-    normals of another number than vertices, for too many faces, and as ``Mesh``.
+    Raises ValueError for an object without vertices and faces, for more than one mesh, for texture coordinates,
+    normals or colours of another number than vertices, for too many faces, and as ``Mesh``.
     """
-    if isinstance(value, MeshSocket):
-        return value.scene
+    mesh = value.scene if isinstance(value, MeshSocket) else kept_beside(value)
+    return mesh if isinstance(mesh, Mesh) else _read(value)
+
+
+def _read(value: Any) -> Mesh:
     vertices, faces = _tensor(value, "vertices"), _tensor(value, "faces")
     if vertices is None or faces is None:
         missing = "vertices" if vertices is None else "faces"
@@ -93,17 +102,16 @@ def from_socket(value: Any) -> Mesh:
     Limits().check_faces(len(index))
     if index.shape[-1] != 3:
         raise ValueError(f"faces of {index.shape[-1]} corners; connect a mesh of triangles")
-    uvs, normals = _of_vertices(value, "uvs", points, count), _of_vertices(value, "normals", points, count)
-    picture = _tensor(value, "texture")
-    texture = None if picture is None else picture.reshape(-1, *picture.shape[-3:])[0].float().cpu()
+    uvs, normals, colours = (_of_vertices(value, a, points, count) for a in ("uvs", "normals", "vertex_colors"))
     return Mesh(
         vertices=points,
         faces=index,
         uvs=torch.zeros(0, 2) if uvs is None else torch.stack([uvs[:, 0], 1 - uvs[:, 1]], 1),
         face_uvs=torch.zeros(0, 3, dtype=torch.int64) if uvs is None else index,
         part_of_face=torch.zeros(len(index), dtype=torch.int64),
-        parts=(Part("material", texture),),
+        parts=(part_of(value),),
         normals=None if normals is None else unit(normals),
+        colours=None if colours is None else colours_of(colours),
     )
 
 

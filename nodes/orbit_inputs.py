@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,12 @@ from ..renderers.lookouts import elevations_of
 from ..renderers.mesh.coverage_rig import coverage_rig
 from ..renderers.mesh.inside import check_outside
 from ..renderers.mesh.mesh_space import MeshTexture
-from ..renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
+from ..renderers.orbits import Lens, custom, orbit, orbit_sphere
 from ..renderers.splats.coverage_rig import splat_coverage_rig
 from ..renderers.splats.splat_space import SplatColours
-from ..renderers.viewpoints import Orbit, Viewpoint
+from ..renderers.viewer_cameras import fits_models, from_load3d, in_model, in_viewer
+from ..renderers.viewpoints import Orbit, Units, Viewpoint
+from . import host
 
 ORBIT_KINDS = ("orbit", "orbit_sphere", "coverage", "custom", "camera")
 # Splats further out than this share of them are strays, that frames need not hold.
@@ -51,9 +53,14 @@ class OrbitWishes:
     exponent_end: float = 1.0
 
 
-def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] | None = None) -> tuple[Orbit, str]:
+def orbit_rig(
+    wishes: OrbitWishes,
+    space: Any = None,
+    camera: Mapping[str, Any] | None = None,
+    model_3d_info: Sequence[Mapping[str, Any]] | None = None,
+) -> tuple[Orbit, str]:
     """(rig, a report of some lines). space: the mesh's or the splats', for what depends on its shape. camera: of the
-    host's 3D viewer.
+    host's 3D viewer. model_3d_info: where that viewer put the model.
 
     Raises ValueError for values that make no rig, and without a space where one is needed.
     """
@@ -69,9 +76,13 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
     points = None if shape is None else _object_points(shape)
     height, width = wishes.height, wishes.width
     viewpoints, lines = _viewpoints(wishes, shape)
+    units: Units = "object"
     if camera is not None:
-        extent = None if points is None else tuple((points.amax(0) - points.amin(0)).tolist())
-        viewpoints = (*viewpoints, from_load3d(camera, height, width, extent))  # pyright: ignore[reportArgumentType]
+        seen, units = _viewers_camera(camera, model_3d_info, height, width, shape, points)
+        if units != "object" and viewpoints:
+            raise ValueError("the viewer's camera stands where the file has it; connect the space, or use kind camera")
+        viewpoints = (*viewpoints, seen)
+        lines += _other_shape(camera, height, width)
     if not viewpoints:
         raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
     if isinstance(shape, MeshTexture):
@@ -87,8 +98,38 @@ def orbit_rig(wishes: OrbitWishes, space: Any = None, camera: Mapping[str, Any] 
     if points is not None and (isinstance(shape, MeshTexture) or wishes.framing == "tight"):
         lines.append(_frames(viewpoints, points, height, width))
     exponent = (wishes.exponent, wishes.exponent_end)
-    rig = Orbit(viewpoints, width, height, exponent=exponent, front=math.radians(wishes.front))
+    rig = Orbit(viewpoints, width, height, units, exponent=exponent, front=math.radians(wishes.front))
     return rig, "\n".join([f"{len(viewpoints)} views of {width} x {height}", *lines])
+
+
+def _viewers_camera(
+    camera: Mapping[str, Any],
+    placed: Sequence[Mapping[str, Any]] | None,
+    height: int,
+    width: int,
+    shape: MeshTexture | SplatColours | None,
+    points: Tensor | None,
+) -> tuple[Viewpoint, Units]:
+    """A camera of the host's 3D viewer, and what it is given in: object units, where they are known."""
+    if placed is None and fits_models(camera) and not host.HAS_MODEL_INFO:
+        extent = None if points is None else tuple((points.amax(0) - points.amin(0)).tolist())
+        return from_load3d(camera, height, width, extent), "object"  # pyright: ignore[reportArgumentType]
+    seen = in_model(in_viewer(camera, height, width), placed)
+    if shape is None:
+        return seen, "viewer"
+    if isinstance(shape, SplatColours):
+        return shape.splats.of_viewer(seen), "object"
+    return seen.from_scene(shape.mesh.centre, shape.mesh.radius), "object"
+
+
+def _other_shape(camera: Mapping[str, Any], height: int, width: int) -> list[str]:
+    """A line where views have another shape than the viewer's picture."""
+    aspect = camera.get("aspect")
+    if not isinstance(aspect, int | float) or abs(aspect * height / width - 1) < 0.01:
+        return []
+    return [
+        f"the viewer is {aspect:.2f} times as wide as high, views {width / height:.2f}: they are as high as it shows"
+    ]
 
 
 def _viewpoints(

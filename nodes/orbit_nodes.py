@@ -7,6 +7,7 @@ from typing import Any
 from ..renderers.framing import ASPECTS, FRAMINGS
 from .errors import named
 from .orbit_inputs import EXAMPLE_ORBIT, ORBIT_KINDS, PROJECTIONS, OrbitWishes, orbit_rig
+from .rig_camera import rig_camera
 
 
 def side_widget(default: int, what: str) -> tuple[str, dict[str, Any]]:
@@ -125,13 +126,59 @@ class OrbitRig:
                     "LOAD3D_CAMERA",
                     {"tooltip": "A camera of the host's 3D viewer, added to the others; the space places it exactly."},
                 ),
+                "model_3d_info": (
+                    "LOAD3D_MODEL_INFO",
+                    {"tooltip": "Where that viewer put the model, from the same node as the camera."},
+                ),
             },
         }
 
-    def build(self, space: Any = None, camera: Any = None, **wishes: Any) -> tuple[Any, str]:
+    def build(self, space: Any = None, camera: Any = None, model_3d_info: Any = None, **wishes: Any) -> tuple[Any, str]:
         with named("OrbitRig"):
-            return orbit_rig(OrbitWishes(**wishes), space, camera)
+            return orbit_rig(OrbitWishes(**wishes), space, camera, model_3d_info)
 
 
-NODES = {"OrbitRig": OrbitRig}
-NAMES = {"OrbitRig": "Orbit Rig"}
+class RigCamera:
+    CATEGORY = "SyncTweedies/space"
+    DESCRIPTION = (
+        "One camera of a rig as ComfyUI's own: for Render Mesh, Render Splat and its 3D viewers. Costs nothing."
+    )
+    RETURN_TYPES = ("LOAD3D_CAMERA", "INT", "INT")
+    RETURN_NAMES = ("camera_info", "width", "height")
+    OUTPUT_TOOLTIPS = (
+        "The camera, where the mesh's or the splats' file has it.",
+        "Width of a picture that shows what the view shows (of a tight frame more, at the same scale).",
+        "Height of that picture.",
+    )
+    FUNCTION = "give"
+    SEARCH_ALIASES = ["camera info", "load 3d camera", "render mesh", "preview 3d", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        count = {"default": 1, "min": 1, "max": 4096}
+        return {
+            "required": {
+                "rig": ("VIEW_RIG", {"tooltip": "Orbit Rig's or Camera File Rig's."}),
+                "view": ("INT", {**count, "tooltip": "Which camera, counted from 1 in rig order."}),
+            },
+            "optional": {
+                "space": (
+                    "CANONICAL_SPACE",
+                    {"tooltip": "MeshSpace's or SplatSpace's: where the object stands and how large it is."},
+                ),
+                "model_3d_info": (
+                    "LOAD3D_MODEL_INFO",
+                    {"tooltip": "Where the 3D viewer that shows it put the model."},
+                ),
+            },
+        }
+
+    def give(
+        self, rig: Any, view: int, space: Any = None, model_3d_info: Any = None
+    ) -> tuple[dict[str, Any], int, int]:
+        with named("RigCamera"):
+            return rig_camera(rig, view, space, model_3d_info)
+
+
+NODES = {"OrbitRig": OrbitRig, "RigCamera": RigCamera}
+NAMES = {"OrbitRig": "Orbit Rig", "RigCamera": "Rig Camera"}

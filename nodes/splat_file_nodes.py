@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..renderers.splats.files import FORMATS
+from . import host
 from .errors import named
+from .given_models import MODEL_SPLATS, NOTHING
 from .links import GIVEN, links_fit, said
 from .saving import HIDDEN, check_prefix, workflow_of
 from .space_nodes import MAX_SIDE
@@ -19,7 +21,7 @@ from .splat_files import (
     save_scene,
     scene_path,
 )
-from .splat_socket import Splat, splats_of
+from .splat_socket import splats_of, to_splat
 
 SPLATS = "SyncTweedies/splats"
 
@@ -44,7 +46,7 @@ class SyncTweediesLoadSplats:
         tooltip = "A file in ComfyUI's input folder or below its folder 3d; lighthouse.splat comes with this pack."
         return {
             "required": {"file": (list_scenes() or [NO_SCENE], {"tooltip": tooltip})},
-            "optional": {"path": GIVEN},
+            "optional": {"path": GIVEN, "model_3d": MODEL_SPLATS},
         }
 
     @classmethod
@@ -52,14 +54,17 @@ class SyncTweediesLoadSplats:
         return fingerprint(file, path)
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str | None = None, path: str | None = "", input_types: Any = None) -> bool | str:
+    def VALIDATE_INPUTS(
+        cls, file: str | None = None, path: str | None = "", model_3d: Any = NOTHING, input_types: Any = None
+    ) -> bool | str:
         # (None: linked, so not known yet)
-        return links_fit(cls, input_types, "file") or file is None or path != "" or said(scene_path, file)
+        linked = file is None or path != "" or model_3d is not NOTHING
+        return links_fit(cls, input_types, "file") or linked or said(scene_path, file)
 
-    def load(self, file: str, path: str | None = None) -> tuple[Splat, str]:
+    def load(self, file: str, path: str | None = None, model_3d: Any = NOTHING) -> tuple[Any, str]:
         with named("SyncTweediesLoadSplats"):
-            splats, report = load_scene(file, path)
-            return Splat(splats), report
+            splats, report = load_scene(file, path, model_3d)
+            return to_splat(splats), report
 
 
 class SaveSplats:
@@ -68,11 +73,12 @@ class SaveSplats:
         "Saves a scene of splats. A scene that was loaded from a file keeps everything but its colours byte for byte; "
         "a PLY gains comments with the workflow, where there is room. Costs what writing the file costs."
     )
-    RETURN_TYPES = ("SPLAT", "STRING")
-    RETURN_NAMES = ("splats", "file")
+    RETURN_TYPES = ("SPLAT", "STRING", "FILE_3D_SPLAT_ANY")
+    RETURN_NAMES = ("splats", "file", "model_3d")
     OUTPUT_TOOLTIPS = (
         "The scene, unchanged.",
         "Path of the file below ComfyUI's output folder, for a 3D preview that takes a path.",
+        "The saved file, for Preview Splat and other nodes of newer ComfyUI.",
     )
     FUNCTION = "save"
     OUTPUT_NODE = True
@@ -108,7 +114,7 @@ class SaveSplats:
         with named("SaveSplats"):
             origin = workflow_of(prompt, extra_pnginfo)
             file, shown = save_scene(splats_of(splats), filename_prefix, format, origin)
-            return {"ui": {"3d": [shown], "text": [file]}, "result": (splats, file)}
+            return {"ui": {"3d": [shown], "text": [file]}, "result": (splats, file, host.saved_file_3d(file))}
 
 
 class CameraFileRig:

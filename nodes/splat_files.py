@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +15,7 @@ from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
 from . import host
+from .given_models import NOTHING, model_file
 from .input_files import content_digest, given_file, input_file, input_path, list_files, state_of
 from .saving import Workflow, ply_comments, save_files
 
@@ -21,6 +24,7 @@ NO_SCENE = "(no .ply or .splat file in the input folder)"
 _ENDINGS = tuple(f".{kind}" for kind in FORMATS)
 # Endings of the scenes that come with the pack.
 _SHIPPED = (".splat",)
+_OTHER = "use Get Splat instead, or Create 3D File with format ply"
 # Bytes that reading one splat takes at worst: the file's row, its columns, and what is made of them.
 _EACH = 1500
 
@@ -46,12 +50,15 @@ def fingerprint(name: str | None, given: str | None = None) -> str:
         return given or name or ""
 
 
-def load_scene(name: str, given: str | None = None) -> tuple[Splats, str]:
-    """(The scene of a file, what it is in words). given: a path from another node, instead of the name.
+def load_scene(name: str, given: str | None = None, model: Any = NOTHING) -> tuple[Splats, str]:
+    """(The scene of a file, what it is in words). given: a path from another node, instead of the name; model: a 3D
+    file, instead of both.
 
-    Raises ValueError as ``scene_path`` and ``load_splats``, and for more splats than memory holds.
+    Raises ValueError as ``scene_path``, ``model_file`` and ``load_splats``, and for more splats than memory holds.
     """
-    splats = load_splats(scene_path(name, given), int(host.free_memory(torch.device("cpu")) / _EACH))
+    known = nullcontext((scene_path(name, given), None)) if model is NOTHING else model_file(model, _ENDINGS, _OTHER)
+    with known as (path, _):
+        splats = load_splats(path, int(host.free_memory(torch.device("cpu")) / _EACH))
     return splats, description(splats)
 
 

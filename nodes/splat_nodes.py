@@ -15,7 +15,7 @@ from .errors import named
 from .sampling_nodes import VIEW_PICTURES
 from .splat_file_nodes import SPLATS
 from .splat_pictures import bake_splats, colours_of, splat_mask
-from .splat_socket import Splat, splats_of
+from .splat_socket import splats_of, to_splat
 
 SPACE = ("CANONICAL_SPACE", {"tooltip": "The splats, of SplatSpace."})
 CAMERAS = ("VIEW_RIG", {"tooltip": "The cameras, of OrbitRig or CameraFileRig."})
@@ -197,10 +197,10 @@ class SplatTextureBake:
         vae: Any = None,
         images: Tensor | None = None,
         mask: Tensor | None = None,
-    ) -> tuple[Splat, str]:
+    ) -> tuple[Any, str]:
         with named("SplatTextureBake"):
             made = bake_splats(space, rig, views, vae, images, aggregation, robust, bands, unseen, mask)
-            return Splat(made[0]), made[1]
+            return to_splat(made[0]), made[1]
 
 
 NODES = {"SplatSpace": SplatSpace, "SplatMask": SplatMask, "SplatTextureBake": SplatTextureBake}

@@ -1,4 +1,4 @@
-"""The socket SPLAT: newer hosts have such objects; they are read, and ours are made, by their attributes.
+"""The socket SPLAT: the host's own type where it has one, read by its attributes.
 
 positions [B, N, 3], scales [B, N, 3] (linear), rotations [B, N, 4] (w, x, y, z), opacities [B, N, 1], sh [B, N, K, 3],
 counts [B] or None where nothing is padded.
@@ -12,13 +12,16 @@ from typing import Any
 from torch import Tensor
 
 from ..renderers.splats.splats import Splats
+from . import host
+from .beside import keep_beside, kept_beside
 
 _FIELDS = ("positions", "scales", "rotations", "opacities", "sh")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Splat:
-    """One scene as a batch of one. ``scene`` is the same with the file it came from, which saving follows."""
+    """One scene as a batch of one, for hosts without a type of their own. ``scene`` is the same with the file it came
+    from, which saving follows."""
 
     scene: Splats
 
@@ -52,11 +55,22 @@ class Splat:
         return f"Splat({self.scene.name}, {len(self.scene)} splats)"
 
 
+def to_splat(scene: Splats) -> Any:
+    """A scene as the host's nodes and this pack's pass it on: what ``splats_of`` reads as the very same, with its file,
+    until a node changes it or its copy."""
+    plain = Splat(scene)
+    if not host.HAS_SPLAT:
+        return plain
+    made = host.new_splat(**{field: getattr(plain, field) for field in _FIELDS})
+    return keep_beside(made, scene, (*_FIELDS, "counts"))
+
+
 def splats_of(value: Any) -> Splats:
     """The scene of a SPLAT socket. Raises ValueError for an object without its attributes, for more than one scene, and
     as ``Splats``."""
-    if isinstance(value, Splat):
-        return value.scene
+    scene = value.scene if isinstance(value, Splat) else kept_beside(value)
+    if isinstance(scene, Splats):
+        return scene
     missing = [field for field in _FIELDS if not isinstance(getattr(value, field, None), Tensor)]
     if missing:
         raise ValueError(f"what is connected as splats has no {missing[0]}; connect SyncTweediesLoadSplats")

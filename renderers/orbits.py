@@ -7,23 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from .typed import as_typed, shown, unquoted
-from .viewpoints import Vector, Viewpoint
+from .viewpoints import Viewpoint
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
 _CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
-# The host's 3D viewer shows an object with its longest side this long, standing on y = 0 in the middle; an orthographic
-# camera of zoom 1 shows a height of twice that.
-_VIEWER_SIDE = 5.0
-# What its camera shows vertically when the camera does not say it (the default of the host's own camera node), degrees.
-_VIEWER_FOV = 35.0
 
 
 @dataclass(frozen=True)
@@ -123,70 +114,3 @@ def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoin
     if not out:
         raise ValueError("no camera is written down; write lines like '0 0' and '45 30 2 60' (azimuth elevation ...)")
     return tuple(out)
-
-
-def from_load3d(camera: Mapping[str, Any], height: int, width: int, extent: Vector | None = None) -> Viewpoint:
-    """The camera of the host's 3D viewer (LOAD3D_CAMERA: position, target, zoom, cameraType; newer hosts add quaternion
-    and fov, which is vertical there) for views of ``width`` x ``height``.
-
-    extent: sides of the object's bounding box in object units; with it the camera stands where it stood in the viewer,
-    which shows objects scaled to a longest side of 5, on the ground. Without it, the camera's target is taken for the
-    object's middle and half the longest side for its radius. A zoom narrows the field of view, as in three.js.
-    Raises ValueError for a camera without position, or one that stands on its target.
-    """
-    place, target = _vector(camera, "position"), _vector(camera, "target", (0.0, 0.0, 0.0))
-    if extent is None:
-        scale, middle = _VIEWER_SIDE / 2, target
-    else:
-        scale = _VIEWER_SIDE / max(extent)
-        middle = (0.0, extent[1] * scale / 2, 0.0)
-    right, up = _frame(camera, place, target)
-    zoom = float(camera.get("zoom") or 1.0)
-    if not zoom > 0:
-        raise ValueError(f"the camera's zoom is {zoom:g}; it must be above 0")
-    half = math.tan(math.radians(float(camera.get("fov") or _VIEWER_FOV)) / 2) / zoom * width / height
-    flat = camera.get("cameraType") == "orthographic"
-    span = 2 * _VIEWER_SIDE / zoom * width / height / scale if flat else None
-    position = tuple((p - m) / scale for p, m in zip(place, middle, strict=True))
-    return Viewpoint(position, right, up, 2 * math.atan(half), span)  # pyright: ignore[reportArgumentType]
-
-
-def _vector(camera: Mapping[str, Any], name: str, missing: Vector | None = None) -> Vector:
-    value = camera.get(name, missing)
-    if isinstance(value, Mapping):
-        value = [value.get(axis) for axis in "xyz"]
-    try:
-        x, y, z = (float(v) for v in value)  # pyright: ignore
-    except (TypeError, ValueError):
-        raise ValueError(f"the camera's {name} is {value!r}, not three numbers; connect a 3D viewer's camera") from None
-    return x, y, z
-
-
-def _frame(camera: Mapping[str, Any], place: Vector, target: Vector) -> tuple[Vector, Vector]:
-    """(right, up) of a viewer's camera: from its quaternion where it has one, else it looks at its target."""
-    turn = camera.get("quaternion")
-    if turn is not None:
-        try:
-            x, y, z, w = (float(v) for v in ([turn[a] for a in "xyzw"] if isinstance(turn, Mapping) else turn))
-        except (KeyError, TypeError, ValueError):
-            raise ValueError(f"the camera's quaternion is {turn!r}, not x, y, z and w") from None
-        length = math.sqrt(x * x + y * y + z * z + w * w)
-        if not length > 0:
-            raise ValueError("the camera's quaternion is 0; it turns nothing")
-        x, y, z, w = x / length, y / length, z / length, w / length
-        right = (1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w))
-        return right, (2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w))
-    back = torch.tensor(place, dtype=torch.float64) - torch.tensor(target, dtype=torch.float64)
-    if not float(back.norm()) > 0:
-        raise ValueError("the camera stands on its target; move it away")
-    return _upright(back / back.norm())
-
-
-def _upright(back: Tensor) -> tuple[Vector, Vector]:
-    """(right, up) of a camera with the unit vector ``back`` and +Y up; straight above or below as at azimuth 0."""
-    right = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64), back)
-    if float(right.norm()) < 1e-9:
-        right = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    right = right / right.norm()
-    up = torch.linalg.cross(back, right)
-    return tuple(right.tolist()), tuple(up.tolist())  # pyright: ignore[reportReturnType]

@@ -18,7 +18,7 @@ from torch import Tensor
 from .backgrounds import Background
 
 Vector = tuple[float, float, float]
-Units = Literal["object", "scene"]
+Units = Literal["object", "scene", "viewer"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,21 @@ class Viewpoint:
         span = None if self.span is None else self.span * radius
         return replace(self, position=place, span=span)  # pyright: ignore[reportArgumentType]
 
+    def from_scene(self, centre: Vector, radius: float) -> Viewpoint:
+        """The inverse of ``in_scene``: a camera of the scene's coordinates in object units."""
+        place = tuple((p - c) / radius for c, p in zip(centre, self.position, strict=True))
+        span = None if self.span is None else self.span / radius
+        return replace(self, position=place, span=span)  # pyright: ignore[reportArgumentType]
+
+    def turned(self, axes: tuple[Vector, Vector, Vector]) -> Viewpoint:
+        """The camera in a world turned so that X, Y and Z become ``axes``."""
+
+        def turn(vector: Vector) -> Vector:
+            x, y, z = (sum(v * axis[i] for v, axis in zip(vector, axes, strict=True)) for i in range(3))
+            return x, y, z
+
+        return replace(self, position=turn(self.position), right=turn(self.right), up=turn(self.up))
+
     def half_size(self, height: int, width: int) -> tuple[float, float]:
         """(half the width, half the height) of what a view shows: at depth 1, or anywhere when orthographic."""
         half = math.tan(self.fov / 2) if self.span is None else self.span / 2
@@ -120,7 +135,8 @@ class Orbit:
     """Cameras around an object, all with views of ``width`` x ``height`` image pixels.
 
     units: ``object``, where the object's centre is the origin and its radius is 1, or ``scene``, the file's own
-    coordinates (cameras that were recorded with the scene).
+    coordinates (cameras that were recorded with the scene), or ``viewer``, those of the host's 3D viewer, which shows
+    splats turned by half around X.
     exponent: views count by the cosine of the viewing angle to this power when they are averaged; (first, last) goes
     from one to the other over the steps of a run.
     background: what views show around the object while they are denoised; None: what each makes of it.
@@ -142,13 +158,13 @@ class Orbit:
             raise ValueError("a rig without cameras sees nothing; add a camera")
         if self.width < 1 or self.height < 1:
             raise ValueError(f"a view of {self.width} x {self.height} has no pixels; use e.g. 512 x 512")
-        if self.units not in ("object", "scene"):
-            raise ValueError(f"units '{self.units}' are unknown; use object or scene")
+        if self.units not in ("object", "scene", "viewer"):
+            raise ValueError(f"units '{self.units}' are unknown; use object, scene or viewer")
         if not all(0 <= e <= 32 for e in self.exponent):
             raise ValueError(f"exponent {self.exponent[0]:g} to {self.exponent[1]:g}: use 0 to 32")
 
     def in_scene(self, centre: Vector, radius: float) -> tuple[Viewpoint, ...]:
         """The cameras in the scene's coordinates."""
-        if self.units == "scene":
+        if self.units != "object":
             return self.viewpoints
         return tuple(v.in_scene(centre, radius) for v in self.viewpoints)

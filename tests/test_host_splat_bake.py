@@ -11,7 +11,7 @@ from splat_twins import ball
 from syncpack.nodes.exemplar_nodes import ExemplarModel
 from syncpack.nodes.splat_file_nodes import CameraFileRig, SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splat_nodes import SplatMask, SplatSpace, SplatTextureBake
-from syncpack.nodes.splat_socket import Splat
+from syncpack.nodes.splat_socket import Splat, splats_of
 from syncpack.nodes.splat_view_nodes import SplatViews
 from syncpack.renderers.splats.files import save_splats
 
@@ -72,7 +72,7 @@ def test_a_scene_is_painted_and_saved(folders, wired, stripes):
     views, canonical = run_node(model, space, rig, steps=5, aggregation="least_squares")
     assert views["samples"].shape == (VIEWS, 3, 24, 24) and canonical["samples"].shape == (1, 3, 1, 500)
     painted, report = SplatTextureBake().bake(space, rig, views=views, vae=vae, **BAKE)
-    colours = painted.scene.colours
+    colours = splats_of(painted).colours
     assert float(colours[:, 2].mean()) < 0.2 < float(colours[:, :2].amax(1).mean()), "red and green, no blue"
     assert "500 of 500" in report
     file = SaveSplats().save(painted, "ball", "ply")["result"][1]
@@ -80,25 +80,25 @@ def test_a_scene_is_painted_and_saved(folders, wired, stripes):
     assert len(after) == len(before) and after != before
     (folders / "input" / "again.ply").write_bytes(after)
     again, _ = SyncTweediesLoadSplats().load("again.ply")
-    assert torch.equal(again.scene.sh, painted.scene.sh)
+    assert torch.equal(splats_of(again).sh, splats_of(painted).sh)
     for name in ("x", "opacity", "scale_1", "rot_3"):
-        assert again.scene.source.rows[name].tobytes() == splat.scene.source.rows[name].tobytes()
+        assert splats_of(again).source.rows[name].tobytes() == splats_of(splat).source.rows[name].tobytes()
 
 
 def test_present_colours_are_a_start(wired, stripes):
     """Red above and green below: with little noise it stays so, with more it does not."""
     splat, _, _, rig = wired
     model, _, vae = stripes
-    above = (splat.scene.object_positions[:, 1:2] > 0).float()
+    above = (splats_of(splat).object_positions[:, 1:2] > 0).float()
     given = torch.cat([0.9 * above, 0.9 * (1 - above), torch.zeros(500, 1)], 1)
-    space, colours = SplatSpace().build(Splat(splat.scene.recoloured(given)), "+y", "antialiased", "torch")
+    space, colours = SplatSpace().build(Splat(splats_of(splat).recoloured(given)), "+y", "antialiased", "torch")
     away = []
     for denoise in (0.2, 1.0):
         start = {"samples": vae.encode(colours)}
         assert start["samples"].shape == (1, 3, 1, 500)
         views, _ = run_node(model, space, rig, steps=4, denoise=denoise, canonical=start)
         painted, _ = SplatTextureBake().bake(space, rig, views=views, vae=vae, **BAKE)
-        away.append(float((painted.scene.colours - given).abs().mean()))
+        away.append(float((splats_of(painted).colours - given).abs().mean()))
     assert away[0] < 0.6 * away[1]
 
 
@@ -111,8 +111,8 @@ def test_a_mask_of_splats_changes_those_alone(wired, stripes):
     kept = mask[0, 0] < 0.5
     assert float((canonical["samples"] - start["samples"])[0, :, 0, kept].abs().max()) < 1e-5
     painted, report = SplatTextureBake().bake(space, rig, views=views, vae=vae, mask=mask, **BAKE)
-    assert torch.equal(painted.scene.sh[kept], splat.scene.sh[kept]) and f"{count} of 500" in report
-    assert float((painted.scene.colours[~kept] - 0.3).abs().mean()) > 0.05
+    assert torch.equal(splats_of(painted).sh[kept], splats_of(splat).sh[kept]) and f"{count} of 500" in report
+    assert float((splats_of(painted).colours[~kept] - 0.3).abs().mean()) > 0.05
 
 
 def test_views_of_latents_start_from_pictures(wired):
@@ -125,4 +125,4 @@ def test_views_of_latents_start_from_pictures(wired):
     views = run_advanced(opinionated(), space, rig, latent, steps=3)
     assert views.shape == latent["samples"].shape and bool(torch.isfinite(views).all())
     painted, _ = SplatTextureBake().bake(space, rig, views={"samples": views}, vae=vae, **BAKE)
-    assert bool(torch.isfinite(painted.scene.sh).all())
+    assert bool(torch.isfinite(splats_of(painted).sh).all())

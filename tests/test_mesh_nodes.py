@@ -1,5 +1,6 @@
 """The mesh nodes: files in and out, the socket that the host's nodes share, unwrapping."""
 
+import copy
 import importlib.util
 import os
 from dataclasses import replace
@@ -8,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 import trimesh
+from host_nodes import shown_by
 from hosting import comfy, interrupted_error
 from mesh_files import Glb, picture, quad_glb
 from syncpack.nodes.mesh_file_nodes import SaveTexturedMesh, SyncTweediesLoadMesh, SyncTweediesUnwrap
 from syncpack.nodes.mesh_files import list_meshes, prepared
-from syncpack.nodes.mesh_socket import MeshSocket, from_socket, to_socket
+from syncpack.nodes.mesh_socket import from_socket, to_socket
 from syncpack.renderers.mesh.carry import carry_textures
 from syncpack.renderers.mesh.load import load_mesh
 from syncpack.renderers.mesh.material import Part
@@ -59,14 +61,14 @@ def test_meshes_are_found_and_loaded(folders):
     for name in list_meshes()[:3]:
         assert SyncTweediesLoadMesh.VALIDATE_INPUTS(file=name) is True
         mesh, report = load(name)
-        assert len(mesh.scene.faces) == 2 and "4 vertices, 2 faces" in report and "are fine" in report
+        assert len(from_socket(mesh).faces) == 2 and "4 vertices, 2 faces" in report and "are fine" in report
 
 
 def test_the_shipped_mesh_loads_without_a_file_and_ones_own_comes_first(folders):
     mesh, report = load("teapot.glb")
-    assert len(mesh.scene.faces) > 10_000 and "8 charts" in report
+    assert len(from_socket(mesh).faces) > 10_000 and "8 charts" in report
     quad_glb().write(folders / "input" / "teapot.glb")
-    assert len(load("teapot.glb")[0].scene.faces) == 2
+    assert len(from_socket(load("teapot.glb")[0]).faces) == 2
 
 
 def test_a_changed_file_or_texture_is_loaded_again(folders):
@@ -112,20 +114,22 @@ def test_a_mesh_without_coordinates_is_unwrapped_or_refused(folders):
     trimesh.creation.icosphere(2).export(folders / "input" / "a.stl")
     mesh, report = load("a.stl", method="boxes", texture_size=256)
     assert (
-        mesh.scene.has_uvs and "the mesh has none" in report and "Unwrapped with boxes for a texture of 256" in report
+        from_socket(mesh).has_uvs
+        and "the mesh has none" in report
+        and "Unwrapped with boxes for a texture of 256" in report
     )
     with pytest.raises(ValueError, match="are not usable: the mesh has none; set unwrap to 'when needed'"):
         load("a.stl", unwrap="keep")
     teapot, report = load("teapot.glb", unwrap="always", method="boxes")
-    assert not torch.equal(teapot.scene.face_uvs, teapot.scene.faces) and "Unwrapped" in report
+    assert not torch.equal(from_socket(teapot).face_uvs, from_socket(teapot).faces) and "Unwrapped" in report
 
 
 def test_parts_keep_their_textures_or_share_one(folders):
     two_parts().write(folders / "input" / "a.glb")
     each, report = load("a.glb")
-    assert len(each.scene.parts) == 2 and "2 parts: a, b" in report and "are fine" in report
+    assert len(from_socket(each).parts) == 2 and "2 parts: a, b" in report and "are fine" in report
     joint, report = load("a.glb", parts="joint", method="boxes")
-    assert len(joint.scene.parts) == 1 and "claimed by several" in report and "Unwrapped" in report
+    assert len(from_socket(joint).parts) == 1 and "claimed by several" in report and "Unwrapped" in report
     with pytest.raises(ValueError, match=r"when the parts share one texture: .* claimed by several"):
         load("a.glb", parts="joint", unwrap="keep")
 
@@ -177,10 +181,9 @@ def test_the_socket_shows_what_hosts_ask_for(folders):
     assert (mesh.vertices.shape, mesh.faces.shape, mesh.uvs.shape) == ((1, 4, 3), (1, 2, 3), (1, 4, 2))
     assert mesh.uvs[0].tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]], "v runs downwards, as in the file"
     assert mesh.texture.shape == (1, 3, 4, 3) and mesh.vertex_counts is None and mesh.normals is None
-    assert "2 faces" in repr(mesh) and len(mesh._comfy_cache_tensors()) == 4
     again = from_socket(SimpleNamespace(vertices=mesh.vertices, faces=mesh.faces, uvs=mesh.uvs, texture=mesh.texture))
-    assert torch.allclose(again.uvs, mesh.scene.uvs) and torch.equal(again.parts[0].texture, mesh.texture[0])
-    assert from_socket(mesh) is mesh.scene
+    assert torch.allclose(again.uvs, from_socket(mesh).uvs) and torch.equal(again.parts[0].texture, mesh.texture[0])
+    assert from_socket(mesh) is from_socket(copy.copy(mesh)), "the very same while nothing changes"
 
 
 def test_padded_meshes_of_the_host_are_cut():
@@ -217,23 +220,13 @@ def test_bad_meshes_on_the_socket_are_refused(case):
     assert "\n" not in str(error.value)
 
 
-def hosts_mesh_nodes():
-    name = "comfy_extras.nodes_hunyuan3d" if os.environ.get("COMFYUI_DIR") else "comfy_extras.nodes.nodes_hunyuan3d"
-    try:
-        module = importlib.import_module(name)
-    except ImportError:
-        pytest.skip("this host has no mesh nodes")
-    return module
-
-
 def test_the_hosts_own_nodes_take_our_meshes_and_we_theirs(folders):
-    nodes = hosts_mesh_nodes()
-    shown = nodes.SaveGLB().save(load("teapot.glb")[0], "host/mesh")["ui"]["3d"]
+    shown = shown_by("SaveGLB", mesh=load("teapot.glb")[0], filename_prefix="host/mesh")["3d"]
     saved = load_mesh(folders / "output" / shown[0]["subfolder"] / shown[0]["filename"]).mesh
     assert torch.equal(saved.faces, load_mesh(list_file()).mesh.faces)
-    theirs = nodes.MESH(saved.vertices[None], saved.faces[None])
+    theirs = SimpleNamespace(vertices=saved.vertices[None], faces=saved.faces[None])
     found, report = SyncTweediesUnwrap().unwrap(theirs, "always", "boxes", 512, "one texture each", 60.0)
-    assert torch.equal(found.scene.vertices, saved.vertices) and "are fine" in report
+    assert torch.equal(from_socket(found).vertices, saved.vertices) and "are fine" in report
 
 
 def list_file():
@@ -250,12 +243,12 @@ def test_a_textured_mesh_is_saved_where_the_host_says(folders, format):
     mesh = load("teapot.glb")[0]
     image = torch.rand(1, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     found = save(mesh, texture=image, format=format)
-    textured, path = found["result"]
+    textured, path = found["result"][:2]
     assert path == f"a/b_00001_.{format}" and found["ui"]["text"] == [path]
     assert {entry["filename"] for entry in found["ui"]["3d"]} == {p.name for p in (folders / "output" / "a").iterdir()}
     again = load_mesh(folders / "output" / path).mesh
     assert torch.equal((again.parts[0].texture * 255).round(), (image[0] * 255).round())
-    assert torch.equal(textured.scene.parts[0].texture, image[0])
+    assert torch.equal(from_socket(textured).parts[0].texture, image[0])
     assert save(mesh, texture=image, format=format)["result"][1] == f"a/b_00002_.{format}"
     assert save(textured, format=format)["result"][1] == f"a/b_00003_.{format}"
 
@@ -264,10 +257,10 @@ def test_several_parts_take_one_image_a_batch_or_tiles(folders):
     two_parts().write(folders / "input" / "a.glb")
     mesh = load("a.glb")[0]
     image = torch.rand(1, 8, 16, 3, generator=torch.Generator().manual_seed(1))
-    joint, tiles = (save(mesh, texture=image, layout=k)["result"][0].scene for k in ("joint", "tiles"))
+    joint, tiles = (from_socket(save(mesh, texture=image, layout=k)["result"][0]) for k in ("joint", "tiles"))
     assert torch.equal(joint.parts[1].texture, image[0])
     assert torch.equal(tiles.parts[0].texture, image[0, :, :8]) and torch.equal(tiles.parts[1].texture, image[0, :, 8:])
-    batch = save(mesh, texture=torch.cat([image, 1 - image]))["result"][0].scene
+    batch = from_socket(save(mesh, texture=torch.cat([image, 1 - image]))["result"][0])
     assert torch.equal(batch.parts[1].texture, 1 - image[0])
     with pytest.raises(ValueError, match=r"^SaveTexturedMesh: 3 images for a mesh of 2 parts"):
         save(mesh, texture=image.expand(3, -1, -1, -1))
@@ -280,4 +273,4 @@ def test_nothing_is_written_on_errors(folders):
     with pytest.raises(ValueError, match="NaN"):
         save(load("teapot.glb")[0], texture=torch.full((1, 8, 8, 3), torch.nan))
     assert not list((folders / "output").rglob("*.*"))
-    assert isinstance(to_socket(from_socket(bare)), MeshSocket)
+    assert from_socket(to_socket(from_socket(bare))).faces.tolist() == [[0, 1, 2]]

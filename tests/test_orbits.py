@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 from syncpack.renderers.directions import parse_selector, views_of
-from syncpack.renderers.orbits import Lens, custom, from_load3d, orbit, orbit_sphere
+from syncpack.renderers.orbits import Lens, custom, orbit, orbit_sphere
 from syncpack.renderers.places import orbit_places
+from syncpack.renderers.viewer_cameras import from_load3d
 
 
 def degrees(viewpoints):

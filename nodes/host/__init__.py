@@ -55,6 +55,16 @@ from .networks import (
     vae,
     weighted_parts,
 )
+from .types3d import (
+    HAS_FILE_3D,
+    HAS_MESH,
+    HAS_MODEL_INFO,
+    HAS_SPLAT,
+    file_3d_content,
+    new_mesh,
+    new_splat,
+    saved_file_3d,
+)
 from .wrappers import HAS_WRAPPERS, add_wrapper, has_wrapper, with_wrapper
 
 KSAMPLER = comfy.samplers.KSAMPLER
@@ -218,6 +228,10 @@ def preview_format(previewer: Any, latent: Tensor) -> Any:
 
 
 __all__ = [
+    "HAS_FILE_3D",
+    "HAS_MESH",
+    "HAS_MODEL_INFO",
+    "HAS_SPLAT",
     "HAS_WRAPPERS",
     "KSAMPLER",
     "SAMPLER_NAMES",
@@ -241,6 +255,7 @@ __all__ = [
     "check_prefix",
     "clip",
     "empty_cache",
+    "file_3d_content",
     "fit_empty_latent",
     "folder_of",
     "folder_paths_module",
@@ -261,6 +276,8 @@ __all__ = [
     "model_folders",
     "model_sampling",
     "network_dtypes",
+    "new_mesh",
+    "new_splat",
     "noise_sampler",
     "offload_device",
     "once_more",
@@ -274,6 +291,7 @@ __all__ = [
     "sample",
     "sampler_name",
     "sampler_object",
+    "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
     "takes_noise_sampler",

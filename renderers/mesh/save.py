@@ -34,8 +34,8 @@ def save_mesh(
     three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
     written as 8-bit PNG, each distinct one once. path: the format's ending follows the name, unless it is there; other
     dots are part of the name. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams
-    (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along
-    (``asset.extras``); the other formats have no place for them.
+    (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``);
+    the other formats have no place for them.
 
     Either all files are written or none. Raises ValueError for a texture on a mesh without texture coordinates, for
     another number of textures than parts, for NaN, and as ``write_all``.

@@ -25,9 +25,9 @@ class Split:
     origin: Tensor
 
 
-def split_seams(mesh: Mesh) -> Split:
+def split_seams(mesh: Mesh, apart: Tensor | None = None) -> Split:
     """One vertex for each (vertex, texture coordinate, normal) that the faces' corners use. Vertices that no face uses
-    stay."""
+    stay. apart: int64 [F] >= 0; faces of different numbers share no vertex either."""
     corner = mesh.faces.reshape(-1)
     count = len(mesh.vertices)
     keys = [corner]
@@ -35,6 +35,8 @@ def split_seams(mesh: Mesh) -> Split:
         keys.append(mesh.face_uvs.reshape(-1))
     if mesh.corner_normals is not None:
         keys.append(torch.unique(mesh.corner_normals.reshape(-1, 3), dim=0, return_inverse=True)[1])
+    if apart is not None:
+        keys.append(apart.repeat_interleave(3))
     key = keys[0]
     for other in keys[1:]:
         key = key * (int(other.max()) + 1) + other

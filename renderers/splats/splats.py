@@ -25,6 +25,8 @@ _FRAMES: dict[str, tuple[Vector, Vector, Vector]] = {
     "+x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
     "-x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
 }
+# How the host's 3D viewer shows every scene, and where its axes are in the scene's.
+IN_VIEWER = _FRAMES["-y"]
 UPS: tuple[Up, ...] = get_args(Up)
 
 Bands = Literal["kept", "dropped"]
@@ -191,7 +193,9 @@ class Splats:
         scene's up at the top of every view."""
         if rig.units == "scene":
             return rig.viewpoints
-        turned = (_turned(v, _FRAMES[self.up]) for v in rig.viewpoints)
+        if rig.units == "viewer":
+            return tuple(v.turned(IN_VIEWER) for v in rig.viewpoints)
+        turned = (v.turned(_FRAMES[self.up]) for v in rig.viewpoints)
         return tuple(v.in_scene(self.centre, self.radius) for v in turned)
 
     def upright(self, rig: Orbit) -> tuple[Viewpoint, ...]:
@@ -199,8 +203,16 @@ class Splats:
         "left" and "above" mean."""
         if rig.units == "object":
             return rig.viewpoints
-        rows: Any = tuple(zip(*_FRAMES[self.up], strict=True))
-        return tuple(_turned(v, rows) for v in rig.viewpoints)
+        return tuple(v.turned(self._rows) for v in self.cameras(rig))
+
+    def of_viewer(self, viewpoint: Viewpoint) -> Viewpoint:
+        """A camera of the host's 3D viewer in object units, as ``cameras`` takes them."""
+        return viewpoint.turned(IN_VIEWER).from_scene(self.centre, self.radius).turned(self._rows)
+
+    @property
+    def _rows(self) -> tuple[Vector, Vector, Vector]:
+        """What X, Y and Z of the scene are in a world whose +Y is its up."""
+        return tuple(zip(*_FRAMES[self.up], strict=True))  # pyright: ignore[reportReturnType]
 
     @property
     def object_positions(self) -> Tensor:
@@ -242,16 +254,6 @@ class Splats:
                 self._refuse(f"a choice of shape {tuple(chosen.shape)} for {len(self)} splats")
             new = torch.where(chosen.cpu().bool()[:, None, None], new, self.sh)
         return replace(self, sh=new)
-
-
-def _turned(viewpoint: Viewpoint, axes: tuple[Vector, Vector, Vector]) -> Viewpoint:
-    """A camera in a world turned so that X, Y and Z become ``axes``."""
-
-    def turn(vector: Vector) -> Vector:
-        x, y, z = (sum(v * axis[i] for v, axis in zip(vector, axes, strict=True)) for i in range(3))
-        return x, y, z
-
-    return replace(viewpoint, position=turn(viewpoint.position), right=turn(viewpoint.right), up=turn(viewpoint.up))
 
 
 def _quantile(values: Tensor, weight: Tensor, parts: tuple[float, ...]) -> list[float]:
