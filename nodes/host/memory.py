@@ -115,7 +115,8 @@ def intermediate_device() -> torch.device:
 
 def loaded_models() -> list[Any]:
     """The models that the run in progress keeps on the device."""
-    return comfy.model_management.loaded_models(only_currently_used=True)
+    # (the host holds them weakly: those of earlier runs may be gone)
+    return [m for m in comfy.model_management.loaded_models(only_currently_used=True) if m is not None]
 
 
 def load_models(models: Sequence[Any], memory_required: float) -> None:
