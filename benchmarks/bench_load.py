@@ -1,7 +1,7 @@
 """Averages of large pictures: seconds and memory of one synchronisation, without any model. Every size in a process of
 its own. What is measured beyond the views themselves (in and out) is what averaging takes.
 
-Canvas: windows of 512 every 256. Panorama: the 17 views of a sphere, a quarter of it wide. All of 3 channels, one thread.
+Canvas: windows of 512 every 256. Panorama: the 17 views of a sphere, a quarter of it wide. 3 channels, one thread.
 """
 
 from __future__ import annotations
