@@ -1,7 +1,10 @@
 """Files that other nodes name: a path linked into the nodes that load files."""
 
+import asyncio
+import os
+
 import pytest
-from hosting import host
+from hosting import host, host_module
 from mesh_files import quad_glb
 from syncpack.nodes.input_files import given_file, input_file, list_files
 from syncpack.nodes.links import links_fit
@@ -102,3 +105,38 @@ def test_names_from_windows_are_found(folders):
     with pytest.raises(ValueError, match=r"outside of|is not in"):
         input_file("3d\\..\\..\\a.glb")
     assert host.folder_of("input") == str(folders / "input")
+
+
+@pytest.mark.skipif("COMFYUI_DIR" not in os.environ, reason="the packaged host compares types of links by itself")
+def test_the_host_takes_text_that_is_linked(monkeypatch):
+    """Its own validation, of a whole prompt: text instead of the list, a path, and what still does not fit."""
+    nodes, execution = host_module("nodes", ""), host_module("execution", "")
+
+    class Text:
+        RETURN_TYPES = ("STRING",)
+        FUNCTION = "INPUT_TYPES"
+        OUTPUT_NODE = True
+
+        @classmethod
+        def INPUT_TYPES(cls):
+            return {"optional": {"text": ("STRING", {"forceInput": True})}}
+
+    for name, node in (("TestText", Text), ("SyncTweediesLoadMesh", SyncTweediesLoadMesh)):
+        monkeypatch.setitem(nodes.NODE_CLASS_MAPPINGS, name, node)
+    specs = SyncTweediesLoadMesh.INPUT_TYPES()["required"].items()
+    values = {
+        name: options.get("default", kind[0] if isinstance(kind, list) else None) for name, (kind, options) in specs
+    }
+
+    def validated(**changes):
+        prompt = {
+            "1": {"class_type": "TestText", "inputs": {}},
+            "2": {"class_type": "SyncTweediesLoadMesh", "inputs": {**values, **changes}},
+            "3": {"class_type": "TestText", "inputs": {"text": ["2", 1]}},
+        }
+        return asyncio.run(execution.validate_prompt("id", prompt, ["3"]))
+
+    for linked in ({"file": ["1", 0]}, {"path": ["1", 0]}, {"path": ["1", 0], "file": "(none)"}):
+        assert validated(**linked)[0] is True
+    refused = validated(texture_size=["1", 0])
+    assert refused[0] is False and "texture_size takes INT, and STRING is linked to it" in str(refused)
