@@ -298,7 +298,7 @@ REFUSED = {
     "text.glb": (b"hello there", "does not begin as a GLB"),
     "empty.obj": (b"", "empty"),
     "points.obj": (TRIANGLE, "no faces"),
-    "far.obj": (TRIANGLE + b"f 1 2 9\n", "index lies outside 0 to 2"),
+    "far.obj": (TRIANGLE + b"f 1 2 9\n", "uses vertex 9 of 3"),
     "zero.obj": (TRIANGLE + b"f 0 1 2\n", "line 4 is no face: 'f 0 1 2'"),
     "nan.obj": (b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "no numbers"),
     "short.obj": (b"v 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "does not hold 3 numbers"),
@@ -308,7 +308,7 @@ REFUSED = {
         "1 points and no faces",
     ),
     "odd.stl": (b"\0" * 84, "no faces"),
-    "cut.stl": (trimesh.creation.box().export(file_type="stl")[:-30], "no faces, or is cut off"),
+    "cut.stl": (trimesh.creation.box().export(file_type="stl")[:100], "no faces, or is cut off"),
     "scene.fbx": (b"Kaydara", "is no format that is read; use OBJ"),
 }
 
@@ -364,7 +364,7 @@ def test_damaged_bytes_never_escape_as_other_errors(tmp_path, name):
 
 
 def test_the_reader_does_not_import_trimesh():
-    """ComfyUI must start fast: only STL and OFF need it, when they are read."""
+    """It is the second reader of these tests and no requirement."""
     root = Path(__file__).resolve().parent.parent
     code = "import sys, renderers.mesh.load; sys.exit('trimesh' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

@@ -51,6 +51,8 @@ def read_ply(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
         piece.uvs = next((uvs for names in _UV_NAMES if (uvs := _columns(vertex, names)) is not None), None)
     piece.normals = _columns(vertex, ("nx", "ny", "nz"))
     piece.colours = _colours(vertex)
+    if piece.colours is None and any(name in vertex for names in _COLOURS[:2] for name in names):
+        notes.add("vertex colours are left out: they are not red, green and blue")
     for element in header.elements:
         if element.name not in ("vertex", "face") and element.count and (faces or element.name != "tristrips"):
             notes.add(f"{element.count} '{short(element.name)}' entries are left out")
