@@ -59,6 +59,7 @@ def description(splats: Splats) -> str:
             f"colour {colour}",
             f"middling size {float(splats.scales.amax(1).median()) / splats.radius:.2g} of the radius",
             f"{faint:.1f} % are nearly transparent",
+            *splats.flaws,
         )
     )
 

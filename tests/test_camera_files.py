@@ -318,24 +318,24 @@ def test_pictures_that_cannot_be(tmp_path, size, kind):
         write_blender(tmp_path, [camera], fl_x=700.0, w=size[0], h=size[1])
     else:
         {"text": write_text, "binary": write_binary}[kind](tmp_path, [camera], "PINHOLE")
-    with pytest.raises(ValueError, match="picture of .* pixels; they must be 1 to 1000000") as caught:
+    with pytest.raises(ValueError, match=r"picture of .* pixels; they must be 1 to 1000000") as caught:
         read_cameras(tmp_path)
     assert "file '" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_views_of_impossible_proportions(tmp_path):
     shots, _ = read_cameras(write_blender(tmp_path, [Camera(0)], fl_x=700.0, w=10, h=100_000))
-    with pytest.raises(ValueError, match="views of 512 x 5120000 pixels.*are too large; set a height"):
+    with pytest.raises(ValueError, match=r"views of 512 x 5120000 pixels.*are too large; set a height"):
         camera_rig(shots, 512)
     assert camera_rig(shots, 512, 512).height == 512
 
 
 def test_json_that_is_nested_too_deeply(tmp_path):
     (tmp_path / "transforms.json").write_text("[" * 100_000)
-    with pytest.raises(ValueError, match="'transforms.json' is nested too deeply"):
+    with pytest.raises(ValueError, match=r"'transforms.json' is nested too deeply"):
         read_cameras(tmp_path)
     (tmp_path / "transforms.json").write_text('{"w": ' + "9" * 9000 + "}")
-    with pytest.raises(ValueError, match="'transforms.json' is no JSON"):
+    with pytest.raises(ValueError, match=r"'transforms.json' is no JSON"):
         read_cameras(tmp_path)
 
 
