@@ -2,7 +2,7 @@
 
 demo   runs workflows of workflows/ on a ComfyUI host and prints the paths of the files they write
 serve  starts a host with this pack for the browser
-test   runs all tests (further arguments go to pytest)
+test   runs all tests; --host pip, official or a ComfyUI's folder, repeatable (further arguments go to pytest)
 bench  prints a table of measurements and writes them as JSON
 
 The first run creates .venv and installs what is needed. A host is COMFYUI_DIR, else the ComfyUI whose custom_nodes
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     for verb in (demo, serve):
         verb.add_argument("--host", choices=KINDS, help="default: official when one is found, else pip")
         verb.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help="default ./output")
-    verbs.add_parser("test", help="run all tests; further arguments go to pytest", add_help=False)
+    verbs.add_parser("test", help="run all tests, on each --host; further arguments go to pytest", add_help=False)
     verbs.add_parser("bench", help="measure; further arguments go to benchmarks/run_all.py", add_help=False)
     return top
 

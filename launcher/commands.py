@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import client, environments, hosts, overrides, server, small_models, workflow_format
+from . import client, hosts, overrides, server, small_models, testing, workflow_format
 from .errors import UsageError, WorkflowError
 from .progress import Progress
-from .venv import ensure_venv, say, script, supported_python
+from .venv import say
 from .workspace import PACK_FOLDER
 
 # Together within five minutes on two CPU cores.
@@ -122,19 +122,11 @@ def serve(root: Path, kind: str | None, output: Path, port: int | None) -> int:
 
 
 def test(root: Path, arguments: Sequence[str]) -> int:
-    """pytest in .venv, with the development tools and the pip host installed; returns pytest's exit code."""
-    python = _development_python(root)
-    # pytest's own script: "python -m pytest" would put this folder on sys.path, where nodes/ hides ComfyUI's nodes.
-    command = [str(script(python.parent.parent, "pytest")), *arguments]
-    return subprocess.run(command, cwd=root).returncode
+    """pytest on the hosts that --host names, with the development tools installed; returns pytest's exit code."""
+    return testing.run(root, arguments)
 
 
 def bench(root: Path, arguments: Sequence[str]) -> int:
-    """benchmarks/run_all.py in the same environment as the tests."""
-    python = _development_python(root)
+    """benchmarks/run_all.py in the same environment as the tests of the pip host."""
+    python = testing.test_python(None, root, {})
     return subprocess.run([str(python), str(root / "benchmarks" / "run_all.py"), *arguments], cwd=root).returncode
-
-
-def _development_python(root: Path) -> Path:
-    python = supported_python(*environments.PIP_HOST_PYTHON)
-    return ensure_venv(root / ".venv", (*environments.pip_host_layers(), *environments.dev_layers()), python)
