@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..renderers.camera_files import camera_rig, chosen, read_cameras
+from ..renderers.camera_frames import TRAINED, trained_frame
 from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, save_splats
 from ..renderers.splats.splats import Splats
 from ..renderers.viewpoints import Orbit
@@ -89,6 +90,8 @@ def recorded_rig(
     taken = chosen(shots, every, at_most)
     rig = camera_rig(taken, width, height, exponent)
     text = f"{len(taken)} of {len(shots)} cameras, views of {rig.width} x {rig.height} pixels"
+    if trained_frame(path) is not None:
+        text += f"\nin the coordinates of {TRAINED}, where nerfstudio's exported splats lie"
     if bent:
         logging.warning("CameraFileRig: the lenses of '%s' distort; views are straight, as splats are drawn", path.name)
         text += "\nthe lenses distort, the views do not"
@@ -102,7 +105,8 @@ def camera_fingerprint(name: str) -> str:
     """Changes when a file of cameras does, or one in their folder."""
     try:
         path = input_path(name)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        files = sorted(path.rglob("*")) if path.is_dir() else [path, path.with_name(TRAINED)]
+        files = [p for p in files if p.is_file()]
         stats = [
             (p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.suffix in (".json", ".txt", ".bin")
         ]

@@ -293,7 +293,7 @@ def test_text_takes_more_memory(folder):
     [
         ({"scales": -torch.ones(40, 3)}, ("40 of 40 splats have scales below zero", "exp()")),
         ({"scales": torch.zeros(40, 3)}, ("every scale is zero",)),
-        ({"opacities": torch.full((40,), 1.5)}, ("1.5", "0 to 1")),
+        ({"opacities": torch.full((40,), 1.5)}, ("40 of 40 splats have opacities outside 0 to 1", "logits")),
         ({"opacities": torch.rand(40, 1)}, ("opacities of shape (40, 1)", "(40,)")),
         ({"sh": torch.zeros(40, 5, 3)}, ("sh of shape (40, 5, 3)",)),
         ({"positions": torch.full((40, 3), float("inf"))}, ("no numbers",)),

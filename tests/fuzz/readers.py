@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .attack import Reader
 from .mesh_readers import MESH_READERS
+from .scene_readers import SCENE_READERS
 
-READERS: dict[str, Reader] = {**MESH_READERS}
+READERS: dict[str, Reader] = {**MESH_READERS, **SCENE_READERS}
