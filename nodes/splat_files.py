@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..renderers.camera_files import camera_rig, chosen, read_cameras
+from ..renderers.camera_frames import TRAINED, trained_frame
 from ..renderers.splats.files import FORMATS, SplatFormat, load_splats, scene_bytes
 from ..renderers.splats.ply_table import with_comments
 from ..renderers.splats.splats import Splats
@@ -73,6 +74,7 @@ def description(splats: Splats) -> str:
             f"colour {colour}",
             f"middling size {float(splats.scales.amax(1).median()) / splats.radius:.2g} of the radius",
             f"{faint:.1f} % are nearly transparent",
+            *splats.flaws,
         )
     )
 
@@ -105,6 +107,8 @@ def recorded_rig(
     taken = chosen(shots, every, at_most)
     rig = camera_rig(taken, width, height, exponent)
     text = f"{len(taken)} of {len(shots)} cameras, views of {rig.width} x {rig.height} pixels"
+    if trained_frame(path) is not None:
+        text += f"\nin the coordinates of {TRAINED}, where nerfstudio's exported splats lie"
     if bent:
         logging.warning("CameraFileRig: the lenses of '%s' distort; views are straight, as splats are drawn", path.name)
         text += "\nthe lenses distort, the views do not"
@@ -118,7 +122,7 @@ def camera_fingerprint(name: str | None) -> str:
     """Changes when a file of cameras does, or one in their folder or beside them that belongs to them."""
     try:
         path = input_path(name or "")
-        files = sorted(path.rglob("*")) if path.is_dir() else [path, *sorted(path.parent.glob("*transforms*.json"))]
+        files = sorted(path.rglob("*")) if path.is_dir() else [path, path.with_name(TRAINED)]
         states = [(p.name, state_of(p)) for p in files if p.suffix in (".json", ".txt", ".bin") and p.is_file()]
     except (OSError, ValueError):
         return name or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .camera_colmap import colmap_files, read_colmap
+from .camera_frames import in_trained_frame, trained_frame
 from .camera_lists import read_listed
 from .camera_shots import Shot
 from .viewpoints import Orbit
@@ -16,24 +17,35 @@ _TALLEST = 16384
 
 def read_cameras(path: Path) -> tuple[tuple[Shot, ...], bool]:
     """The cameras of a transforms.json or cameras.json, of one of COLMAP's files, or of a folder that holds any
-    -> (cameras, whether their lenses distort, which views do not follow).
+    -> (cameras, whether their lenses distort, which views do not follow). Where nerfstudio's
+    dataparser_transforms.json lies beside them, they are in the coordinates it leads to (camera_frames.py).
 
     Raises ValueError when there are none, and for files that are damaged or of other cameras.
     """
+    frame = trained_frame(path)
     if path.is_file() and path.suffix.lower() == ".json":
-        return read_listed(path)
+        return _placed(read_listed(path), frame, path)
     if path.is_file() and path.suffix.lower() not in (".bin", ".txt"):
         raise ValueError(f"file '{path.name}' is no list of cameras; use a transforms.json or a COLMAP folder")
     folder = path if path.is_dir() else path.parent
     if (found := colmap_files(folder)) is not None:
-        return read_colmap(*found)
+        return _placed(read_colmap(*found), frame, None)
     listed = [*sorted(folder.glob("transforms*.json")), *folder.glob("cameras.json")]
     if path.is_dir() and listed:
-        return read_listed(listed[0])
+        return _placed(read_listed(listed[0]), frame, listed[0])
     raise ValueError(
         f"'{path.name}' holds no cameras: no transforms.json, no cameras.json, no cameras and images of COLMAP "
         "(both .txt or both .bin)"
     )
+
+
+def _placed(
+    read: tuple[tuple[Shot, ...], bool], frame: Path | None, listed: Path | None
+) -> tuple[tuple[Shot, ...], bool]:
+    # (a trainer's cameras.json is in its splats' coordinates already)
+    if frame is None or (listed is not None and listed.name == "cameras.json"):
+        return read
+    return in_trained_frame(read[0], frame, listed), read[1]
 
 
 def chosen(shots: tuple[Shot, ...], every: int = 1, at_most: int = 0) -> tuple[Shot, ...]:

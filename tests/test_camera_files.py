@@ -318,24 +318,24 @@ def test_pictures_that_cannot_be(tmp_path, size, kind):
         write_blender(tmp_path, [camera], fl_x=700.0, w=size[0], h=size[1])
     else:
         {"text": write_text, "binary": write_binary}[kind](tmp_path, [camera], "PINHOLE")
-    with pytest.raises(ValueError, match="picture of .* pixels; they must be 1 to 1000000") as caught:
+    with pytest.raises(ValueError, match=r"picture of .* pixels; they must be 1 to 1000000") as caught:
         read_cameras(tmp_path)
     assert "file '" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_views_of_impossible_proportions(tmp_path):
     shots, _ = read_cameras(write_blender(tmp_path, [Camera(0)], fl_x=700.0, w=10, h=100_000))
-    with pytest.raises(ValueError, match="views of 512 x 5120000 pixels.*are too large; set a height"):
+    with pytest.raises(ValueError, match=r"views of 512 x 5120000 pixels.*are too large; set a height"):
         camera_rig(shots, 512)
     assert camera_rig(shots, 512, 512).height == 512
 
 
 def test_json_that_is_nested_too_deeply(tmp_path):
     (tmp_path / "transforms.json").write_text("[" * 100_000)
-    with pytest.raises(ValueError, match="'transforms.json' is nested too deeply"):
+    with pytest.raises(ValueError, match=r"'transforms.json' is nested too deeply"):
         read_cameras(tmp_path)
     (tmp_path / "transforms.json").write_text('{"w": ' + "9" * 9000 + "}")
-    with pytest.raises(ValueError, match="'transforms.json' is no JSON"):
+    with pytest.raises(ValueError, match=r"'transforms.json' is no JSON"):
         read_cameras(tmp_path)
 
 
@@ -386,3 +386,41 @@ def test_images_without_lines_of_points(tmp_path):
     whole, _ = read_cameras(tmp_path)
     damage(tmp_path, "images.txt", lambda c: b"\n".join(line for line in c.split(b"\n") if b".png" in line))
     assert read_cameras(tmp_path)[0] == whole
+
+
+@pytest.mark.parametrize("kind", ["blender", "folder", "colmap"])
+def test_cameras_go_where_nerfstudio_trained(tmp_path, kind):
+    """x_trained = scale M x, of what was seen in the original coordinates; pixels stay."""
+    cameras = [Camera(s) for s in range(3)]
+    before, whole = np.eye(4), np.eye(4)
+    before[:3] = np.column_stack([rotation(20), [0.3, -0.2, 0.5]])
+    whole[:3] = np.column_stack([rotation(21), [-0.1, 0.7, 0.2]])
+    scale = 0.37
+    if kind == "colmap":
+        path = write_binary(tmp_path, cameras, "PINHOLE")
+    else:
+        frames = [{"file_path": c.name, "transform_matrix": (before @ np.array(c.opengl())).tolist()} for c in cameras]
+        path = tmp_path / "transforms.json"
+        content = {"fl_x": 700.0, "w": 640, "h": 480, "frames": frames, "applied_transform": before[:3].tolist()}
+        path.write_text(json.dumps(content))
+        path = path if kind == "blender" else tmp_path
+    recorded, _ = read_cameras(path)
+    frame = tmp_path / "dataparser_transforms.json"
+    frame.write_text(json.dumps({"transform": whole[:3].tolist(), "scale": scale}))
+    shots, _ = read_cameras(path)
+    assert shots != recorded and len(shots) == 3
+    for shot, camera in zip(shots, cameras, strict=True):
+        points = scale * (camera.points @ whole[:3, :3].T + whole[:3, 3])
+        row, column, depth = shot.viewpoint(640, 480).pixels(torch.tensor(points), 480, 640)
+        true = seen(camera.points, camera.axes, camera.place, camera.focal, camera.size, camera.principal)
+        assert bool((depth > 0).all())
+        assert torch.stack([column, row], 1).numpy() == pytest.approx(true, abs=1e-2)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"transform": [[2,0,0,0],[0,2,0,0],[0,0,2,0]], "scale": 1}',
+                                     '{"transform": [[1,0,0,0],[0,1,0,0],[0,0,1,0]], "scale": 0}'])  # fmt: skip
+def test_a_broken_frame_is_named(tmp_path, content):
+    path = write_blender(tmp_path, [Camera(0)], fl_x=700.0, w=640, h=480)
+    (tmp_path / "dataparser_transforms.json").write_text(content)
+    with pytest.raises(ValueError, match=r"file 'dataparser_transforms\.json'"):
+        read_cameras(path)

@@ -206,8 +206,7 @@ def cases():
     face = "element face 2\nproperty list uchar int vertex_indices"
     without = {n: v for n, v in full.items() if n != "rot_3"}
     odd = {n: v for n, v in full.items() if n != "f_rest_8"}
-    bad = dict(full, x=np.where(np.arange(6) == 2, np.nan, full["x"]))
-    huge = dict(full, scale_0=np.where(np.arange(6) == 2, 60, full["scale_0"]))
+    bad = dict(full, x=np.full(6, np.nan))
     still = {**full, **{f"rot_{i}": np.zeros(6) for i in range(4)}}
     clear = dict(full, opacity=np.full(6, -1e4))
     packed = {"packed_position": full["x"], "packed_rotation": full["x"]}
@@ -236,9 +235,13 @@ def cases():
             "repair",
         ),
         "a short row": (ply(full, encoding="ascii").replace(b"\n0", b"\n", 1).rstrip() + b" 1\n", "values", "repair"),
-        "nan": (ply(bad), "positions of 1 of 6 splats are no numbers", "the first is splat 2"),
-        "huge": (ply(huge), "scales of 1 splats are huge", "repair"),
-        "zero quaternions": (ply(still), "rotations of 6 splats are zero quaternions", "use 1, 0, 0, 0"),
+        "nan": (ply(bad), "6 of 6 splats have positions that are no numbers", "another file"),
+        "zero quaternions": (ply(still), "6 of 6 splats have zero quaternions", "another file"),
+        "a long word": (
+            ply(full, encoding="ascii").replace(b" -0.", b" -0." + b"1" * 100_000, 1),
+            "a word of 100",
+            "no number",
+        ),
         "clear": (ply(clear), "every opacity is zero", "another file"),
         "empty": (ply({n: v[:0] for n, v in full.items()}), "empty", "use a file with splats"),
     }
@@ -288,9 +291,9 @@ def test_text_takes_more_memory(folder):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"scales": -torch.ones(40, 3)}, ("scales of 40 splats are negative", "exp()")),
+        ({"scales": -torch.ones(40, 3)}, ("40 of 40 splats have scales below zero", "exp()")),
         ({"scales": torch.zeros(40, 3)}, ("every scale is zero",)),
-        ({"opacities": torch.full((40,), 1.5)}, ("1.5", "0 to 1")),
+        ({"opacities": torch.full((40,), 1.5)}, ("40 of 40 splats have opacities outside 0 to 1", "logits")),
         ({"opacities": torch.rand(40, 1)}, ("opacities of shape (40, 1)", "(40,)")),
         ({"sh": torch.zeros(40, 5, 3)}, ("sh of shape (40, 5, 3)",)),
         ({"positions": torch.full((40, 3), float("inf"))}, ("no numbers",)),
@@ -311,3 +314,54 @@ def test_nothing_is_left_behind_by_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"'there.ply' could not be written"):
         save_splats(splats, tmp_path / "there.ply")
     assert [p.name for p in tmp_path.iterdir()] == ["there.ply"]
+
+
+# One bad splat
+
+BAD = {
+    "x": np.nan, "f_dc_1": np.nan, "f_rest_3": np.inf, "opacity": np.nan, "scale_0": np.inf, "scale_1": 60.0, "rot_0": 0
+}  # fmt: skip
+
+
+def with_bad(name, at=2, encoding="binary_little_endian"):
+    columns = stored(40, 9)
+    columns[name][at] = BAD[name]
+    if name == "rot_0":
+        for i in range(4):
+            columns[f"rot_{i}"][at] = 0
+    return ply(columns, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary_big_endian"])
+@pytest.mark.parametrize("name", BAD)
+def test_one_bad_splat_is_hidden_and_keeps_its_bits(folder, name, encoding):
+    content = with_bad(name, encoding=encoding)
+    splats = load(folder, content)
+    good = load(folder, ply(stored(40, 9)))
+    assert splats.hidden.nonzero().tolist() == [[2]] and good.hidden is None
+    assert len(splats.flaws) == 1 and "1 of 40 splats are hidden" in splats.flaws[0] and "splat 2" in splats.flaws[0]
+    others = torch.arange(40) != 2
+    for field in FIELDS:
+        value = getattr(splats, field)
+        assert bool(torch.isfinite(value).all()) and torch.equal(value[others], getattr(good, field)[others])
+    assert float(splats.opacities[2]) == 0 and splats.radius == pytest.approx(good.radius, rel=0.2)
+    assert saved(folder, splats) == content
+    painted = splats.recoloured(torch.rand(40, 3, generator=torch.Generator().manual_seed(1)))
+    assert painted.hidden.nonzero().tolist() == [[2]] and painted.flaws == splats.flaws
+    again = load(folder, saved(folder, painted), "again.ply")
+    assert again.source.rows[2].tobytes() == splats.source.rows[2].tobytes()
+    assert not torch.equal(again.sh[others, 0], splats.sh[others, 0])
+    assert len(load(folder, saved(folder, painted, "b.splat"), "b.splat")) == 40, "rows and order stay"
+
+
+def test_one_bad_row_of_a_splat_file(folder):
+    g = np.random.default_rng(3)
+    rows = np.zeros(10, [("p", "<f4", 3), ("s", "<f4", 3), ("c", "u1", 4), ("r", "u1", 4)])
+    rows["p"], rows["s"] = g.normal(size=(10, 3)), g.uniform(0.01, 0.1, (10, 3))
+    rows["c"], rows["r"] = g.integers(1, 256, (10, 4)), g.integers(140, 256, (10, 4))
+    rows["p"][3], rows["r"][4] = np.nan, 128
+    splats = load(folder, rows.tobytes(), "scene.splat")
+    assert splats.hidden.nonzero()[:, 0].tolist() == [3, 4] and len(splats.flaws) == 2
+    assert saved(folder, splats, "saved.splat") == rows.tobytes()
+    painted = np.frombuffer(saved(folder, splats.recoloured(torch.zeros(10, 3)), "black.splat"), rows.dtype)
+    assert all(painted[i].tobytes() == rows[i].tobytes() for i in (3, 4)) and not painted["c"][5, :3].any()

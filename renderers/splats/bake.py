@@ -77,6 +77,8 @@ def bake(
         raise ValueError(f"images of {images[0].shape[-1]} channels; use RGB pictures")
     raw = solver(images, method, rounds=rounds)
     meant = torch.ones(len(splats), dtype=torch.bool) if chosen is None else chosen
+    if splats.hidden is not None:
+        meant = meant & ~splats.hidden
     known = meant & (solver.visible > SEEN)
     if not bool(known.any()):
         raise ValueError("the views show none of the splats that are to be painted; use cameras that see them")

@@ -20,6 +20,8 @@ def in_box(splats: Splats, middle: Vector, size: Vector) -> Tensor:
     """
     away = (splats.object_positions - torch.tensor(middle)).abs()
     chosen = (away <= torch.tensor(size) / 2).all(1)
+    if splats.hidden is not None:
+        chosen &= ~splats.hidden
     if not bool(chosen.any()):
         raise ValueError(
             f"the box of {_words(size)} around {_words(middle)} holds no splat; the scene's middle is 0 0 0 and its "

@@ -68,7 +68,10 @@ def splat_bytes(splats: Splats) -> bytes:
         rows["position"], rows["scale"] = splats.positions.numpy(), splats.scales.numpy()
         rows["colour"][:, 3] = (splats.opacities * 255).round().numpy()
         rows["rotation"] = (splats.rotations * 128 + 128).round().clamp(0, 255).numpy()
-    rows["colour"][:, :3] = (splats.colours * 255).round().numpy()
+    painted = slice(None)
+    if splats.hidden is not None and source is not None and source.kind == "splat":
+        painted = (~splats.hidden).numpy()
+    rows["colour"][painted, :3] = (splats.colours * 255).round().numpy()[painted]
     return rows.tobytes()
 
 

@@ -126,6 +126,9 @@ def ply_bytes(splats: Splats) -> bytes:
     names = set(source.rows.dtype.names)
     if not set(changed) <= names:  # bands that the file had no place for
         return _fresh(splats)
+    if splats.hidden is not None:
+        kept = splats.hidden.numpy()
+        changed = {n: np.where(kept, source.rows[n].astype(np.float32), values) for n, values in changed.items()}
     table = Table(source.rows, source.tail, source.words)
     return source.head + table_bytes(table, changed, newline_of(source.head))
 

@@ -33,6 +33,8 @@ _TYPES = {
 }
 _ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 1 << 16
+# Characters of a number in text: the longest that a double needs is 767 digits, which nobody writes.
+_LONGEST_WORD = 80
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def read_header(file: BinaryIO, name: str) -> Header:
         match words:
             case ["format", kind, "1.0"] if kind in _ORDERS:
                 encoding = kind
-            case ["element", title, count] if count.isdigit():
+            case ["element", title, count] if count.isascii() and count.isdigit() and len(count) < 19:
                 elements.append(Element(title, int(count), ()))
             case ["property", "list", counted, kind, title] if elements and counted in _TYPES and kind in _TYPES:
                 last = elements[-1]
@@ -158,6 +160,9 @@ def _read_text(text: bytes, element: Element, dtype: np.dtype[Any], name: str, n
         raise ValueError(
             f"file '{name}': row {wrong} holds {len(taken[wrong])} values, the header names {width}; repair the file"
         )
+    longest = max((max(map(len, line)) for line in taken), default=0)
+    if longest > _LONGEST_WORD:
+        raise ValueError(f"file '{name}' holds a word of {longest} characters, which is no number; repair the file")
     words = np.array(taken, dtype=bytes)
     rows = np.empty(element.count, dtype)
     for column, title in enumerate(dtype.names or ()):
@@ -176,7 +181,8 @@ def table_bytes(table: Table, changed: dict[str, Any], newline: bytes = b"\n") -
     rows, names = table.rows.copy(), list(table.rows.dtype.names)
     words = None if table.words is None else table.words.astype(object)
     for name, values in changed.items():
-        moved = rows[name].astype(np.float32) != values
+        now = rows[name].astype(np.float32)
+        moved = (now != values) & ~(np.isnan(now) & np.isnan(values))
         rows[name][moved] = values[moved].astype(rows.dtype[name])
         if words is not None:
             words[moved, names.index(name)] = [str(v).encode() for v in rows[name][moved]]

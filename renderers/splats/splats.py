@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..viewpoints import Orbit, Vector, Viewpoint
+from .flaws import HUGE, found_flaws, harmless, said
 
 Up = Literal["+y", "-y", "+z", "-z", "+x", "-x"]
 
@@ -36,8 +37,7 @@ BANDS: tuple[Bands, ...] = get_args(Bands)
 SH_DC = 0.5 / math.sqrt(math.pi)
 
 _MAX_DEGREE = 4
-# A splat that reaches this many radii of the scene is a broken value, not a sky.
-_HUGE = 1e4
+FIELDS = ("positions", "scales", "rotations", "opacities", "sh")
 # Stray splats: what lies outside of these parts of the opacity, along each axis.
 _TRIMMED = (0.025, 0.975)
 
@@ -66,9 +66,12 @@ class Splats:
     splat's own axes, linear. rotations: float32 [K, 4], quaternions w, x, y, z, kept unit (stored files hold others).
     opacities: float32 [K] in [0, 1]. sh: float32 [K, (d + 1)^2, 3], colour as spherical harmonics of degree d.
     up: where the scene's up points; files do not say it. source: the file's rows, or None when the splats come from
-    elsewhere.
+    elsewhere. hidden: bool [K], splats whose values cannot be drawn, None where there are none: they are found here,
+    made transparent (flaws.py), never chosen or painted, and keep every bit in the file. flaws: what is wrong
+    with them, a line each.
 
-    Raises ValueError when the pieces do not fit together, or hold values that cannot be drawn.
+    Raises ValueError when the pieces do not fit together, and when most splats, or all that are not transparent, hold
+    values that cannot be drawn.
     """
 
     positions: Tensor
@@ -79,20 +82,15 @@ class Splats:
     name: str = "splats"
     source: SplatRows | None = None
     up: Up = "+y"
+    hidden: Tensor | None = None
+    flaws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.up not in _FRAMES:
             self._refuse(f"up '{self.up}' is unknown; use {', '.join(_FRAMES)}")
         self._check_shapes()
-        for what in ("positions", "scales", "rotations", "opacities", "sh"):
-            value = getattr(self, what).detach().to("cpu", torch.float32)
-            wrong = ~torch.isfinite(value.reshape(len(self.positions), -1)).all(1)
-            if bool(wrong.any()):
-                self._refuse(
-                    f"{what} of {int(wrong.sum())} of {len(wrong)} splats are no numbers (NaN or infinite), the first "
-                    f"is splat {int(wrong.nonzero()[0])}; repair the file"
-                )
-            object.__setattr__(self, what, value)
+        fields = {what: getattr(self, what).detach().to("cpu", torch.float32) for what in FIELDS}
+        self._hide(fields, found_flaws(fields))
         self._check_values()
 
     def _refuse(self, what: str) -> None:
@@ -113,36 +111,41 @@ class Splats:
             self._refuse(f"{len(self.source.rows)} rows of the file for {count} splats")
 
     def _check_values(self) -> None:
-        negative = int((self.scales < 0).any(1).sum())
-        if negative:
-            self._refuse(
-                f"scales of {negative} splats are negative; scales are linear here, so take exp() of a file's values"
-            )
-        if bool((self.scales.amax(1) <= 0).all()):
+        shown = torch.ones(len(self), dtype=torch.bool) if self.hidden is None else ~self.hidden
+        if bool((self.scales[shown].amax(1) <= 0).all()):
             self._refuse("every scale is zero: there is nothing to see; use another file")
-        if float(self.opacities.min()) < 0 or float(self.opacities.max()) > 1:
-            low, high = float(self.opacities.min()), float(self.opacities.max())
-            self._refuse(
-                f"opacities reach from {low:.4g} to {high:.4g}; they must lie in 0 to 1 (sigmoid of a file's values)"
-            )
         if float(self.opacities.max()) <= 0:
             self._refuse("every opacity is zero: there is nothing to see; use another file")
         length = self.rotations.double().norm(dim=1, keepdim=True)
-        still = int((length < 1e-12).sum())
-        if still:
-            self._refuse(f"rotations of {still} splats are zero quaternions; use 1, 0, 0, 0 for no rotation")
         unit = (self.rotations.double() / length).float()
         # Those that are unit to a float's precision stay as they are: a scene passed on keeps its bits.
         near = (length - 1).abs() < 1e-6
         object.__setattr__(self, "rotations", torch.where(near, self.rotations, unit))
         spread = self._distance_quantile(0.95)
-        largest = float(self.scales.max())
-        if spread > 0 and largest > _HUGE * spread:
-            count = int((self.scales.amax(1) > _HUGE * spread).sum())
-            self._refuse(
-                f"scales of {count} splats are huge (up to {largest:.3g} in a scene of radius {spread:.3g}); scales "
-                "are linear here, a file holds their logarithm; repair the file"
-            )
+        huge = self.scales.amax(1) > HUGE * spread
+        if spread > 0 and bool(huge.any()):
+            for name in ("centre", "radius", "colours", "_weight"):
+                self.__dict__.pop(name, None)
+            words = f"huge scales (up to {float(self.scales.max()):.3g} in a scene of radius {spread:.3g})"
+            self._hide({what: getattr(self, what) for what in FIELDS}, [(words, huge)])
+
+    def _hide(self, fields: dict[str, Tensor], found: list[tuple[str, Tensor]]) -> None:
+        """Take ``fields`` over, with those that are ``found`` made harmless."""
+        hidden = torch.zeros(len(fields["positions"]), dtype=torch.bool) if self.hidden is None else self.hidden
+        for words, which in found:
+            if 2 * int(which.sum()) > len(which):
+                hint = "; scales and opacities are linear here, files hold logarithms (take exp()) and logits"
+                hint *= words.startswith(("scales", "huge", "opacities"))
+                self._refuse(f"{int(which.sum())} of {len(which)} splats have {words}{hint}; use another file")
+            hidden = hidden | which
+        if bool(hidden.all()):
+            self._refuse(f"no splat can be drawn ({'; '.join(words for words, _ in found)}); use another file")
+        if found:
+            fields = harmless(fields, hidden)
+        for what, value in fields.items():
+            object.__setattr__(self, what, value)
+        object.__setattr__(self, "hidden", hidden if bool(hidden.any()) else None)
+        object.__setattr__(self, "flaws", (*self.flaws, *(said(words, which) for words, which in found)))
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -253,6 +256,8 @@ class Splats:
             if tuple(chosen.shape) != (len(self),):
                 self._refuse(f"a choice of shape {tuple(chosen.shape)} for {len(self)} splats")
             new = torch.where(chosen.cpu().bool()[:, None, None], new, self.sh)
+        if self.hidden is not None:
+            new = torch.where(self.hidden[:, None, None], self.sh, new)
         return replace(self, sh=new)
 
 
