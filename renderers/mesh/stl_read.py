@@ -20,14 +20,17 @@ from .polygons import cut_faces
 from .text_file import lines_of, plain_text, without_mark
 
 _HEAD, _FACET = 84, 50
+_CUT_OFF = "it is cut off; export or download it again"
 _CUT = "it holds no faces, or is cut off; export or download it again"
+_UNKNOWN = 0xFFFFFFFF  # written by programs that never came back to the head
 
 
 def read_stl(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     """An STL file -> Mesh: corners at the same place become one vertex, in the file's order; solids become one mesh.
 
-    Facets that are there count, whatever the number in a binary file's head says: ``notes`` tell where it is wrong, and
-    what lies behind the last facet. Raises ValueError for a file without a whole facet, and as ``Mesh``.
+    Facets that are there count where a binary file's head says fewer, none or no number at all: ``notes`` tell, and also
+    what lies behind the last facet. Raises ValueError for a file that is cut off (fewer facets than the head says, the
+    last one of a text not whole) or has no facet, and as ``Mesh``.
     """
     data = path.read_bytes()
     if _is_text(data):
@@ -57,8 +60,10 @@ def _binary(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.n
     if not there:
         raise ValueError(_CUT)
     claimed = struct.unpack_from("<I", data, 80)[0]
+    if claimed > there and claimed != _UNKNOWN:
+        raise ValueError(f"its head says {claimed} facets, and it holds {there}: {_CUT_OFF}")
     # A count that is too small is wrong where only whole facets follow; else what follows is something else.
-    count = there if claimed > there or claimed == 0 or not extra else claimed
+    count = there if claimed in (0, _UNKNOWN) or not extra else claimed
     limits.check_faces(count)
     row = np.dtype([("normal", "<f4", 3), ("places", "<f4", 9), ("attribute", "<u2")])
     with np.errstate(invalid="ignore"):  # (signalling NaNs, which Mesh refuses)
@@ -109,8 +114,7 @@ def _text(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.nda
         if len(sizes) > limits.max_faces:
             limits.check_faces(data.lower().count(b"endfacet"))
     if len(places) > 3 * held:
-        notes.add("it is cut off within its last facet, which is left out")
-        del places[3 * held :]
+        raise ValueError(f"its last facet is not whole: {_CUT_OFF}")
     if not sizes:
         raise ValueError(_CUT)
     if solids > 1:
