@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .light import encoded, linear
+from .base_colour import multiplied, whole_texture
 from .material import Maps, Part
 from .mesh import Mesh
 from .part_textures import part_colours
@@ -88,19 +88,16 @@ def _made(split: Split, colours: Tensor | None, texture: Tensor | None, maps: Ma
 
 def _tinted(part: Part) -> Tensor:
     """float32 [H, W, 3]: a part's texture with its base colour in it."""
-    assert part.texture is not None
-    texture = part.texture[..., :3].float().contiguous()
-    if part.colour[:3] == _WHITE:
-        return texture
-    return encoded(linear(texture) * linear(torch.tensor(part.colour[:3])))
+    whole = whole_texture(part)
+    assert whole is not None
+    return whole[..., :3].float().contiguous()
 
 
 def _times(colours: Tensor | None, others: Tensor) -> Tensor:
-    """Encoded colours [S, 3 or 4] and [S, 3], multiplied as light."""
+    """Colours [S, 3 or 4] and [S, 3], multiplied as all base colours are."""
     if colours is None:
         return others.clone()
-    mixed = encoded(linear(colours[:, :3]) * linear(others))
-    return torch.cat([mixed, colours[:, 3:]], 1)
+    return torch.cat([multiplied(colours[:, :3], others), colours[:, 3:]], 1)
 
 
 def _in_vertex_colours(mesh: Mesh, looks: list[Part], look_of_face: Tensor) -> OneLook:

@@ -28,7 +28,7 @@ _UNKNOWN = 0xFFFFFFFF  # written by programs that never came back to the head
 def read_stl(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     """An STL file -> Mesh: corners at the same place become one vertex, in the file's order; solids become one mesh.
 
-    Facets that are there count where a binary file's head says fewer, none or no number at all: ``notes`` tell, and also
+    Facets that are there count where a binary file's head says fewer, none or no number: ``notes`` tell, and also
     what lies behind the last facet. Raises ValueError for a file that is cut off (fewer facets than the head says, the
     last one of a text not whole) or has no facet, and as ``Mesh``.
     """
