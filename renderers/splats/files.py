@@ -22,8 +22,19 @@ _ROW = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("colour", "u1", 4
 def load_splats(path: Path, limit: int | None = None) -> Splats:
     """The splats of a .ply or .splat file; ``limit``: how many memory holds.
 
-    Raises ValueError for files of another kind, and as ``read_ply`` and ``Splats``.
+    Raises ValueError, with the file's name, for files of another kind, and as ``read_ply`` and ``Splats``.
     """
+    try:
+        return _read(path, limit)
+    except OSError as error:
+        raise ValueError(f"file '{path.name}' cannot be read ({error.strerror}); copy it again") from None
+    except ValueError as error:
+        if path.name in str(error):
+            raise
+        raise ValueError(f"file '{path.name}': {error}") from None
+
+
+def _read(path: Path, limit: int | None) -> Splats:
     with path.open("rb") as file:
         start = file.read(4)
     if start[:3] == b"ply" or path.suffix.lower() == ".ply":
