@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..renderers.files.atomic import write_all
+from ..renderers.files.leftovers import private_folder
 from . import host
 
 # What an input has that nothing is linked to: None is what a node gives that has no file.
@@ -41,9 +42,9 @@ def model_file(model: Any, endings: Sequence[str], other: str) -> Iterator[tuple
     if isinstance(content, Path) and content.suffix.lower() == f".{kind}":
         yield content.resolve(), _folder(content.resolve())
         return
-    with tempfile.TemporaryDirectory(prefix="synctweedies-") as folder:
-        path = Path(folder).resolve() / f"model.{kind}"
-        path.write_bytes(content.read_bytes() if isinstance(content, Path) else content)
+    data = content.read_bytes() if isinstance(content, Path) else content
+    with private_folder() as folder:
+        (path,) = write_all(folder.resolve(), {f"model.{kind}": data})
         yield path, path.parent
 
 

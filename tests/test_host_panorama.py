@@ -38,7 +38,8 @@ pytestmark = pytest.mark.host
 # Seventeen views of 8 x 8 cells see all of 16 x 32.
 SPACE, RIG, VIEWS = Panorama(256, 128), rig_from("sphere", 64, 64), 17
 SMOOTH = rig_from("sphere", 64, 64, sampling="bilinear")
-WALK = {"process": STOCHASTIC_LABEL, "inner_steps": 5}
+# (every set of views has to have its turn)
+WALK = {"process": STOCHASTIC_LABEL, "inner_steps": 5, "steps": 9}
 
 
 def picture(*shape, seed=0):
@@ -181,14 +182,14 @@ def test_two_pictures_do_not_mix(process):
 @pytest.mark.parametrize("options", [{}, WALK], ids=["case 2", "StochSync"])
 def test_chunks_change_nothing(options):
     unet = tiny_unet()
-    whole, _ = run_node(unet, SPACE, RIG, cfg=3.0, views_per_batch=64, steps=2, **options)
-    parts, _ = run_node(unet, SPACE, RIG, cfg=3.0, views_per_batch=3, steps=2, **options)
+    whole, _ = run_node(unet, SPACE, RIG, cfg=3.0, views_per_batch=64, **{"steps": 2, **options})
+    parts, _ = run_node(unet, SPACE, RIG, cfg=3.0, views_per_batch=3, **{"steps": 2, **options})
     assert relative_error(parts["samples"], whole["samples"]) <= 1e-5
 
 
 def test_stochsync_takes_turns_and_sees_everything():
     model = gaussian(0.7)
-    views, canonical = run_node(model, SPACE, RIG, steps=6, **WALK)
+    views, canonical = run_node(model, SPACE, RIG, **WALK)
     counts = [x.shape[0] for x, _ in model.model.calls]
     assert max(counts) < VIEWS, "views that hardly overlap, a set at a time"
     assert bool((canonical["samples"] != 0).all()) and views["samples"].shape[0] == VIEWS
@@ -245,8 +246,8 @@ def test_the_preview_is_the_panorama(monkeypatch):
     monkeypatch.setattr(host, "preview_format", lambda previewer, latent: shown.append(tuple(latent.shape)))
     assert preview.host is host
     run_node(gaussian(), SPACE, RIG, steps=3)
-    run_node(gaussian(), SPACE, RIG, steps=3, **WALK)
-    assert shown == [(1, 4, 16, 32)] * 6
+    run_node(gaussian(), SPACE, RIG, **WALK)
+    assert shown == [(1, 4, 16, 32)] * (3 + WALK["steps"])
 
 
 def test_all_doors_give_the_same_picture():

@@ -65,7 +65,9 @@ def test_views_end_as_one_set_of_colours():
     assert disagreement(scene, runs[2]["samples"]) < 0.1 * disagreement(scene, runs[0]["samples"])
 
 
-@pytest.mark.parametrize("plan", [{"process": STOCHASTIC_LABEL, "inner_steps": 5}, {"variance_correction": 1.0}])
+@pytest.mark.parametrize(
+    "plan", [{"process": STOCHASTIC_LABEL, "inner_steps": 5, "steps": 8}, {"variance_correction": 1.0}]
+)
 def test_other_plans_run(plan: dict[str, Any]):
     views = run_node(opinionated(), SPACE, RIG, **plan)[0]["samples"]
     assert bool(torch.isfinite(views).all()) and 0.1 < float(views.std()) < 1

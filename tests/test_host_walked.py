@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "canonical state": {"process": 5},
     "least squares, own noise": {"aggregation": "least_squares", "noise": "independent"},
     "variance": {"variance_correction": 1.0},
-    "stochastic": {"process": STOCHASTIC_LABEL, "inner_steps": 2},
+    "stochastic": {"process": STOCHASTIC_LABEL, "inner_steps": 2, "steps": 10},
     "ancestral": {"sampler_name": "euler_ancestral"},
 }
 
@@ -52,7 +52,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
 def test_runs(walking, place, options):
     space, rig = place
-    stored, made = walking(lambda: run_node(gaussian(), space, rig, steps=4, **options))
+    stored, made = walking(lambda: run_node(gaussian(), space, rig, **{"steps": 4, **options}))
     assert isinstance(Scene(space, rig).views(8), WalkedViews)
     for before, after in zip(stored, made, strict=True):
         assert relative_error(after["samples"], before["samples"]) < (
