@@ -3,6 +3,7 @@
 import { app } from "../../../scripts/app.js";
 
 const followers = new WeakMap(); // node -> { takes, zooms, output }
+let fresh = false; // whether a node was made since the graph was drawn
 
 const root = () => app.rootGraph ?? app.graph;
 const nodesOf = (graph) => graph.nodes ?? graph._nodes ?? [];
@@ -60,6 +61,7 @@ export function follow(node, take, zoom) {
     return;
   }
   followers.set(node, { takes: [take], zooms: zoom ? [zoom] : [] });
+  fresh = true;
   const { onExecuted, onConfigure } = node;
   node.onExecuted = function (output) {
     onExecuted?.apply(this, arguments);
@@ -75,14 +77,15 @@ function each(act) {
   for (const node of graphs().flatMap(nodesOf)) if (followers.has(node)) act(node);
 }
 
-/** Older front ends announce nothing: the outputs of another workflow are another object. */
+/** Older front ends announce nothing: the outputs of another workflow are another object, or its nodes are new. */
 function watchDrawing(canvas) {
   const { onDrawForeground } = canvas;
   let [outputs, scale] = [app.nodeOutputs, canvas.ds.scale];
   canvas.onDrawForeground = function () {
     onDrawForeground?.apply(this, arguments);
-    if (app.nodeOutputs !== outputs) {
+    if (app.nodeOutputs !== outputs || fresh) {
       outputs = app.nodeOutputs;
+      fresh = false;
       each(look);
     }
     if (canvas.ds.scale !== scale) {
