@@ -35,6 +35,22 @@ def test_chunks_follow_at_once_or_padded(tmp_path, pad, counted):
     assert len(loads(tmp_path, container(json.dumps(glb.tree).encode(), glb.body, pad, counted)).mesh.faces) == 2
 
 
+def test_whole_numbers_may_be_written_with_a_point(tmp_path):
+    glb = quad_glb()
+    glb.bytes()
+
+    def pointed(value):
+        if isinstance(value, dict):
+            return {key: pointed(v) for key, v in value.items()}
+        if isinstance(value, list):
+            return [pointed(v) for v in value]
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    text = json.dumps(pointed(glb.tree)).encode()
+    assert b'"POSITION": 0.0' in text
+    assert len(loads(tmp_path, container(text, glb.body, True, True)).mesh.faces) == 2
+
+
 def test_an_animated_file_is_read_in_its_rest_pose(tmp_path):
     glb = quad_glb()
     glb.tree["nodes"] = [{"mesh": 0, "translation": [1, 2, 3]}]

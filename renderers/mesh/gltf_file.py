@@ -168,6 +168,12 @@ def _strided(data: memoryview, stride: int, start: int, count: int, width: int, 
     return np.ndarray((count, width), kind, data, start, (stride, size))
 
 
+def _number(text: str) -> float:
+    """A number with a point; whole ones are integers, since some programs write an index as 0.0."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
 def open_gltf(path: Path, root: Path) -> Gltf:
     """Open a .glb or .gltf file. Raises ValueError when it is cut off, no glTF, or of another version than 2."""
     data = path.read_bytes()
