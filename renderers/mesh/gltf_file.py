@@ -183,7 +183,7 @@ def open_gltf(path: Path, root: Path) -> Gltf:
     elif path.suffix.lower() == ".glb":
         raise ValueError("it does not begin as a GLB file; export or download it again")
     try:
-        tree = json.loads(bytes(text))
+        tree = json.loads(bytes(text), parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise ValueError(_BROKEN) from error
     if not isinstance(tree, dict) or not str(tree.get("asset", {}).get("version", "2")).startswith("2"):
