@@ -8,6 +8,7 @@ import torch
 from host_vaes import PatchVae
 from hosting import one_line
 from meshes import box, smooth_colour, torus
+from syncpack.nodes import host
 from syncpack.nodes.backgrounds import background_of
 from syncpack.nodes.mesh_bake_nodes import MeshTextureBake
 from syncpack.nodes.mesh_nodes import MeshSpace, MeshTurntable, MeshViews
@@ -114,8 +115,13 @@ def test_a_viewers_camera_alone_or_added(space):
         "cameraType": "perspective",
     }
     alone, _ = OrbitRig().build(**{**BASE, "kind": "camera"}, space=space, camera=camera)
-    added, _ = OrbitRig().build(**BASE, camera=camera)
+    added, _ = OrbitRig().build(**BASE, space=space, camera=camera)
     assert len(alone.viewpoints) == 1 and len(added.viewpoints) == 11
+    if host.HAS_MODEL_INFO:  # (its viewer leaves models where they are, so that the orbit's size must be known)
+        with pytest.raises(ValueError, match="OrbitRig: the viewer's camera stands where the file has it; connect the"):
+            OrbitRig().build(**BASE, camera=camera)
+    else:
+        assert len(OrbitRig().build(**BASE, camera=camera)[0].viewpoints) == 11
 
 
 @pytest.mark.parametrize(
