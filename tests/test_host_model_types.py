@@ -134,10 +134,9 @@ def test_each_case_averages_its_own_quantity(models, kind):
             assert relative_error(expected[1], expected[2]) > 1e-2 and relative_error(expected[1], expected[3]) > 1e-2
 
 
+@pytest.mark.parametrize("kind", [name for name, made in KINDS.items() if made.flow])
 def test_velocities_are_what_flow_networks_return(models, kind):
-    """d of a flow model is what its network returns, so cases 1 and 4 average v (methods.md K2)."""
-    if not KINDS[kind].flow:
-        pytest.skip("no flow model")
+    """d of a flow model is what its network returns, so cases 1 and 4 average v."""
     model, outputs = model_of(models, kind), []
     hook = model.model.diffusion_model.register_forward_hook(lambda _, given, out: outputs.append(out.clone()))
     try:
