@@ -145,11 +145,11 @@ def test_reports_and_what_was_saved_can_be_read_in_the_nodes(page):
 
 @pytest.mark.parametrize("scale", [0.3, 1.5])
 def test_they_stay_at_any_zoom(page, scale):
-    page.evaluate("(s) => { app.canvas.ds.scale = s; app.canvas.ds.offset = [-360 + 60 / s, 60]; }", scale)
+    page.evaluate("(s) => { app.canvas.ds.scale = s; app.canvas.ds.offset = [-360 + 60 / s, 120 / s]; }", scale)
     page.evaluate("app.canvas.setDirty(true, true)")
     settle(page)
-    seen = look(page)
     keep(page, f"nodes_{page.renderer}_{scale}")
+    seen = look(page)
     assert seen["size"][1] == pytest.approx(seen["shown"], abs=3), "as many pixels as the screen shows"
     view(page)
     reports(look(page))
