@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..renderers.files.names import shortened
 from . import host
 from .pictures import ASSETS
 
@@ -102,7 +103,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 200 else f"{name[:197]}..."
+    return shortened(name, 200)
 
 
 def content_digest(path: Path) -> str:

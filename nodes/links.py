@@ -32,6 +32,17 @@ def links_fit(node: Any, received: dict[str, Any] | None, *texts: str) -> str:
     return ""
 
 
+def file_fits(
+    node: Any, check: Callable[..., Any], file: str | None, given: bool, received: dict[str, Any] | None
+) -> bool | str:
+    """VALIDATE_INPUTS of a node that takes a ``file`` of a list, or one that another node gives: True, or why not.
+
+    check: raises ValueError for a file that cannot be read; not asked where it is linked (None: not known yet) or where
+    another node's file is ``given``. received: as ``links_fit`` takes it.
+    """
+    return links_fit(node, received, "file") or file is None or given or said(check, file)
+
+
 def _fits(got: Any, wanted: Any) -> bool:
     """As the host sees it: commas make unions; '*', and types of newer nodes that follow others', fit all."""
     if got == wanted or any("*" in str(kind) or "MATCHTYPE" in str(kind) for kind in (got, wanted)):

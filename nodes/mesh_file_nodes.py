@@ -12,7 +12,7 @@ from ..renderers.mesh.unwrap import METHODS
 from . import host
 from .errors import named
 from .given_models import MODEL_MESH, NOTHING
-from .links import GIVEN, links_fit, said
+from .links import GIVEN, file_fits, said
 from .mesh_files import (
     NO_MESH,
     PARTS,
@@ -120,9 +120,7 @@ class SyncTweediesLoadMesh:
     def VALIDATE_INPUTS(
         cls, file: str | None = None, path: str | None = "", model_3d: Any = NOTHING, input_types: Any = None
     ) -> bool | str:
-        # (None: linked, so not known yet)
-        linked = file is None or path != "" or model_3d is not NOTHING
-        return links_fit(cls, input_types, "file") or linked or said(mesh_path, file)
+        return file_fits(cls, mesh_path, file, path != "" or model_3d is not NOTHING, input_types)
 
     def load(
         self,

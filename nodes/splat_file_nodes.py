@@ -8,7 +8,7 @@ from ..renderers.splats.files import FORMATS
 from . import host
 from .errors import named
 from .given_models import MODEL_SPLATS, NOTHING
-from .links import GIVEN, links_fit, said
+from .links import GIVEN, file_fits, said
 from .saving import HIDDEN, check_prefix, workflow_of
 from .space_nodes import MAX_SIDE
 from .splat_files import (
@@ -57,9 +57,7 @@ class SyncTweediesLoadSplats:
     def VALIDATE_INPUTS(
         cls, file: str | None = None, path: str | None = "", model_3d: Any = NOTHING, input_types: Any = None
     ) -> bool | str:
-        # (None: linked, so not known yet)
-        linked = file is None or path != "" or model_3d is not NOTHING
-        return links_fit(cls, input_types, "file") or linked or said(scene_path, file)
+        return file_fits(cls, scene_path, file, path != "" or model_3d is not NOTHING, input_types)
 
     def load(self, file: str, path: str | None = None, model_3d: Any = NOTHING) -> tuple[Any, str]:
         with named("SyncTweediesLoadSplats"):

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .leftovers import hidden_beside, remove_leftovers
+from .names import shortened
 
 # Contents by file name. The first may name the others, and gets its name after them.
 Contents = Mapping[str, bytes]
@@ -84,9 +85,10 @@ def _complete(folder: Path, files: Contents, lasting: bool) -> Iterator[list[tup
     except OSError as error:
         name = waiting[-1][1].name if waiting else folder.name
         name = Path(error.filename2).name if isinstance(error.filename2, str) else name
-        short = name if len(name) <= 100 else f"{name[:97]}..."
         fix = _FIXES.get(error.errno or 0, "save elsewhere")
-        raise ValueError(f"the file '{short}' could not be written ({error.strerror or error}); {fix}") from error
+        raise ValueError(
+            f"the file '{shortened(name)}' could not be written ({error.strerror or error}); {fix}"
+        ) from error
     finally:
         for hidden, _ in waiting:
             with suppress(OSError):

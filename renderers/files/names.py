@@ -49,14 +49,16 @@ def checked_prefix(prefix: str, folder: str = "its folder", windows: bool = os.n
     """
     rules = ntpath if windows else posixpath
     if _CONTROL.search(prefix):
-        raise ValueError(f"filename_prefix {_short(prefix)!r} holds a sign that no file name may have; type it again")
+        raise ValueError(
+            f"filename_prefix {shortened(prefix)!r} holds a sign that no file name may have; type it again"
+        )
     if rules.normpath(prefix) == ".":
         return UNNAMED
     drive, rest = rules.splitdrive(prefix)
     whole = rules.isabs(prefix) if not windows else bool(drive) and rest[:1] in ("\\", "/")
     parts = re.split(r"[\\/]" if windows else "/", rest)
     if not whole and (drive or (windows and rest[:1] in ("\\", "/")) or _climbs(parts, windows)):
-        raise ValueError(f"filename_prefix '{_short(prefix)}' leads outside of {folder}; use a name below it")
+        raise ValueError(f"filename_prefix '{shortened(prefix)}' leads outside of {folder}; use a name below it")
     if windows:
         _check_on_windows(prefix, parts)
         # (the system would drop trailing dots and blanks of folders without a word)
@@ -85,12 +87,14 @@ def _check_on_windows(prefix: str, parts: list[str]) -> None:
     signs = sorted(set(_NOT_ON_WINDOWS.findall("".join(parts))))
     if signs:
         raise ValueError(
-            f"filename_prefix '{_short(prefix)}' holds {' '.join(signs)}, which names on Windows may not; leave it out"
+            f"filename_prefix '{shortened(prefix)}' holds {' '.join(signs)}, which names on Windows may not; "
+            "leave it out"
         )
     device = next((part for part in parts[:-1] if _DEVICES.fullmatch(part.partition(".")[0].strip())), None)
     if device is not None:
         raise ValueError(f"'{device}' is the name of a device on Windows; call the folder something else")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:97]}..."
+def shortened(text: str, most: int = 100) -> str:
+    """A name fit for a message: its beginning, where it has more than ``most`` letters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
