@@ -16,10 +16,11 @@ import torch
 
 if __package__ == "assets":
     from renderers.mesh.gltf_write import glb
+
     from renderers.mesh.material import Part
     from renderers.mesh.mesh import Mesh
 else:
-    from ..renderers.mesh.gltf_write import glb
+    from ..renderers.mesh.files.gltf.write import glb
     from ..renderers.mesh.material import Part
     from ..renderers.mesh.mesh import Mesh
 

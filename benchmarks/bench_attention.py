@@ -40,9 +40,9 @@ def run() -> dict[str, float | str | list[float]]:
 
     model = random_unet("sd15")
     from syncpack.nodes import host
-    from syncpack.nodes.attention_nodes import CrossViewAttention
+    from syncpack.nodes.sampling.attention import CrossViewAttention
     from syncpack.renderers.neighbours import neighbours
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
 
     space, rig = Plane(128 * VIEWS, 256, wrap_x=True), Windows(256, 256, 128, 256)

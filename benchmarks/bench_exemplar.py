@@ -21,9 +21,9 @@ SIGMAS = (14.6, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.03)
 
 
 def run(name: str = "stone_wall") -> dict[str, float | str | list[float]]:
-    from exemplar_twin import DenseTwin
+    from oracles.exemplar_twin import DenseTwin
     from PIL import Image
-    from syncpack.sync_core.priors.exemplar import ExemplarConfig, ExemplarPrior
+    from syncpack.sync_core.exemplar.prior import ExemplarConfig, ExemplarPrior
     from torchvision.transforms.functional import pil_to_tensor
 
     with Image.open(HERE.parent / "assets" / f"{name}.png") as picture:

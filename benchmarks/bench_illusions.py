@@ -27,9 +27,9 @@ def seconds(work: Callable[[], object], least: float = 0.3) -> float:
 
 def run() -> dict[str, float | str | list[float]]:
     sys.path.insert(0, str(HERE.parent / "tests"))
-    from illusion_adam import adam_planes
-    from syncpack.renderers.illusions import warp
-    from syncpack.renderers.illusions.rig import Illusion, Warps, illusion_views
+    from oracles.illusion_adam import adam_planes
+    from syncpack.renderers.illusions.space import Illusion, Warps, illusion_views
+    from syncpack.renderers.illusions.warps import warp
     from syncpack.sync_core.aggregate import Aggregator
 
     figures: dict[str, float | str | list[float]] = {"threads": str(torch.get_num_threads())}

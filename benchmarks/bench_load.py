@@ -24,9 +24,9 @@ def child(kind: str, width: int, steps: int) -> None:
     sys.modules["syncpack"] = alias = types.ModuleType("syncpack")
     alias.__path__ = [str(HERE.parent)]
     import torch
-    from syncpack.renderers.lookouts import sphere
-    from syncpack.renderers.panorama import Lookout, Panorama
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.renderers.cameras.lookouts import sphere
+    from syncpack.renderers.panorama.space import Lookout, Panorama
+    from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
     from syncpack.sync_core.synchronizer import Synchronizer, SyncPlan
     from unets import peak_memory_mib

@@ -33,9 +33,9 @@ def child(width: int, steps: int) -> None:
     from unets import peak_memory_mib, prompt, random_unet
 
     model = random_unet("small")
-    from syncpack.nodes.plan_inputs import PLAN_INPUTS
-    from syncpack.nodes.sampling_nodes import SyncTweediesSampler
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.nodes.sampling.plan import PLAN_INPUTS
+    from syncpack.nodes.sampling.sampler import SyncTweediesSampler
+    from syncpack.renderers.plane.space import Plane, Windows
 
     plan = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
     if steps:

@@ -31,7 +31,7 @@ SIDE, TEXTURE, LATENT, REFERENCE_TEXTURE = 512, 1024, 64, 1536
 
 def places_of(mesh, camera, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Where the pixels of a view look the texture up, as grid_sample wants it, and which of them see anything."""
-    from syncpack.renderers.mesh.raster import rasterise
+    from syncpack.renderers.mesh.raster.raster import rasterise
 
     seen = rasterise(mesh.vertices, mesh.faces, camera, height, width)
     corners = mesh.uvs[mesh.face_uvs[seen.face.long().clamp_min(0)]]
@@ -64,11 +64,11 @@ def run() -> dict[str, float | str | list[float]]:
     import importlib.util
 
     from bench_sync import median_seconds
-    from meshes import ring_of_cameras, smooth_colour, torus
-    from syncpack.renderers.mesh.mesh_scene import sharing
-    from syncpack.renderers.mesh.mesh_space import MeshTexture
+    from helpers.meshes import ring_of_cameras, smooth_colour, torus
+    from syncpack.renderers.cameras.viewpoints import Orbit
+    from syncpack.renderers.mesh.geometry import sharing
+    from syncpack.renderers.mesh.space import MeshTexture
     from syncpack.renderers.scene import Scene
-    from syncpack.renderers.viewpoints import Orbit
     from syncpack.sync_core.aggregate import Aggregator
     from unets import prompt, random_unet
 

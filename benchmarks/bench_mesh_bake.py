@@ -20,18 +20,17 @@ SIDE, TEXTURE = 512, 1024
 
 
 def run() -> dict[str, float | str | list[float]]:
-    from meshes import smooth_colour, torus
-    from syncpack.renderers.mesh.bake import bake
-    from syncpack.renderers.mesh.conditions import MeshViews
+    from helpers.meshes import smooth_colour, torus
+    from syncpack.renderers.cameras.orbits import orbit
+    from syncpack.renderers.cameras.viewpoints import Orbit
+    from syncpack.renderers.mesh.bake.bake import bake, picture_of
+    from syncpack.renderers.mesh.bake.own_texture import with_texture
+    from syncpack.renderers.mesh.bake.surface_fill import fill_surface
     from syncpack.renderers.mesh.coverage_rig import coverage_rig
-    from syncpack.renderers.mesh.mesh_scene import MeshGeometry
-    from syncpack.renderers.mesh.mesh_space import MeshTexture
-    from syncpack.renderers.mesh.own_texture import with_texture
-    from syncpack.renderers.mesh.surface_fill import fill_surface
-    from syncpack.renderers.mesh.texture import picture_of
+    from syncpack.renderers.mesh.geometry import MeshGeometry
+    from syncpack.renderers.mesh.looks import MeshViews
+    from syncpack.renderers.mesh.space import MeshTexture
     from syncpack.renderers.mesh.turntable import turntable
-    from syncpack.renderers.orbits import orbit
-    from syncpack.renderers.viewpoints import Orbit
 
     mesh = torus(216, 116)
     geometry = MeshGeometry(MeshTexture(mesh, TEXTURE, TEXTURE), Orbit(orbit(), SIDE, SIDE))

@@ -47,9 +47,9 @@ def run() -> dict[str, float | str | list[float]]:
 
     model = random_unet("sd15")
     from syncpack.nodes import host
-    from syncpack.nodes.plan_inputs import PLAN_INPUTS
-    from syncpack.nodes.sampling_nodes import SyncTweediesSampler
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.nodes.sampling.plan import PLAN_INPUTS
+    from syncpack.nodes.sampling.sampler import SyncTweediesSampler
+    from syncpack.renderers.plane.space import Plane, Windows
 
     positive, negative = prompt("sd15", 1), prompt("sd15", 2)
     plan = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}

@@ -29,12 +29,12 @@ def smooth(directions: Tensor) -> Tensor:
 
 def run() -> dict[str, float | str | list[float]]:
     from bench_sync import median_seconds
-    from syncpack.renderers.cameras import Look
-    from syncpack.renderers.equirect import views_of_equirect
-    from syncpack.renderers.fill import fill_equirect
-    from syncpack.renderers.lookouts import ring
-    from syncpack.renderers.panorama import Lookout, Panorama, equirect_directions, panorama_views
-    from syncpack.renderers.panorama_stitch import stitch_looks
+    from syncpack.renderers.cameras.lookouts import ring
+    from syncpack.renderers.cameras.looks import Look
+    from syncpack.renderers.panorama.equirect import views_of_equirect
+    from syncpack.renderers.panorama.fill import fill_equirect
+    from syncpack.renderers.panorama.space import Lookout, Panorama, equirect_directions, panorama_views
+    from syncpack.renderers.panorama.stitch import stitch_looks
     from syncpack.renderers.scene import Scene
     from syncpack.sync_core.aggregate import Aggregator
     from unets import prompt, random_unet

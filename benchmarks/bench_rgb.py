@@ -48,9 +48,9 @@ def child(way: str, views: int) -> None:
     """Average ``views`` pictures of 512 x 512 every 64 pixels and print MiB and seconds (first, later)."""
     sys.modules["syncpack"] = alias = types.ModuleType("syncpack")
     alias.__path__ = [str(HERE.parent)]
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.renderers.plane.space import Plane, Windows
+    from syncpack.renderers.plane.stitch import WindowMean
     from syncpack.renderers.scene import Scene
-    from syncpack.renderers.window_mean import WindowMean
     from syncpack.sync_core.synchronizer import Synchronizer, SyncPlan
     from unets import peak_memory_mib
 

@@ -89,7 +89,7 @@ def run() -> dict[str, float | str | list[float]]:
 
 
 def _cameras(splats: Any, count: int) -> tuple[Any, ...]:
-    from syncpack.renderers.viewpoints import Orbit, Viewpoint
+    from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
 
     golden = math.pi * (3 - math.sqrt(5))
     looks = [
@@ -100,10 +100,10 @@ def _cameras(splats: Any, count: int) -> tuple[Any, ...]:
 
 
 def _solves(figures: dict[str, float | str | list[float]]) -> None:
-    from syncpack.renderers.splats.files import load_splats
-    from syncpack.renderers.splats.solve import SplatSolver
-    from syncpack.renderers.splats.splat_space import SplatColours
-    from syncpack.renderers.splats.weights import chosen_backend
+    from syncpack.renderers.splats.files.load_save import load_splats
+    from syncpack.renderers.splats.solve.solve import SplatSolver
+    from syncpack.renderers.splats.space import SplatColours
+    from syncpack.renderers.splats.weights.weights import chosen_backend
 
     splats = load_splats(SCENE)
     known, white = splats.colours, torch.ones(3)
@@ -182,10 +182,10 @@ def _solves(figures: dict[str, float | str | list[float]]) -> None:
 
 def _iterations(figures: dict[str, float | str | list[float]]) -> None:
     """The product that an iteration consists of, by 12 views of 512 and by their Gram matrix."""
-    from syncpack.renderers.splats.files import load_splats
-    from syncpack.renderers.splats.gram import gram_matrix
-    from syncpack.renderers.splats.solve import SplatSolver
-    from syncpack.renderers.splats.splat_space import SplatColours
+    from syncpack.renderers.splats.files.load_save import load_splats
+    from syncpack.renderers.splats.solve.gram import gram_matrix
+    from syncpack.renderers.splats.solve.solve import SplatSolver
+    from syncpack.renderers.splats.space import SplatColours
 
     splats = load_splats(SCENE)
     space, side = SplatColours(splats), 512
@@ -203,10 +203,10 @@ def _iterations(figures: dict[str, float | str | list[float]]) -> None:
 def _sync(figures: dict[str, float | str | list[float]]) -> None:
     """A step of 12 latent views beside the model."""
     from bench_sync import median_seconds
+    from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
     from syncpack.renderers.scene import Scene
-    from syncpack.renderers.splats.files import load_splats
-    from syncpack.renderers.splats.splat_space import SplatColours
-    from syncpack.renderers.viewpoints import Orbit, Viewpoint
+    from syncpack.renderers.splats.files.load_save import load_splats
+    from syncpack.renderers.splats.space import SplatColours
     from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
     from unets import prompt, random_unet
 

@@ -26,7 +26,7 @@ def median_seconds(call: Callable[[], Any], repeats: int) -> float:
 
 
 def run() -> dict[str, float | str | list[float]]:
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
     from syncpack.sync_core.aggregate import Aggregator
     from unets import prompt, random_unet

@@ -16,10 +16,10 @@ def run() -> dict[str, float | str | list[float]]:
     from unets import start_host
 
     start_host()
-    from syncpack.nodes.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
-    from syncpack.nodes.plan_inputs import PLAN_INPUTS
-    from syncpack.nodes.sampling_nodes import SyncTweediesSampler
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+    from syncpack.nodes.sampling.plan import PLAN_INPUTS
+    from syncpack.nodes.sampling.sampler import SyncTweediesSampler
+    from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
 
     image, name = SyncTweediesExemplarPicture().load("stone_wall")

@@ -40,7 +40,7 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def start_host() -> None:
     """Import the ComfyUI host into this process, as the tests do."""
-    importlib.import_module("hosting")
+    importlib.import_module("helpers.hosting")
 
 
 def random_unet(size: str) -> Any:

@@ -40,10 +40,10 @@ def start() -> None:
 
 def sample(picture: str, width: int, height: int, seed: int, **plan: Any) -> Image.Image:
     """A wide picture from a shipped exemplar, 64-pixel windows every 32, 20 Euler steps."""
-    from syncpack.nodes.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
-    from syncpack.nodes.plan_inputs import PLAN_INPUTS
-    from syncpack.nodes.sampling_nodes import SyncTweediesSampler
-    from syncpack.renderers.plane import Plane, Windows
+    from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+    from syncpack.nodes.sampling.plan import PLAN_INPUTS
+    from syncpack.nodes.sampling.sampler import SyncTweediesSampler
+    from syncpack.renderers.plane.space import Plane, Windows
 
     image, name = SyncTweediesExemplarPicture().load(picture)
     model, clip, vae = ExemplarModel().build(image, name, True)
@@ -70,7 +70,7 @@ def sample(picture: str, width: int, height: int, seed: int, **plan: Any) -> Ima
 
 def contact_sheet(width: int = 320, height: int = 64) -> Image.Image:
     """Rows: cases 1 to 5. Columns: shared and independent starting noise."""
-    from syncpack.nodes.plan_inputs import PROCESS_LABELS
+    from syncpack.nodes.sampling.plan import PROCESS_LABELS
 
     labels = {int(label.split()[0]): label for label in PROCESS_LABELS}
     scale, gap, head = 2, 12, 26
@@ -99,9 +99,9 @@ ILLUSIONS = (
 def readings(model: tuple[Any, Any, Any], second: tuple[str, str, dict[str, Any]], planes: int, process: str) -> Any:
     """Both readings [2, 64, 64, 3] of one picture: bark upright, a stone wall through the warp; 20 Euler steps."""
     from syncpack.nodes import NODE_CLASS_MAPPINGS as NODES
-    from syncpack.nodes.illusion_pictures import readings_of
-    from syncpack.nodes.plan_inputs import PLAN_INPUTS
-    from syncpack.renderers.illusions.rig import Illusion
+    from syncpack.nodes.illusions.pictures import readings_of
+    from syncpack.nodes.sampling.plan import PLAN_INPUTS
+    from syncpack.renderers.illusions.space import Illusion
     from syncpack.renderers.scene import Scene
 
     node, warp, values = second
@@ -119,8 +119,8 @@ def readings(model: tuple[Any, Any, Any], second: tuple[str, str, dict[str, Any]
 
 def illusion_sheet(side: int = 64, scale: int = 2) -> Image.Image:
     """Rows: cases 1 to 5. Columns: the three kinds of warps, both readings of each."""
-    from syncpack.nodes.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
-    from syncpack.nodes.plan_inputs import PROCESS_LABELS
+    from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+    from syncpack.nodes.sampling.plan import PROCESS_LABELS
 
     labels = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
     first, second = (SyncTweediesExemplarPicture().load(name)[0] for name in ("bark", "stone_wall"))

@@ -1,33 +1,29 @@
 """Everything that ComfyUI sees. Node ids, inputs and outputs never change meaning; new inputs go to the end."""
 
-from . import (
-    attention_nodes,
-    background_nodes,
-    control_nodes,
-    diffusers_nodes,
-    exemplar_nodes,
-    illusion_hybrid_nodes,
-    illusion_nodes,
-    illusion_output_nodes,
-    mesh_bake_nodes,
-    mesh_file_nodes,
-    mesh_nodes,
-    orbit_nodes,
-    panorama_file_nodes,
-    panorama_nodes,
-    plane_nodes,
-    prompt_nodes,
-    rig_nodes,
-    sampling_nodes,
-    space_nodes,
-    splat_file_nodes,
-    splat_nodes,
-    splat_view_nodes,
-    view_image_nodes,
-    viewer_nodes,
-)
+from .illusions import hybrid_nodes as illusion_hybrid_nodes
+from .illusions import nodes as illusion_nodes
+from .illusions import output_nodes as illusion_output_nodes
 from .inputs import with_checked_inputs
+from .mesh import bake_nodes as mesh_bake_nodes
+from .mesh import file_nodes as mesh_file_nodes
+from .mesh import nodes as mesh_nodes
+from .models import diffusers_nodes, exemplar_nodes
+from .panorama import file_nodes as panorama_file_nodes
+from .panorama import nodes as panorama_nodes
 from .said import readable
+from .sampling import attention as attention_nodes
+from .sampling import backgrounds as background_nodes
+from .sampling import controlnets as control_nodes
+from .sampling import sampler as sampling_nodes
+from .splats import file_nodes as splat_file_nodes
+from .splats import nodes as splat_nodes
+from .splats import view_nodes as splat_view_nodes
+from .viewers import nodes as viewer_nodes
+from .views import orbit_nodes, prompt_nodes
+from .views import picture_nodes as view_image_nodes
+from .views import report as rig_nodes
+from .views import spaces as space_nodes
+from .views import stitch_nodes as plane_nodes
 
 _TOPICS = (
     space_nodes,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import named
+from .host.errors import named
 
 
 def with_checked_inputs(node_id: str, node: Any) -> Any:

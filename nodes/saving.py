@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..renderers.files.atomic import Contents, write_new
-from ..renderers.gpano import png_xmp, with_exif, with_xmp
+from ..renderers.panorama.gpano import png_xmp, with_exif, with_xmp
 from . import host
 
 # Hidden inputs of the nodes that save, and the names under which they reach the node.

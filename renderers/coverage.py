@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ..sync_core.walked import Views
-from .cameras import pixels_of
-from .mesh.mesh_scene import MeshGeometry
-from .panorama import equirect_directions
-from .panorama_scene import PanoramaGeometry
+from .cameras.looks import pixels_of
+from .mesh.geometry import MeshGeometry
+from .panorama.geometry import PanoramaGeometry
+from .panorama.space import equirect_directions
 from .scene import Scene
-from .splats.splat_space import SplatColours
+from .splats.space import SplatColours
 
 # Rows of a panorama that are looked at: its coverage changes slowly.
 _ROWS = 512

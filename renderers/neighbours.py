@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .panorama import Lookout
-from .plane import Placement, Plane
+from .cameras.viewpoints import Orbit
+from .panorama.space import Lookout
+from .plane.space import Placement, Plane
 from .scene import Scene
-from .viewpoints import Orbit
 
 
 def neighbours(scene: Scene, cell: int, count: int, group: int = 0) -> Tensor:

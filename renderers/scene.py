@@ -11,18 +11,18 @@ from torch import Tensor
 
 from ..sync_core.walked import Views
 from ..sync_core.walked_mean import Averager, average_of
-from .illusion_scene import IllusionGeometry
-from .illusions.rig import Illusion, Warps
-from .mesh.mesh_scene import MeshGeometry
-from .mesh.mesh_space import MeshTexture
-from .panorama import Lookout, Panorama
-from .panorama_scene import PanoramaGeometry
-from .places import ViewPlace
-from .plane import Placement, Plane, Windows
-from .plane_scene import PlaneGeometry
-from .splats.splat_scene import SplatGeometry
-from .splats.splat_space import SplatColours
-from .viewpoints import Orbit
+from .cameras.viewpoints import Orbit
+from .directions import ViewPlace
+from .illusions.geometry import IllusionGeometry
+from .illusions.space import Illusion, Warps
+from .mesh.geometry import MeshGeometry
+from .mesh.space import MeshTexture
+from .panorama.geometry import PanoramaGeometry
+from .panorama.space import Lookout, Panorama
+from .plane.geometry import PlaneGeometry
+from .plane.space import Placement, Plane, Windows
+from .splats.geometry import SplatGeometry
+from .splats.space import SplatColours
 
 CanonicalSpace = Plane | Panorama | Illusion | MeshTexture | SplatColours
 ViewRig = Windows | Lookout | Warps | Orbit

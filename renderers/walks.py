@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..sync_core.linear_map import LinearMap
 from ..sync_core.walked import Reading
-from .cameras import angular_hann, pixels_of
-from .panorama import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
-from .plane import Placement, Taper, window_weights
+from .cameras.looks import angular_hann, pixels_of
+from .panorama.space import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
+from .plane.space import Placement, Taper, window_weights
 
 # Rows of the sphere that are looked at to tell how much of it a view sees.
 _ROWS = 64

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from .conjugate import conjugate_gradients
-from .grouping import unique_groups
-from .linear_map import LinearMap
+from .linear_map import LinearMap, unique_groups
 from .views import ViewSet
 
 Method = Literal["mean", "least_squares"]

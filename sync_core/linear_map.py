@@ -3,11 +3,14 @@
 Everything a view does to the canonical signal (crop, permute, look, render) is a fixed sparse matrix, so one type
 serves all of them. It is stored by rows (CSR) and applied with ``embedding_bag``, which is deterministic, needs no
 sparse tensors and runs on CPU, CUDA, ROCm and MPS.
+
+Typed wrapper of ``torch.unique`` (its stub has no types).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -147,3 +150,9 @@ def computes_correctly(device: torch.device) -> bool:
     except (RuntimeError, NotImplementedError):
         return False
     return torch.allclose(result, _bag(probe, values), atol=1e-5)
+
+
+def unique_groups(key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """int [n] -> (distinct values sorted [m], index of each element's value [n], count of each value [m])."""
+    result = torch.unique(key, return_inverse=True, return_counts=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast(tuple[Tensor, Tensor, Tensor], result)

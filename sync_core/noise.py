@@ -17,8 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .grouping import unique_groups
-from .linear_map import LinearMap
+from .linear_map import LinearMap, unique_groups
 from .views import ViewSet
 from .walked import Views, WalkedViews
 

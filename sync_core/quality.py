@@ -2,6 +2,8 @@
 
 Averages are taken in float64 where the device has it. SyncReport shows them: seam ratio, cross-view PSNR,
 high-frequency energy, noise floor, coverage.
+
+Which floating point type to add things up in.
 """
 
 import math
@@ -11,7 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .precision import accumulator_dtype
+
+def accumulator_dtype(device: torch.device) -> torch.dtype:
+    """float64 where the device has it; float32 on Apple's MPS, which does not."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def matching(value: Tensor, like: Tensor) -> Tensor:
+    """``value`` in the dtype and on the device of ``like`` (dtype first: not every device has float64)."""
+    return value.to(like.dtype).to(like.device)
+
 
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
 

@@ -33,8 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .aggregate import Aggregator
-from .grouping import unique_groups
-from .linear_map import LinearMap
+from .linear_map import LinearMap, unique_groups
 
 # Half widths of the boxes between the bands, in view pixels; the last band reaches up to the whole signal.
 RADII = (2, 8)

@@ -18,8 +18,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from .grouping import unique_groups
-from .linear_map import LinearMap, computes_correctly
+from .linear_map import LinearMap, computes_correctly, unique_groups
 from .views import ViewSet, batch_of
 
 # Stored maps take up to this many bytes while they are built; above, views are walked.

@@ -26,7 +26,7 @@ if "syncpack" not in sys.modules:
 @pytest.fixture
 def folders(tmp_path):
     """The host's folders input, output and temp, empty and for one test only; gives what they lie in."""
-    from hosting import host_module
+    from helpers.hosting import host_module
 
     folder_paths = host_module("folder_paths", "comfy.cmd.folder_paths")
     kinds = ("input", "output", "temp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...sync_core.processes import process
-from .rig import Illusion, Warps
+from .space import Illusion, Warps
 from .warp import Warp
 
 _SIDE = 64  # of the picture that labels are read at, about

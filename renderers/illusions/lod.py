@@ -15,9 +15,8 @@ from torch import Tensor
 
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.linear_map import LinearMap
-from ..panorama import pixel_taps
-from .blur import gaussian
-from .parts import filtered
+from ..panorama.space import pixel_taps
+from ..pictures import filtered, gaussian
 
 DEEPEST = 5  # 32 x 32 cells for one view pixel
 

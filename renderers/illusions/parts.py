@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from .identity import Identity
-from .warp import Warp
+from .warp import Warp, map_of_order
 
 
 class Part(Warp):
@@ -26,7 +24,7 @@ class Part(Warp):
     on_latents = "a filtered latent is not the latent of the filtered picture"
 
     def map(self, height: int, width: int) -> LinearMap:
-        return Identity().map(height, width)
+        return map_of_order(torch.arange(height * width))
 
     @abstractmethod
     def part(self, picture: Tensor) -> Tensor:
@@ -35,17 +33,6 @@ class Part(Warp):
     def reading(self, picture: Tensor) -> Tensor:
         batch = (picture - 0.5).reshape(-1, *picture.shape[-3:])
         return self.part(batch).reshape(picture.shape) + 0.5
-
-
-def filtered(picture: Tensor, kernel: Tensor) -> Tensor:
-    """A picture [B, C, H, W] filtered by a kernel [k, l] of odd sides, mirrored past its edges."""
-    for axis, reach in ((-2, kernel.shape[0] // 2), (-1, kernel.shape[1] // 2)):
-        length = picture.shape[axis]
-        index = torch.arange(-reach, length + reach, device=picture.device) % (2 * length)
-        picture = picture.index_select(axis, torch.where(index < length, index, 2 * length - 1 - index))
-    channels = picture.shape[1]
-    weight = kernel.to(picture).expand(channels, 1, *kernel.shape)
-    return F.conv2d(picture, weight, groups=channels)
 
 
 @dataclass(frozen=True)

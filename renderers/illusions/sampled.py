@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ..panorama import Sampling, pixel_taps
+from ..panorama.space import Sampling, pixel_taps
 from .frames import GREY
 from .lod import levels_of, lod_map
 from .warp import Warp, centres

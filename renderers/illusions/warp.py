@@ -124,6 +124,12 @@ class Warp(ABC):
         return frames_between(ends, lambda t: self.frame(picture, t), count).movedim(1, -1)
 
 
+def map_of_order(order: Tensor) -> LinearMap:
+    """The map of views whose pixels read one cell each, order int64 [pixels]."""
+    size = len(order)
+    return LinearMap(torch.arange(size + 1, dtype=torch.int32), order.to(torch.int32), torch.ones(size), size)
+
+
 class Permutation(Warp):
     """Moves cells. Subclasses give ``rearranged``; ``positions`` is how the cells travel."""
 
@@ -140,9 +146,7 @@ class Permutation(Warp):
         return torch.argsort(self.order(height, width))
 
     def map(self, height: int, width: int) -> LinearMap:
-        size = height * width
-        offsets = torch.arange(size + 1, dtype=torch.int32)
-        return LinearMap(offsets, self.order(height, width).to(torch.int32), torch.ones(size), size)
+        return map_of_order(self.order(height, width))
 
     def label(self, height: int, width: int) -> Label:
         return "permutation"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..chosen_cameras import Coverage, candidates, check_wish, chosen
-from ..orbits import Lens
-from ..viewpoints import Viewpoint
+from ..cameras.chosen import Coverage, candidates, check_wish, chosen
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Viewpoint
 from .mesh import Mesh
-from .raster import Backend
-from .visibility import seen_points
+from .raster.raster import Backend
+from .raster.visibility import seen_points
 
 # The surface is looked at in about this many places, and through frames of this many pixels.
 _PLACES = 20000

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..viewpoints import Vector
+from ..cameras.viewpoints import Vector
 from .material import Part
 
 

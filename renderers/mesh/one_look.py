@@ -17,7 +17,7 @@ from .base_colour import multiplied, whole_texture
 from .material import Maps, Part
 from .mesh import Mesh
 from .part_textures import part_colours
-from .split import Split, split_seams
+from .uvs.split import Split, split_seams
 
 _WHITE = (1.0, 1.0, 1.0)
 # Around a tile its border is repeated, so that smoothing and smaller copies of the picture do not mix neighbours.

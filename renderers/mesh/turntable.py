@@ -10,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..framing import bounds
-from ..orbits import Lens
-from ..viewpoints import Viewpoint
-from .conditions import MeshViews
+from ..cameras.framing import bounds
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Viewpoint
+from .looks import MeshViews, corner_normals
 from .mesh import Mesh
-from .normals import corner_normals
 
 LIGHTS = ("none", "soft")
 # Where the soft light comes from, in the camera's own axes: from above, a little from the left.

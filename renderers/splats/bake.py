@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ...sync_core.aggregate import Method
-from ..viewpoints import Viewpoint
+from ..cameras.viewpoints import Viewpoint
 from .choose import SEEN
 from .memory import check_more
-from .solve import SplatSolver
-from .solve_bands import solve_bands
+from .solve.solve import SplatSolver
+from .solve.solve_bands import solve_bands
 from .splats import SH_DC, Splats
 
 Unseen = Literal["nearest", "keep"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..viewpoints import Vector
-from .solve import SplatSolver
+from ..cameras.viewpoints import Vector
+from .solve.solve import SplatSolver
 from .splats import Splats
 
 # Splats that all views together show less of than this many pixels are as good as unseen.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from ..chosen_cameras import Coverage, candidates, check_wish, chosen
-from ..orbits import Lens
-from ..viewpoints import Orbit, Viewpoint
-from .splat_space import SplatColours
+from ..cameras.chosen import Coverage, candidates, check_wish, chosen
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Orbit, Viewpoint
+from .space import SplatColours
 
 # Candidates look through frames of this many pixels.
 _FRAME = 128

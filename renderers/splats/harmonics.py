@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..viewpoints import Viewpoint
+from ..cameras.viewpoints import Viewpoint
 from .splats import Splats
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .project import Projected
-from .weights import listed_torch, tile_grid
+from .weights.project import Projected
+from .weights.weights import listed_torch, tile_grid
 
 # Tiles that an estimate looks at, spread over the view.
 _TILES = 96

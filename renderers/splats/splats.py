@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..viewpoints import Orbit, Vector, Viewpoint
+from ..cameras.viewpoints import Orbit, Vector, Viewpoint
 from .flaws import HUGE, found_flaws, harmless, said
 
 Up = Literal["+y", "-y", "+z", "-z", "+x", "-x"]

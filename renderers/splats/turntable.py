@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ..viewpoints import Orbit, Viewpoint
-from .conditions import renders
-from .splat_scene import SplatGeometry
-from .splat_space import SplatColours
+from ..cameras.viewpoints import Orbit, Viewpoint
+from .geometry import SplatGeometry
+from .looks import renders
+from .space import SplatColours
 
 # The scene's radius leaves strays out; this much more room shows nearly all that lies beyond it.
 _ROOM = 1.15

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import conftest  # noqa: F401  (makes the pack importable)
 
-from .attack import attack, changed
-from .readers import READERS
+from fuzz.attack import attack, changed
+from fuzz.readers import READERS
 
 
 def main() -> int:

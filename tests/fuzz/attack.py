@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .mutate import mutated
+from fuzz.mutate import mutated
 
 Files = dict[str, bytes]
 

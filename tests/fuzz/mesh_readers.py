@@ -6,13 +6,13 @@ import json
 import tempfile
 from pathlib import Path
 
-from mesh_files import picture
-from meshes import box
-from syncpack.renderers.mesh.load import load_mesh
-from syncpack.renderers.mesh.save import save_mesh
-from test_mesh_materials import coloured, eight, with_maps
+from helpers.mesh_files import picture
+from helpers.meshes import box
+from mesh.test_mesh_materials import coloured, eight, with_maps
+from syncpack.renderers.mesh.files.load import load_mesh
+from syncpack.renderers.mesh.files.save import save_mesh
 
-from .attack import Files, Reader
+from fuzz.attack import Files, Reader
 
 
 def _written(format: str) -> list[Files]:

@@ -8,13 +8,13 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from helpers.splat_files import ply, stored
 from PIL import Image
-from splat_files import ply, stored
-from syncpack.renderers.camera_files import read_cameras
-from syncpack.renderers.depth_files import read_depth
-from syncpack.renderers.splats.files import load_splats
+from syncpack.renderers.cameras.recorded import read_cameras
+from syncpack.renderers.panorama.depth_files import read_depth
+from syncpack.renderers.splats.files.load_save import load_splats
 
-from .attack import Files, Reader
+from fuzz.attack import Files, Reader
 
 _POSE = [[1, 0, 0, 0.5], [0, 1, 0, 0], [0, 0, 1, 3], [0, 0, 0, 1]]
 

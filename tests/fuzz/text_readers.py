@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from mesh_files import picture
-from syncpack.renderers.mesh.load import load_mesh
+from helpers.mesh_files import picture
+from syncpack.renderers.mesh.files.load import load_mesh
 
-from .attack import Files, Reader
+from fuzz.attack import Files, Reader
 
 _OBJ = b"""mtllib a.mtl b.mtl
 v 0 0 0 1 0 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from syncpack.nodes.illusion_rigs import with_blend
-from syncpack.nodes.view_prompts import parse_sheet
-from syncpack.renderers import lookouts, orbits
+from syncpack.nodes.illusions.rigs import with_blend
+from syncpack.nodes.views.prompts import parse_sheet
+from syncpack.renderers.cameras import lookouts, orbits
 from syncpack.renderers.directions import parse_selector
-from syncpack.renderers.illusions.flip import FlipX
-from syncpack.renderers.illusions.rig import Warps
+from syncpack.renderers.illusions.space import Warps
+from syncpack.renderers.illusions.warps.flip import FlipX
 
-from .attack import Files, Reader
+from fuzz.attack import Files, Reader
 
 
 def _typed(path: Path) -> str:

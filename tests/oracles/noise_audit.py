@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from syncpack.sync_core.parameterization import Level, noise_of
-from syncpack.sync_core.precision import accumulator_dtype
+from oracles.parameterization import Level, noise_of
+from syncpack.sync_core.quality import accumulator_dtype
 from torch import Tensor
 
 

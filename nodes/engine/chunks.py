@@ -1,0 +1,249 @@
+"""Chunks of views through the model: what the host calls a batch is cut into pieces that fit the memory.
+
+Chunks hold views with the same conditionings, and whole groups where a patch needs views together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import host
+from ..host.errors import SyncError
+from .conds import ControlCopies, slice_cond
+from .controlnets import check_hints
+from .run import SyncSettings
+from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
+
+# transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
+# consecutive views of a canonical picture must stay in one call (0: all of them).
+VIEWS = "sync_views"
+GROUP = "synctweedies_group"
+
+
+@dataclass
+class ViewBatches:
+    """How many views go through the model at once, for one run.
+
+    views: of one canonical picture. views_per_batch 0: as many as the free memory holds. The number falls (halved) when
+    the device runs out of memory, and stays down for the rest of the run. ``progress(done, of)`` is called after every
+    chunk of a model evaluation.
+    """
+
+    views: int
+    views_per_batch: int = 0
+    progress: Callable[[int, int], None] | None = None
+    rows: tuple[int, ...] | None = None
+    """Rows of the batch that are evaluated; the estimate of the others is left 0. None: all of them."""
+    controls: ControlCopies = field(default_factory=ControlCopies)
+    merged: dict[tuple[int, ...], tuple[Conds, Conds]] = field(
+        default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
+    )
+
+    def size(self, model: Any, x: Tensor, unit: int = 1) -> int:
+        """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
+
+        Raises SyncError when the number that was asked for does not hold a group."""
+        total = x.shape[0]
+        if self.views_per_batch == 0:
+            self.views_per_batch = max(unit, fitting_views(model, list(x.shape), host.free_memory(x.device)))
+        if self.views_per_batch < unit:
+            raise SyncError(
+                f"CrossViewAttention: views_per_batch {self.views_per_batch} does not hold a group of {unit} views; "
+                f"set views_per_batch to {unit} or 0, or the node's group to {self.views_per_batch}"
+            )
+        return min(self.views_per_batch, total)
+
+    def unit(self, options: dict[str, Any]) -> int:
+        """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
+        group = options.get("transformer_options", {}).get(GROUP)
+        return 1 if group is None else min(group or self.views, self.views)
+
+    def _next(self, rows: list[int], start: int, size: int, unit: int) -> list[int]:
+        """The rows of the next model call: whole units of one canonical picture, or any rows where units are 1."""
+        if unit == 1 or size >= len(rows):
+            return rows[start : start + size]
+        picture_end = start + self.views - rows[start] % self.views
+        return rows[start : min(start + size // unit * unit, picture_end)]
+
+    def run(
+        self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]], unit: int = 1
+    ) -> list[Tensor]:
+        """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
+        once; the results, in the order of the rows. ``unit``: rows that stay together."""
+        parts: list[list[Tensor]] = []
+        done = 0
+        for number, group in enumerate(groups):
+            start = 0
+            while start < len(group):
+                host.check_interrupt()
+                index = self._next(group, start, size, unit)
+                result = self._fitting(call, index, unit)
+                if result is None:
+                    size = self.views_per_batch = max(unit, len(index) // 2)
+                    continue
+                parts.append(result)
+                start += len(index)
+                done += 1
+                if self.progress is not None:
+                    left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[number + 1 :])
+                    self.progress(done, done + left)
+        return [torch.cat(p) for p in zip(*parts, strict=True)]
+
+    def _fitting(self, call: Callable[[list[int]], list[Tensor]], index: list[int], unit: int) -> list[Tensor] | None:
+        """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
+        gets a second chance. Raises MemoryError after that."""
+        if len(index) <= unit:
+            return host.once_more(lambda: call(index), _too_much(len(index)))
+        result = host.within_memory(lambda: call(index))
+        if isinstance(result, BaseException):
+            host.empty_cache()
+            return None
+        return result
+
+    def calc_cond_batch(
+        self, executor: Any, model: Any, conds: Conds, x: Tensor, timestep: Tensor, options: Any
+    ) -> Any:
+        """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views."""
+
+        def call(part: Conds, index: list[int]) -> list[Tensor]:
+            whole = len(index) == x.shape[0]
+            return executor(
+                model,
+                part,
+                x if whole else x[index],
+                timestep if whole else timestep[index],
+                options if whole else for_views(options, index, x.shape[0]),
+            )
+
+        return self.in_chunks(model, conds, x, options, call)
+
+    def in_chunks(
+        self,
+        model: Any,
+        conds: Conds,
+        x: Tensor,
+        options: dict[str, Any],
+        call: Callable[[Conds, list[int]], list[Tensor]],
+    ) -> list[Tensor]:
+        """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
+        total = x.shape[0]
+        check_hints(conds, self.views, total)
+        conds = self._ready(conds, total)
+        rows = list(range(total)) if self.rows is None else list(self.rows)
+        groups = [rows]
+        if any(has_tags(entries) for entries in conds):
+            found: dict[Any, list[int]] = {}
+            for row in rows:
+                found.setdefault(signature(conds, row % self.views), []).append(row)
+            groups = list(found.values())
+
+        def chunk(index: list[int]) -> list[Tensor]:
+            return call(conds if len(index) == total else self.slice(conds, index), index)
+
+        unit = self.unit(options)
+        if unit > 1 and len(groups) > 1:
+            raise SyncError(
+                f"CrossViewAttention: its group of {unit} views needs one call, but prompts for some views differ "
+                "in more than their text (strength, mask, hints, timesteps); make them alike, or leave the node out"
+            )
+        results = self.run(groups, self.size(model, x, unit), chunk, unit)
+        order = [row for group in groups for row in group]
+        if order == list(range(total)):
+            return results
+        at = torch.tensor(order, device=x.device)
+        return [r.new_zeros(total, *r.shape[1:]).index_copy_(0, at, r) for r in results]
+
+    def _ready(self, conds: Conds, rows: int) -> Conds:
+        """The conditionings with areas paired per view and per-view prompts merged, made once per run."""
+        if not any(has_tags(entries) for entries in conds):
+            return conds
+        key = (rows, *(id(e) for entries in conds for e in (None, *(entries or ()))))
+        if key not in self.merged:
+            for entries in conds:
+                if has_tags(entries):
+                    check_tags(entries or (), self.views)
+            made = [
+                merge_prompts(entries, rows, self.views) if has_tags(entries) and entries is not None else entries
+                for entries in pair_areas(conds, self.views)
+            ]
+            # The originals stay referenced, so that their ids cannot be taken by others meanwhile.
+            self.merged[key] = ([None if e is None else list(e) for e in conds], made)
+        return self.merged[key][1]
+
+    def slice(self, conds: Conds, index: list[int]) -> list[list[Entry] | None]:
+        view = index[0] % self.views
+        return [
+            None if c is None else [slice_cond(entry, index, self.controls) for entry in c if applies(entry, view)]
+            for c in conds
+        ]
+
+    def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
+        """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
+        names = list(guider.conds)
+        model_options = options.get("model_options", {})
+
+        def call(part: Conds, index: list[int]) -> list[Tensor]:
+            if all(a is guider.conds[n] for n, a in zip(names, part, strict=True)):
+                return [guider(x, timestep, **options)]
+            sliced = _copy_of(guider)
+            sliced.conds = dict(zip(names, part, strict=True))
+            told = {**options, "model_options": for_views(model_options, index, x.shape[0])}
+            return [sliced(x[index], timestep[index], **told)]
+
+        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, model_options, call)[0]
+
+
+def _too_much(views: int) -> str:
+    """What to do about views that must stay together and do not fit."""
+    if views == 1:
+        return "one view alone does not fit in the device's memory; use smaller views, or start the host with --lowvram"
+    fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
+    return (
+        f"CrossViewAttention's group of {views} views does not fit in the memory, and half of it, {views // 2}, is "
+        f"less than a group; {fix}, or use smaller views"
+    )
+
+
+def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
+    """model_options that tell patches which views they see (``ad_params`` is what packs that slice themselves read)."""
+    transformer = dict(options.get("transformer_options", {}))
+    transformer[VIEWS] = index
+    transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
+    return {**options, "transformer_options": transformer}
+
+
+def _copy_of(guider: Any) -> Any:
+    part = object.__new__(type(guider))
+    part.__dict__.update(guider.__dict__)
+    return part
+
+
+def fitting_views(model: Any, shape: Sequence[int], free: float) -> int:
+    """The largest number of views, at least 1, whose guided batch fits in ``free`` bytes by the host's own estimate.
+
+    shape: of the batch of all views, [B*N, C, (1,) h, w].
+    """
+
+    def fits(views: int) -> bool:
+        return 1.5 * model.memory_required([2 * views, *shape[1:]]) <= free
+
+    low, high = 1, shape[0]
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def views_at_once(model: Any, settings: SyncSettings, shape: Sequence[int]) -> int:
+    """How many views' memory the host should make room for before it loads the MODEL.
+
+    shape: of the batch of all views. With views_per_batch 0: what the device holds beside the whole model.
+    """
+    if settings.views_per_batch:
+        return min(settings.views_per_batch, shape[0])
+    return fitting_views(model.model, shape, host.memory_beside(model))

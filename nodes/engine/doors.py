@@ -1,0 +1,136 @@
+"""Three doors to one engine: a SAMPLER around a SAMPLER, a MODEL that synchronises in any sampler node, a NOISE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...sync_core.schedule import Trajectory
+from ...sync_core.synchronizer import NO_STATE, Synchronizer
+from .. import host
+from ..host.errors import SyncError, check_finite, named
+from .chunks import views_at_once
+from .noise import starting_noise
+from .rgb_domain import RgbSync
+from .run import Run, SyncSettings
+from .sampler import ACTIVE, decorate
+from .tagged_conds import has_tags
+
+
+class SyncSampler(host.KSAMPLER):
+    """A SAMPLER that is another SAMPLER, synchronised. ``node`` names the door in error messages."""
+
+    def __init__(self, sampler: Any, settings: SyncSettings, node: str) -> None:
+        if not hasattr(sampler, "sampler_function"):
+            raise SyncError(
+                f"{node}: the SAMPLER '{type(sampler).__name__}' has no sampler function to synchronise; "
+                "connect KSamplerSelect or another k-diffusion sampler"
+            )
+        self.__dict__.update(sampler.__dict__)
+        self.sampler_function = decorate(sampler.sampler_function, settings)
+        self._node = node
+
+    def sample(self, *args: Any, **kwargs: Any) -> Tensor:
+        with named(self._node):
+            return super().sample(*args, **kwargs)
+
+
+class SyncNoise:
+    """A NOISE whose views share their noise. ``seed`` is what the host's samplers read."""
+
+    def __init__(self, seed: int, settings: SyncSettings) -> None:
+        self.seed = seed
+        self._settings = settings
+
+    def generate_noise(self, input_latent: dict[str, Any]) -> Tensor:
+        """Noise shaped like the latent's samples [B*N, C, (1,) h, w], on the CPU."""
+        with named("SyncTweediesNoise"):
+            samples = input_latent["samples"]
+            views = self._settings.scene.views_of_batch(tuple(samples.shape))
+            return starting_noise(self._settings, views, samples.cpu(), self.seed)
+
+
+def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
+    """A clone of a MODEL that synchronises whatever samples it; the MODEL itself is left untouched."""
+    patched = model.clone()
+    if host.HAS_WRAPPERS:
+        host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
+        return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
+    plan = settings.plan
+    if plan.process != 2 or plan.stochastic is not None or plan.travel.times > 1 or not plan.schedule.is_constant:
+        raise SyncError(
+            f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
+            "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    if getattr(settings.scene.rig, "background", None) is not None:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which backgrounds change with; use "
+            "SyncTweediesSampler or SyncTweediesSamplerWrap, or set ViewBackground's policy to own"
+        )
+    if settings.rgb is not None and settings.rgb.every > 1:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
+            "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    patched.set_model_sampler_post_cfg_function(_post_cfg(settings, node))
+    return patched
+
+
+def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
+    def wrapper(
+        executor: Any,
+        guider: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Any,
+        noise: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Tensor:
+        sampler = executor.class_obj
+        if isinstance(sampler, SyncSampler):
+            return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+        original = getattr(sampler, "sampler_function", None)
+        if original is None:
+            raise SyncError(f"{node}: '{type(sampler).__name__}' has no sampler function to synchronise; use KSampler")
+        with named(node):
+            views = settings.scene.views_of_batch(tuple(noise.shape))
+            # A run that continues another one brings no noise of its own.
+            if bool(noise.count_nonzero()) and extra_args.get("seed") is not None:
+                noise = starting_noise(settings, views, noise.cpu(), extra_args["seed"]).to(noise)
+            sampler.sampler_function = decorate(original, settings)
+            try:
+                return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+            finally:
+                sampler.sampler_function = original
+
+    return wrapper
+
+
+def _post_cfg(settings: SyncSettings, node: str) -> Any:
+    """The 2024 fallback: the guided estimate of every call, synchronised."""
+    # The maps are built at the first call, not at each: a device and a latent size have one synchroniser.
+    made: dict[tuple[torch.device, int], Run] = {}
+
+    def synchronise(args: dict[str, Any]) -> Tensor:
+        denoised = args["denoised"]
+        if args["model_options"].get("transformer_options", {}).get(ACTIVE):
+            return denoised
+        host.check_interrupt()
+        if any(has_tags(args.get(side)) for side in ("cond", "uncond")):
+            raise SyncError(
+                f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
+            )
+        with named(node):
+            views = settings.scene.views_of_batch(tuple(denoised.shape))
+            check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
+            key = (denoised.device, denoised.shape[-1])
+            if key not in made:
+                made[key] = Run(Synchronizer(settings.plan, views.to(denoised.device)), Trajectory(()), False)
+                if settings.rgb is not None:
+                    made[key].rgb = RgbSync(settings.rgb, settings.scene, settings.plan, args["model"])
+            return made[key].average(denoised, NO_STATE)[0]
+
+    return synchronise

@@ -1,0 +1,156 @@
+"""Canonical LATENTs (the whole picture) to view LATENTs and back, masks included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...renderers.scene import Scene
+from ...renderers.splats.space import SplatColours
+from ...sync_core.walked import Views
+from .. import host
+
+
+def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, Any]:
+    """An empty canonical LATENT [B, C, *grid]; without a model, of 4 channels and 8 image pixels a cell."""
+    if batch < 1:
+        raise ValueError(f"batch_size {batch} makes no picture; use 1 or more")
+    cell = 8 if model is None else host.cell_of(model)
+    channels = 4 if model is None else host.latent_channels(model)
+    samples = torch.zeros(batch, channels, *scene.grid(cell), device=host.intermediate_device())
+    return {"samples": samples if model is None else host.fit_empty_latent(model, samples)}
+
+
+def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
+    """A canonical latent on the scene's grid; one cell short (encoders crop odd sizes) is filled from its edge.
+
+    Raises ValueError when the latent is of another size.
+    """
+    rows, columns = scene.grid(scene.cell_of_canonical(tuple(samples.shape)))
+    height, width = samples.shape[-2:]
+    flat = samples.reshape(-1, 1, height, width)
+    padded = F.pad(flat, (0, columns - width, 0, rows - height), mode="replicate")
+    return padded.reshape(*samples.shape[:-2], rows, columns)
+
+
+def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
+    """A canonical LATENT (samples [B, C, (1,) *grid], noise_mask) -> the LATENT of its views, rig order, B after B."""
+    samples = fit_to_space(scene, latent["samples"])
+    views = scene.views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
+    _check_memory(views, samples)
+    frames = samples.ndim == 5
+    projected = views.project(samples.squeeze(2) if frames else samples)
+    result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
+    result["samples"] = projected.unsqueeze(2) if frames else projected
+    if latent.get("noise_mask") is not None:
+        mask = mask_views(views, on_cells(scene, latent["noise_mask"], views), samples.shape[0])
+        # (the host takes a batch of flat masks for the frames of one video where latents have frames)
+        result["noise_mask"] = mask.unsqueeze(2) if frames else mask
+    return result
+
+
+def _check_memory(views: Views, samples: Tensor) -> None:
+    """Raise ValueError when the views of canonical samples exceed the free memory before anything is done with them:
+    each overlap is held once for every view."""
+    numbers = samples.shape[0] * samples.shape[1] * views.count * views.height * views.width
+    needed, free = numbers * samples.element_size(), host.free_memory(samples.device)
+    if needed > free:
+        raise ValueError(
+            f"{views.count} views of {views.width} x {views.height} cells make a latent of {needed / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} are free; use a rig of fewer views, e.g. windows at larger strides"
+        )
+
+
+def starting_latents(
+    scene: Scene,
+    model: Any,
+    canonical: dict[str, Any] | None,
+    views: dict[str, Any] | None,
+    denoise: float,
+    batch: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the canonical LATENT, the LATENT of its views) that a run starts from: whichever is given, or empty ones.
+
+    Views are taken as they are, with their mask [B*N, (1,) h, w]; they need not agree. Raises ValueError when both are
+    given, or none to change.
+    """
+    if canonical is not None and views is not None:
+        raise ValueError("both canonical and views are connected; a run starts from one of them")
+    if canonical is None and views is None and denoise < 1:
+        raise ValueError(
+            f"denoise {denoise:g} changes a picture, but none is connected; connect canonical or views, or use 1"
+        )
+    if views is not None:
+        samples = host.fit_empty_latent(model, views["samples"])
+        count = scene.views_of_batch(tuple(samples.shape)).count
+        mask = views.get("noise_mask")
+        rows = mask.reshape(-1, *mask.shape[-2:]).shape[0] if mask is not None else samples.shape[0]
+        if rows not in (1, count, samples.shape[0]):
+            raise ValueError(f"{rows} masks for {samples.shape[0]} views; connect one for each view, in rig order")
+        whole = {k: v for k, v in views.items() if k not in ("samples", "noise_mask")}
+        latent = {**whole, "samples": samples}
+        if mask is not None:
+            latent["noise_mask"] = mask.reshape(-1, *[1] * (samples.ndim - 3), *mask.shape[-2:])
+        return whole, latent
+    whole = canonical or empty_canonical(scene, model, batch)
+    return whole, to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
+
+
+def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tensor:
+    """A finished canonical picture ``samples`` [B, C, (1,) *grid] with what the mask of ``latent``, where the run
+    started, leaves out put back.
+
+    Views keep what their masks leave out, but where they are more than crops (``gather``) their mean is a resampled
+    picture, a little softer than the one it came from.
+    """
+    views = scene.views(scene.cell_of_canonical(tuple(samples.shape)))
+    if latent.get("noise_mask") is None or not views.resampled:
+        return samples
+    start = fit_to_space(scene, latent["samples"]).to(samples)
+    mask = mask_on_grid(views, on_cells(scene, latent["noise_mask"], views), samples.shape[0]).to(samples)
+    mask = mask.unsqueeze(2) if samples.ndim == 5 else mask
+    return samples * mask + start * (1 - mask)
+
+
+def mask_views(views: Views, mask: Tensor, batch: int) -> Tensor:
+    """A mask over the canonical picture, [.., H, W] at any resolution -> per view [B*N, 1, h, w].
+
+    Scaled as the host scales masks, so that one view that is the whole picture is masked as in a plain run.
+    """
+    return views.project(mask_on_grid(views, mask, batch).to(views.device))
+
+
+def on_cells(scene: Scene, mask: Tensor, views: Views) -> Tensor:
+    """A mask over splats, [.., 1, K] in the file's order, on the grid of ``views``; any other is a picture, and stays.
+
+    Raises ValueError for a picture over splats, which have no place in one.
+    """
+    if not isinstance(scene.space, SplatColours) or tuple(mask.shape[-2:]) == views.canonical:
+        return mask
+    if tuple(mask.shape[-2:]) != (1, scene.space.width):
+        raise ValueError(
+            f"a mask of {mask.shape[-1]} x {mask.shape[-2]} does not say which of {scene.space.width} splats it means; "
+            f"use a mask of {scene.space.width} x 1, a value for each"
+        )
+    return scene.space.laid_out(mask.squeeze(-2), views.canonical[0])
+
+
+def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:
+    """A mask over the canonical picture, [.., H, W] at any resolution -> [B, 1, *grid]."""
+    grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
+    if tuple(grid.shape[-2:]) != views.canonical:
+        grid = F.interpolate(grid, size=views.canonical, mode="bilinear")
+    if batch % grid.shape[0]:
+        raise ValueError(f"{grid.shape[0]} masks for {batch} canonical pictures; use one mask, or one for each picture")
+    return grid.repeat(batch // grid.shape[0], 1, 1, 1)
+
+
+def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, Views]:
+    """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
+    mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
+    frames = samples.ndim == 5
+    whole = mean(samples.squeeze(2) if frames else samples)
+    return whole.unsqueeze(2) if frames else whole, mean.views

@@ -1,0 +1,180 @@
+"""Models, samplers, noise levels and previews of the host."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import comfy.conds
+import comfy.latent_formats
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.sample
+import comfy.samplers
+import comfy.supported_models_base
+import comfy.utils
+from comfy.k_diffusion import sampling as k_diffusion
+from torch import Tensor
+
+from .memory import intermediate_device
+
+KSAMPLER = comfy.samplers.KSAMPLER
+KSamplerX0Inpaint = comfy.samplers.KSamplerX0Inpaint
+BaseModel = comfy.model_base.BaseModel
+ModelType = comfy.model_base.ModelType
+ModelPatcher = comfy.model_patcher.ModelPatcher
+ModelConfig = comfy.supported_models_base.BASE
+LatentFormat = comfy.latent_formats.LatentFormat
+LatentSD15 = comfy.latent_formats.SD15
+LatentSDXL = comfy.latent_formats.SDXL
+CONDRegular = comfy.conds.CONDRegular
+CONDNoiseShape = comfy.conds.CONDNoiseShape
+ProgressBar = comfy.utils.ProgressBar
+
+SAMPLER_NAMES: list[str] = list(comfy.samplers.KSampler.SAMPLERS)
+SCHEDULER_NAMES: list[str] = list(comfy.samplers.KSampler.SCHEDULERS)
+
+# Image pixels per latent cell of the formats that do not say so themselves and are not 8.
+_CELLS = {"ChromaRadiance": 1, "HunyuanImage21": 32, "HunyuanImage21Refiner": 16, "Wan22": 16, "LTXV": 32, "SC_B": 4}
+
+# Samplers that integrate along a Brownian path instead of drawing fresh noise at each step.
+_BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde")
+
+
+def check_interrupt() -> None:
+    """Raise the host's interrupt when the user pressed cancel."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+def cell_of(model: Any) -> int:
+    """Image pixels per latent cell of a model (8 for most; 1 for models that work on pixels)."""
+    latent_format = model.get_model_object("latent_format")
+    for name in ("spacial_downscale_ratio", "spatial_downscale_ratio"):
+        value = getattr(latent_format, name, None)
+        if isinstance(value, int):
+            return value
+    return _CELLS.get(type(latent_format).__name__, 8)
+
+
+def latent_channels(model: Any) -> int:
+    return int(model.get_model_object("latent_format").latent_channels)
+
+
+def fit_empty_latent(model: Any, latent: Tensor) -> Tensor:
+    """Give an empty latent the channels and axes of the model's latent space."""
+    return comfy.sample.fix_empty_latent_channels(model, latent)
+
+
+def prepare_noise(latent: Tensor, seed: int, batch_index: Sequence[int] | None = None) -> Tensor:
+    """The host's starting noise of a latent's shape, on the CPU."""
+    return comfy.sample.prepare_noise(latent, seed, batch_index)
+
+
+def k_sampler_sigmas(model: Any, steps: int, sampler: str, scheduler: str, denoise: float) -> Tensor:
+    """The noise levels a plain KSampler would use (some samplers drop the last but one)."""
+    planned = comfy.samplers.KSampler(
+        model,
+        steps=steps,
+        device=model.load_device,
+        sampler=sampler,
+        scheduler=scheduler,
+        denoise=denoise,
+        model_options=model.model_options,
+    )
+    return planned.sigmas
+
+
+def sampler_object(name: str) -> Any:
+    return comfy.samplers.sampler_object(name)
+
+
+def sample(
+    model: Any,
+    noise: Tensor,
+    positive: Any,
+    negative: Any,
+    cfg: float,
+    sampler: Any,
+    sigmas: Tensor,
+    latent: Tensor,
+    mask: Tensor | None,
+    callback: Callable[..., None] | None,
+    seed: int,
+) -> Tensor:
+    """Run the host's own sampling with a SAMPLER object."""
+    samples = comfy.samplers.sample(
+        model,
+        noise,
+        positive,
+        negative,
+        cfg,
+        model.load_device,
+        sampler,
+        sigmas,
+        model_options=model.model_options,
+        latent_image=latent,
+        denoise_mask=mask,
+        callback=callback,
+        disable_pbar=not getattr(comfy.utils, "PROGRESS_BAR_ENABLED", True),
+        seed=seed,
+    )
+    return samples.to(intermediate_device())
+
+
+def model_sampling(wrapper: Any) -> Any:
+    """How the model behind a sampler's model wrapper relates noise levels, time and clean pictures."""
+    return wrapper.inner_model.inner_model.model_sampling
+
+
+def max_denoise(guider: Any, sigmas: Tensor) -> bool:
+    """Whether the host scales the starting noise as for a full run."""
+    return bool(comfy.samplers.Sampler().max_denoise(guider, sigmas))
+
+
+def sampler_name(function: Callable[..., Any]) -> str:
+    """The name that users choose: 'sample_unipc' -> 'uni_pc', the closure of dpm_fast -> 'dpm_fast'."""
+    return function.__name__.removeprefix("sample_").removesuffix("_function").replace("unipc", "uni_pc")
+
+
+def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | None = None) -> bool:
+    """Whether a k-diffusion sampler lets its step noise be chosen. ``options``: what it will be called with."""
+    if sampler_name(function) == "dpm_adaptive":  # a closure that passes options on; it draws noise with eta only
+        return bool((options or {}).get("eta"))
+    return "noise_sampler" in inspect.signature(function).parameters
+
+
+def noise_sampler(
+    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None
+) -> Callable[..., Tensor]:
+    """The noise sampler that ``function`` would make for itself, for a tensor shaped like ``like``.
+
+    So that views which are the whole picture get the very noise a plain KSampler draws.
+    """
+    name = sampler_name(function)
+    if name.removesuffix("_gpu") in _BROWNIAN:
+        positive = sigmas[sigmas > 0]
+        return k_diffusion.BrownianTreeNoiseSampler(
+            like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
+        )
+    default: Callable[..., Any] = k_diffusion.default_noise_sampler
+    return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
+
+
+def percent_to_sigma(model: Any, percent: float) -> float:
+    """The noise level at a fraction of a run (0 = noise), as the host's own nodes count it."""
+    return float(model.get_model_object("model_sampling").percent_to_sigma(percent))
+
+
+def previewer(model: Any) -> Any | None:
+    """The host's latent previewer for this model, or None when previews are off."""
+    try:
+        import latent_preview
+    except ImportError:
+        from comfy.cmd import latent_preview
+    return latent_preview.get_previewer(model.load_device, model.model.latent_format)
+
+
+def preview_format(previewer: Any, latent: Tensor) -> Any:
+    return previewer.decode_latent_to_preview_image("JPEG", latent)

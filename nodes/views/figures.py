@@ -1,0 +1,78 @@
+"""Figures of how well views fit together, as lines to read and as JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+
+from torch import Tensor
+
+from ...sync_core.noise import seen_noise
+from ...sync_core.quality import coverage_summary, high_frequency_energy, noise_floor
+from ...sync_core.walked import Views
+from ..engine.notes import WEAK
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of views [N, C, h, w] and what their picture shows in their place. nan: nothing to measure; inf PSNR: they agree.
+
+    seen_once, seen_by_several, holes: shares of the cells. detail: variance of the Laplacian (low is blurred). noise:
+    standard deviation of the finest detail's noise. canonical_noise: how strong the views see a canonical state's noise
+    (1 is right; see noise_notes.py).
+    """
+
+    views: int
+    seam_ratio: float
+    cross_view_psnr: float
+    holes: float
+    seen_once: float
+    seen_by_several: float
+    detail_of_views: float
+    detail_of_picture: float
+    noise_of_views: float
+    noise_of_picture: float
+    canonical_noise: float
+
+    def lines(self) -> list[str]:
+        """What the report says beside seams, agreement and coverage."""
+        lines = [f"seen once {100 * self.seen_once:.1f} %, by several views {100 * self.seen_by_several:.1f} %"]
+        if math.isfinite(self.detail_of_views) and self.detail_of_views > 0:
+            kept = 100 * self.detail_of_picture / self.detail_of_views
+            shown = f"{self.detail_of_picture:.4g} ({kept:.0f} %)"
+            lines.append(f"fine detail: views {self.detail_of_views:.4g}, their picture {shown}")
+        if math.isfinite(self.noise_of_views):
+            lines.append(f"noise floor: views {self.noise_of_views:.4g}, their picture {self.noise_of_picture:.4g}")
+        if self.canonical_noise < WEAK:
+            lines.append(
+                f"note: these views would see a canonical state's noise at {self.canonical_noise:.2f} of its strength "
+                "(processes 4, 5, 6, 49 to 59); process 2 keeps it"
+            )
+        return lines
+
+    def as_json(self) -> str:
+        """One object; figures that are no numbers are null, and ``views_agree_exactly`` tells an infinite PSNR."""
+        known = {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
+        return json.dumps({**known, "views_agree_exactly": self.cross_view_psnr == math.inf}, indent=1)
+
+
+def figures_of(
+    views: Views, given: Tensor, consistent: Tensor, counts: Tensor, seam: float, agreement: float
+) -> Figures:
+    """given, consistent: [B*N, C, h, w]; counts: views of each cell that can be seen; seam, agreement: measured."""
+    seen = coverage_summary(counts)
+    large = min(given.shape[-2:]) >= 3
+    return Figures(
+        views=views.count,
+        seam_ratio=seam,
+        cross_view_psnr=agreement,
+        holes=seen.holes,
+        seen_once=seen.once,
+        seen_by_several=seen.shared,
+        detail_of_views=high_frequency_energy(given) if large else math.nan,
+        detail_of_picture=high_frequency_energy(consistent) if large else math.nan,
+        noise_of_views=noise_floor(given) if large else math.nan,
+        noise_of_picture=noise_floor(consistent) if large else math.nan,
+        canonical_noise=seen_noise(views),
+    )

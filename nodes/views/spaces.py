@@ -1,0 +1,278 @@
+"""The canonical space and the rig that looks at it.
+
+What the widgets of CanonicalSpace and ViewRig mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...renderers.cameras.lookouts import custom, elevations_of, fibonacci, ring, sphere
+from ...renderers.illusions.space import Illusion
+from ...renderers.panorama.space import SAMPLINGS, Lookout, Panorama
+from ...renderers.plane.space import TAPERS, Plane, Windows
+from ...renderers.scene import CanonicalSpace as Space
+from ...renderers.scene import ViewRig as Rig
+from ..host.errors import named
+
+SPACE_KINDS = ("plane", "panorama", "illusion")
+RIG_KINDS = ("windows", "ring", "sphere", "fibonacci", "custom")
+EXAMPLE_CAMERAS = "# azimuth elevation [fov [roll]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 90 100\n0 -90 100"
+
+
+def space_from(kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool, planes: int = 1) -> Space:
+    """The space that the widgets describe. Only a plane reads the wrap switches, only an illusion ``planes``.
+
+    Raises ValueError for a kind that is none, and for a size that is no panorama.
+    """
+    if kind == "plane":
+        return Plane(width, height, wrap_x, wrap_y)
+    if kind == "panorama":
+        return Panorama(width, height)
+    if kind == "illusion":
+        return Illusion(width, height, planes)
+    raise ValueError(f"kind '{kind}' is unknown; use one of {', '.join(SPACE_KINDS)}")
+
+
+def rig_from(
+    kind: str,
+    width: int,
+    height: int,
+    spacing: str = "stride",
+    pixels: int = 128,
+    weights: str = "hann",
+    fov: float = 90.0,
+    azimuth_step: float = 45.0,
+    elevations: str = "0",
+    view_overlap: float = 0.25,
+    cameras: str = "",
+    sampling: str = "nearest",
+) -> Rig:
+    """The rig that the widgets describe: ``windows`` reads spacing, pixels and weights, the others read the cameras'
+    values (degrees; ``view_overlap`` is a share of a view's width). Raises ValueError on values that make none."""
+    if kind == "windows":
+        x, y = (pixels, pixels) if spacing == "stride" else (width - pixels, height - pixels)
+        if spacing == "overlap" and min(x, y) < 1:
+            raise ValueError(f"overlap {pixels} is the whole window of {width} x {height}; use less than its sides")
+        return Windows(width, height, x, y, weights)  # pyright: ignore[reportArgumentType] (checked by Windows)
+    if kind in ("sphere", "fibonacci") and width != height:
+        raise ValueError(f"a rig of kind {kind} needs square views, not {width} x {height}; use {height} x {height}")
+    if kind == "ring":
+        looks = ring(azimuth_step, fov, elevations_of(elevations))
+    elif kind == "sphere":
+        looks = sphere(fov, view_overlap)
+    elif kind == "fibonacci":
+        looks = fibonacci(fov, view_overlap)
+    elif kind == "custom":
+        looks = custom(cameras, fov)
+    else:
+        raise ValueError(f"kind '{kind}' is unknown; use one of {', '.join(RIG_KINDS)}")
+    return Lookout(looks, width, height, sampling)  # pyright: ignore[reportArgumentType] (checked by Lookout)
+
+
+MAX_SIDE = 16384
+
+
+class CanonicalSpace:
+    CATEGORY = "SyncTweedies/space"
+    DESCRIPTION = "The picture that all views share. Costs nothing: it only names the kind and the size."
+    RETURN_TYPES = ("CANONICAL_SPACE",)
+    RETURN_NAMES = ("space",)
+    OUTPUT_TOOLTIPS = ("Connect to a sampler, and to the nodes that stitch or report.",)
+    FUNCTION = "build"
+    SEARCH_ALIASES = [
+        "canvas",
+        "wide image",
+        "tileable",
+        "panorama",
+        "360",
+        "equirectangular",
+        "illusion",
+        "synctweedies",
+    ]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        side = {"min": 1, "max": MAX_SIDE, "step": 8}
+        return {
+            "required": {
+                "kind": (
+                    list(SPACE_KINDS),
+                    {
+                        "tooltip": "plane: a flat image of any size. panorama: the whole sphere as an equirectangular "
+                        "image, twice as wide as high. illusion: one picture that is read in several ways (Illusion "
+                        "nodes)."
+                    },
+                ),
+                "width": ("INT", {"default": 1536, "tooltip": "Width of the whole picture, image pixels.", **side}),
+                "height": ("INT", {"default": 512, "tooltip": "Height of the whole picture, image pixels.", **side}),
+                "wrap_x": (
+                    "BOOLEAN",
+                    {
+                        "default": False,
+                        "tooltip": "plane: left and right edge meet, the picture tiles. A panorama always does.",
+                    },
+                ),
+                "wrap_y": (
+                    "BOOLEAN",
+                    {"default": False, "tooltip": "plane: top and bottom edge meet, the picture tiles vertically."},
+                ),
+            },
+            "optional": {
+                "planes": (
+                    "INT",
+                    {
+                        "default": 1,
+                        "min": 1,
+                        "max": 64,
+                        "tooltip": "illusion: as many pictures, all canonical, whose mean is what the readings show "
+                        "(IllusionBlend sets other shares). 1 = one picture.",
+                        "advanced": True,
+                    },
+                ),
+            },
+        }
+
+    def build(self, kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool, planes: int = 1) -> tuple[Space]:
+        with named("CanonicalSpace"):
+            return (space_from(kind, width, height, wrap_x, wrap_y, planes),)
+
+
+class ViewRig:
+    CATEGORY = "SyncTweedies/space"
+    DESCRIPTION = (
+        "The views that the model denoises together. More overlap joins them better and costs one model call per view."
+    )
+    RETURN_TYPES = ("VIEW_RIG",)
+    RETURN_NAMES = ("rig",)
+    OUTPUT_TOOLTIPS = ("Connect together with a CANONICAL_SPACE.",)
+    FUNCTION = "build"
+    SEARCH_ALIASES = ["tiles", "windows", "cameras", "panorama", "360", "synctweedies"]
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "kind": (
+                    list(RIG_KINDS),
+                    {
+                        "tooltip": "windows: rectangles of a plane, in reading order. The others are cameras in the "
+                        "middle of a panorama. ring: around the horizon. sphere: rings and both poles, sees all. "
+                        "fibonacci: spread evenly, sees all. custom: a list of cameras."
+                    },
+                ),
+                "width": (
+                    "INT",
+                    {
+                        "default": 512,
+                        "min": 1,
+                        "max": MAX_SIDE,
+                        "step": 8,
+                        "tooltip": "Width of a view, image pixels. Use the size the model was trained on.",
+                    },
+                ),
+                "height": (
+                    "INT",
+                    {
+                        "default": 512,
+                        "min": 1,
+                        "max": MAX_SIDE,
+                        "step": 8,
+                        "tooltip": "Height of a view, image pixels.",
+                    },
+                ),
+                "spacing": (
+                    ["stride", "overlap"],
+                    {
+                        "tooltip": "windows: what 'pixels' means: stride = the distance from one window to the next, "
+                        "overlap = how much neighbours share."
+                    },
+                ),
+                "pixels": (
+                    "INT",
+                    {
+                        "default": 128,
+                        "min": 0,
+                        "max": MAX_SIDE,
+                        "step": 8,
+                        "tooltip": "windows: stride or overlap in image pixels, both directions. A last window is "
+                        "added where the canvas would stick out.",
+                    },
+                ),
+                "weights": (
+                    list(TAPERS),
+                    {
+                        "tooltip": "windows: how much a pixel counts where windows overlap. hann and triangle fade "
+                        "towards the window's border and leave no seam; flat is the reference's. Cameras always fade, "
+                        "by the angle from their axis.",
+                    },
+                ),
+            },
+            "optional": {
+                "fov": (
+                    "FLOAT",
+                    {
+                        "default": 90.0,
+                        "min": 1.0,
+                        "max": 179.0,
+                        "step": 1.0,
+                        "tooltip": "Cameras: horizontal field of view in degrees. 60 to 100 look natural to models; "
+                        "a wider one needs fewer views and is coarser.",
+                    },
+                ),
+                "azimuth_step": (
+                    "FLOAT",
+                    {
+                        "default": 45.0,
+                        "min": 1.0,
+                        "max": 360.0,
+                        "step": 1.0,
+                        "tooltip": "ring: degrees from one camera to the next, around.",
+                    },
+                ),
+                "elevations": (
+                    "STRING",
+                    {
+                        "default": "0",
+                        "tooltip": "ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up.",
+                    },
+                ),
+                "view_overlap": (
+                    "FLOAT",
+                    {
+                        "default": 0.25,
+                        "min": 0.0,
+                        "max": 0.9,
+                        "step": 0.01,
+                        "tooltip": "sphere, fibonacci: part of a view's width that its neighbours see too. More joins "
+                        "better and costs more views.",
+                    },
+                ),
+                "cameras": (
+                    "STRING",
+                    {
+                        "default": EXAMPLE_CAMERAS,
+                        "multiline": True,
+                        "tooltip": "custom: one camera a line, azimuth elevation [fov [roll]] in degrees; # begins a "
+                        "comment. Azimuth 0 is the middle of the panorama and grows to the right.",
+                    },
+                ),
+                "sampling": (
+                    list(SAMPLINGS),
+                    {
+                        "default": "nearest",
+                        "tooltip": "Cameras: how a view reads the panorama while sampling. nearest, as published, "
+                        "mixes no cells, so fine grain stays. bilinear is smoother and takes grain at every step.",
+                        "advanced": True,
+                    },
+                ),
+            },
+        }
+
+    def build(self, kind: str, width: int, height: int, **values: Any) -> tuple[Rig]:
+        with named("ViewRig"):
+            return (rig_from(kind, width, height, **values),)
+
+
+NODES = {"CanonicalSpace": CanonicalSpace, "ViewRig": ViewRig}
+NAMES = {"CanonicalSpace": "Canonical Space", "ViewRig": "View Rig"}

@@ -1,0 +1,135 @@
+"""Views to one picture: decoding in pieces, averaging where they overlap, and a report of how well they fit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...renderers.coverage import real_cells
+from ...renderers.illusions.space import Illusion
+from ...renderers.mesh.space import MeshTexture
+from ...renderers.scene import Scene
+from ...renderers.splats.space import SplatColours
+from ...sync_core.quality import cross_view_psnr
+from ..engine.latents import to_canonical
+from ..engine.vae import decoded
+from ..saving import jpeg_bytes, png_bytes, save_files
+from .figures import figures_of
+
+
+def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
+    """Decode view latents [B*N, C, (1,) h, w] one by one -> images [H, W, 3] in [0, 1].
+
+    The views are made consistent first, so that overlapping decodes differ only in what lies beyond a view's border.
+    """
+    whole, views = to_canonical(scene, samples)
+    consistent = views.project(whole.squeeze(2) if samples.ndim == 5 else whole)
+    yield from decoded(vae, consistent.unsqueeze(2) if samples.ndim == 5 else consistent)
+
+
+def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:
+    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], coverage [B, H, W]: 1 seen, 0 not).
+
+    cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
+    Raises ValueError when the images do not match the rig.
+    """
+    # Windows may be larger than a canvas of an odd size, but not than its cells.
+    count = scene.placement(cell).count if scene.rig.kind == "windows" else len(scene.view_places())
+    if total == 0 or total % count:
+        raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
+    stream = iter(images)
+    joined = [scene.geometry.stitch(cell, itertools.islice(stream, count)) for _ in range(total // count)]
+    return torch.stack([picture for picture, _ in joined]), torch.stack([(w > 0).float() for _, w in joined])
+
+
+@dataclass(frozen=True)
+class Report:
+    """How well views fit together."""
+
+    text: str
+    coverage: Tensor
+    """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright; of splats a square, one pixel a
+    splat."""
+    json: str
+    """The figures as one JSON object (see sync_figures.py)."""
+
+
+def report(scene: Scene, samples: Tensor) -> Report:
+    """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w]."""
+    whole, views = to_canonical(scene, samples)
+    flat = whole.squeeze(2) if samples.ndim == 5 else whole
+    given = samples.squeeze(2) if samples.ndim == 5 else samples
+    consistent = views.project(flat)
+    wide, high = scene.view_size
+    cell = wide // views.width
+    seams = [scene.geometry.seam_ratio(picture, cell) for picture in flat]
+    seam = sum(seams) / len(seams)
+    peak = float(given.amax() - given.amin())
+    agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
+    per_cell = views.views_per_cell.cpu()
+    counts = per_cell[real_cells(scene, views)]
+    lines = [
+        f"{views.count} views of {wide} x {high} on {scene.space.width} x {scene.space.height}",
+        f"seam ratio {seam:.3f} (1 = no seam)" if math.isfinite(seam) else "seam ratio: no seams to measure",
+        f"cross-view PSNR {agreement:.1f} dB"
+        if math.isfinite(agreement)
+        else "cross-view PSNR infinite (views agree exactly)",
+        f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
+        f"holes {100 * float((counts == 0).float().mean()):.2f} %",
+    ]
+    figures = figures_of(views, given, consistent, counts, seam, agreement)
+    picture = count_picture(scene, per_cell.reshape(views.canonical), cell)
+    return Report("\n".join([*lines, *figures.lines()]), picture, figures.as_json())
+
+
+def count_picture(scene: Scene, counts: Tensor, cell: int) -> Tensor:
+    """Counts on the scene's grid for cells of ``cell`` pixels [rows, columns] as a picture of the space's size; planes
+    lie below each other, splats in a square, one pixel each."""
+    space, (rows, columns) = scene.space, counts.shape
+    if isinstance(space, SplatColours):
+        return splat_picture(space.in_order(counts))
+    if isinstance(space, MeshTexture):
+        # (its grid depends on the views, not on the texture)
+        return heat(counts, space.height, space.width)
+    # The last cell may stick out of the picture.
+    planes = space.planes if isinstance(space, Illusion) else 1
+    return heat(counts, rows * cell, columns * cell)[: planes * space.height, : space.width].contiguous()
+
+
+def splat_picture(counts: Tensor) -> Tensor:
+    """Counts of splats [K] as a square picture in the file's order, one pixel each."""
+    side = math.ceil(math.sqrt(len(counts)))
+    return heat(F.pad(counts, (0, side * side - len(counts))).reshape(side, side), side, side)
+
+
+def heat(counts: Tensor, height: int, width: int) -> Tensor:
+    """A count map [rows, columns] as a picture [height, width, 3]: black for 0, then blue through green to yellow."""
+    stops = torch.tensor([[0.15, 0.11, 0.36], [0.13, 0.42, 0.56], [0.21, 0.68, 0.48], [0.98, 0.90, 0.15]])
+    top = max(int(counts.max()), 1)
+    position = (counts.float() - 1).clamp_min(0) / max(top - 1, 1) * (len(stops) - 1)
+    low = position.floor().long().clamp(0, len(stops) - 2)
+    part = (position - low)[..., None]
+    colour = stops[low] * (1 - part) + stops[low + 1] * part
+    colour = colour * (counts > 0)[..., None]
+    # Each pixel shows the cell that its middle lies in: grids need not divide the picture.
+    row, column = (
+        ((torch.arange(size) + 0.5) * cells / size).long()
+        for size, cells in zip((height, width), counts.shape, strict=True)
+    )
+    return colour[row[:, None], column]
+
+
+def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:
+    """Write a picture [H, W, 3] in [0, 1] to the host's temp folder -> what the front end needs to show it.
+    ending: png, or jpg for pictures of which there are many."""
+    height, width = picture.shape[:2]
+    data = png_bytes(picture, level=1) if ending == "png" else jpeg_bytes(picture, 90)
+    (shown,) = save_files(prefix, lambda stem: {f"{stem}.{ending}": data}, "temp", (width, height))
+    return shown

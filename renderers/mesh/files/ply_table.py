@@ -1,0 +1,301 @@
+"""The container of a PLY file: its header, and its rows as columns. Text and binary.
+
+Turk, "The PLY Polygon File Format" (1994). What a header claims is held against the bytes that follow before memory is
+taken for it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .gltf.file import short
+from .text_file import lines_of, numbers, without_mark
+
+_KINDS = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"}
+_KINDS |= {"double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
+_KINDS |= {"float32": "f4", "float64": "f8", "int64": "i8", "uint64": "u8"}
+_FORMS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+_CUT = "it is cut off or damaged; export or download it again"
+_HEAD = 1 << 20
+
+
+@dataclass
+class Element:
+    """An element of the header. properties: (name, kind of the count or '', kind)."""
+
+    name: str
+    count: int
+    properties: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def listed(self) -> bool:
+        return any(count for _, count, _ in self.properties)
+
+
+@dataclass
+class Column:
+    """A property's values one after another; sizes: how many of them each row has, None for one each. kind: the type
+    that the header names."""
+
+    values: np.ndarray
+    sizes: np.ndarray | None = None
+    kind: str = "f8"
+
+
+Table = dict[str, dict[str, Column]]
+
+
+@dataclass
+class Header:
+    """order: '' for text, '<' or '>'. start: where the rows begin. textures: names that comments give."""
+
+    order: str
+    elements: list[Element]
+    textures: list[bytes]
+    start: int
+
+    def count(self, name: str) -> int:
+        return sum(element.count for element in self.elements if element.name == name)
+
+
+def read_header(data: bytes) -> Header:
+    """Raises ValueError for what is no PLY header."""
+    data = data[: _HEAD + 1]
+    skipped = len(data) - len(without_mark(data))
+    end = data.find(b"end_header")
+    if not data[skipped:].startswith(b"ply") or end < 0:
+        raise ValueError("it does not begin as a PLY file; export or download it again")
+    form, elements, textures = "", [], []
+    for line in data[skipped:end].splitlines():
+        words = line.decode("ascii", "replace").split()
+        try:
+            if words[:1] == ["format"]:
+                form = words[1]
+            elif words[:1] == ["element"]:
+                elements.append(Element(words[1], int(words[2])))
+            elif words[:2] == ["property", "list"]:
+                elements[-1].properties.append((words[4], _KINDS[words[2]], _KINDS[words[3]]))
+            elif words[:1] == ["property"]:
+                elements[-1].properties.append((words[2], "", _KINDS[words[1]]))
+            elif words[:2] == ["comment", "TextureFile"]:
+                textures += line.split(None, 2)[2:]
+        except (IndexError, KeyError, ValueError) as error:
+            raise ValueError(f"its header is damaged at '{short(' '.join(words))}'; export it again") from error
+    if form not in _FORMS:
+        raise ValueError(f"its format is '{short(form)}', which is unknown; export it again")
+    if any(element.count < 0 for element in elements):
+        raise ValueError("its header counts below 0; export it again")
+    start = end + len(b"end_header")
+    while data[start : start + 1] in (b" ", b"\t"):
+        start += 1
+    start += 2 if data[start : start + 2] == b"\r\n" else 1
+    return Header(_FORMS[form], elements, [name.strip() for name in textures], start)
+
+
+def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bool]:
+    """(columns of the elements in ``wanted``, whether lines of a text file hold more than the header says).
+
+    Raises ValueError for rows that are not there.
+    """
+    if header.order:
+        return _binary(data, header, wanted), False
+    body = data[header.start :]
+    try:
+        values = numbers(body)
+    except ValueError as error:
+        raise ValueError(_CUT) from error
+    try:
+        table, used = _words(values, header.elements, wanted)
+        if used == len(values):
+            return table, False
+    except ValueError:
+        pass
+    # Rows that do not follow one another without gaps: each line is one, and what it holds beyond is left out.
+    return _lines(values, body, header.elements, wanted), True
+
+
+def _words(values: np.ndarray, elements: list[Element], wanted: set[str]) -> tuple[Table, int]:
+    """Rows one after another, whatever the line ends -> (table, how many words they take)."""
+    table: Table = {}
+    at = 0
+    for element in elements:
+        width = len(element.properties)
+        if element.count * width > len(values) - at:
+            raise ValueError(_CUT)
+        if not element.listed:
+            if element.name in wanted:
+                block = values[at : at + element.count * width].reshape(-1, width)
+                table[element.name] = {
+                    name: Column(block[:, i], None, kind) for i, (name, _, kind) in enumerate(element.properties)
+                }
+            at += element.count * width
+            continue
+        spans = _Spans(element)
+        for _ in range(element.count):
+            at = spans.row(values, at, len(values))
+        if element.name in wanted:
+            table[element.name] = spans.columns(values)
+    return table, at
+
+
+def _lines(values: np.ndarray, body: bytes, elements: list[Element], wanted: set[str]) -> Table:
+    table: Table = {}
+    lines = _places(body)
+    for element in elements:
+        spans = _Spans(element)
+        if not element.properties:
+            continue
+        for number in range(element.count):
+            start, end = next(lines, (0, 0))
+            try:
+                spans.row(values, start, end)
+            except ValueError:
+                raise ValueError(
+                    f"row {number} of '{short(element.name)}' holds {end - start} values, fewer than its header says: "
+                    f"{_CUT}"
+                ) from None
+        if element.name in wanted:
+            table[element.name] = spans.columns(values)
+    return table
+
+
+def _places(body: bytes) -> Iterator[tuple[int, int]]:
+    """(first word, word after the last) of every line that is not blank."""
+    at = 0
+    for line in lines_of(body.replace(b"\r", b"\n")):
+        count = len(line.split())
+        if count:
+            yield at, at + count
+            at += count
+
+
+class _Spans:
+    """Where the values of each property lie, row by row."""
+
+    def __init__(self, element: Element) -> None:
+        self.properties = element.properties
+        self.starts = [array("q") for _ in element.properties]
+        self.sizes = [array("q") for _ in element.properties]
+
+    def row(self, values: np.ndarray, at: int, end: int) -> int:
+        """Take one row of words from ``at`` -> where the next begins. Raises ValueError beyond ``end``."""
+        for i, (_, count, _) in enumerate(self.properties):
+            size = 1
+            if count:
+                if at >= end or not 0 <= values[at] <= end - at:
+                    raise ValueError(_CUT)
+                size = int(values[at])
+                at += 1
+            self.starts[i].append(at)
+            self.sizes[i].append(size)
+            at += size
+        if at > end:
+            raise ValueError(_CUT)
+        return at
+
+    def columns(self, values: np.ndarray) -> dict[str, Column]:
+        return {
+            name: Column(_gathered(values, *self._span(i)), self._span(i)[1] if count else None, kind)
+            for i, (name, count, kind) in enumerate(self.properties)
+        }
+
+    def _span(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(self.starts[i], np.int64), np.array(self.sizes[i], np.int64)
+
+
+def _binary(data: bytes, header: Header, wanted: set[str]) -> Table:
+    table: Table = {}
+    at = header.start
+    for element in header.elements:
+        if not element.properties or not element.count:
+            table[element.name] = {name: Column(np.zeros(0)) for name, _, _ in element.properties}
+            continue
+        least = sum(np.dtype(count or kind).itemsize for _, count, kind in element.properties)
+        if least * element.count > len(data) - at:
+            raise ValueError(f"its header claims {element.count} rows of '{short(element.name)}': {_CUT}")
+        fixed = _fixed_rows(data, at, element, header.order)
+        if fixed is None:
+            columns, at = _loose_rows(data, at, element, header.order, element.name in wanted)
+        else:
+            rows, at = fixed
+            columns = {}
+            for i, (name, count, kind) in enumerate(element.properties):
+                values = rows[f"v{i}"]
+                sizes = np.full(element.count, values.shape[1]) if count else None
+                columns[name] = Column(values.reshape(-1), sizes, kind)
+        if element.name in wanted:
+            table[element.name] = columns
+    return table
+
+
+def _fixed_rows(data: bytes, at: int, element: Element, order: str) -> tuple[np.ndarray, int] | None:
+    """All rows in one go when every list is as long as in the first row, else None."""
+    fields: list[tuple[str, str] | tuple[str, str, tuple[int]]] = []
+    place = at
+    for i, (_, count, kind) in enumerate(element.properties):
+        size = 1
+        if count:
+            size = _number(data, place, order + count)
+            place += np.dtype(count).itemsize
+            fields.append((f"c{i}", order + count))
+        place += size * np.dtype(kind).itemsize
+        if size < 0 or place > len(data):
+            raise ValueError(_CUT)
+        fields.append((f"v{i}", order + kind, (size,)) if count else (f"v{i}", order + kind))
+    end = at + (place - at) * element.count
+    if end > len(data):
+        return None
+    rows = np.frombuffer(data, np.dtype(fields), element.count, at)
+    for i, (_, count, _) in enumerate(element.properties):
+        if count and not (rows[f"c{i}"] == rows[f"c{i}"][0]).all():
+            return None
+    return rows, end
+
+
+def _loose_rows(data: bytes, at: int, element: Element, order: str, kept: bool) -> tuple[dict[str, Column], int]:
+    kinds = [
+        (order + count if count else "", np.dtype(count or "u1").itemsize, np.dtype(kind).itemsize)
+        for _, count, kind in element.properties
+    ]
+    starts, sizes = [array("q") for _ in kinds], [array("q") for _ in kinds]
+    for _row in range(element.count):
+        for i, (count, head, width) in enumerate(kinds):
+            size = 1
+            if count:
+                size = _number(data, at, count)
+                at += head
+            if kept:
+                starts[i].append(at)
+                sizes[i].append(size)
+            at += size * width
+            if size < 0 or at > len(data):
+                raise ValueError(_CUT)
+    columns: dict[str, Column] = {}
+    for i, (name, count, kind) in enumerate(element.properties) if kept else ():
+        width, size = np.dtype(kind).itemsize, np.array(sizes[i], np.int64)
+        taken = _gathered(np.frombuffer(data, np.uint8), np.array(starts[i], np.int64), size * width)
+        columns[name] = Column(taken.view(order + kind), size if count else None, kind)
+    return columns, at
+
+
+def _number(data: bytes, at: int, kind: str) -> int:
+    """A count: a whole number, or a float that is one."""
+    size = np.dtype(kind).itemsize
+    if at + size > len(data):
+        raise ValueError(_CUT)
+    if kind[1] == "f":
+        value = float(np.frombuffer(data, kind, 1, at)[0])
+        if not value.is_integer():
+            raise ValueError(_CUT)
+        return int(value)
+    return int.from_bytes(data[at : at + size], "big" if kind[0] == ">" else "little", signed=kind[1] == "i")
+
+
+def _gathered(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Values of spans one after another."""
+    ends = np.cumsum(sizes)
+    return values[np.arange(int(sizes.sum())) + np.repeat(starts - (ends - sizes), sizes)]

@@ -1,0 +1,139 @@
+"""Splats and the cameras around them, as a scene asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...sync_core.linear_map import LinearMap
+from ...sync_core.views import Composite, ViewSet
+from ..cameras.viewpoints import Orbit, Viewpoint
+from ..cells import check_multiple
+from ..directions import ViewPlace, orbit_places
+from .background import background_pixels
+from .memory import check_memory, estimated_entries, free_memory
+from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver, pixel_weights
+from .space import SplatColours
+from .weights.project import project
+from .weights.weights import ViewWeights, pooled
+
+# Peak main memory for one entry of the maps of latents, built, averaged and applied.
+_BYTES_OF_MAPS = 120
+# A latent's cell is the mean of at most this many by this many pixels.
+_PARTS = 4
+# Views whose entries are estimated, spread over the rig.
+_SAMPLED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class SplatGeometry:
+    """See ``scene.Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the angle they look at
+    (the rig's exponent is not used): splats have no surface to measure it from, but what a view sees of one counts."""
+
+    space: SplatColours
+    rig: Orbit
+
+    @property
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        """The cameras in the scene's coordinates."""
+        return self.space.splats.cameras(self.rig)
+
+    def grid(self, cell: int) -> tuple[int, int]:
+        return self.space.grid(cell)
+
+    def views(self, cell: int, finer: int) -> ViewSet:
+        """Raises ValueError for cameras that see nothing, and when the maps do not fit the free memory."""
+        check_multiple("view width", self.rig.width, cell)
+        check_multiple("view height", self.rig.height, cell)
+        height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
+        canonical = self.space.grid(max(1, cell // finer))
+        # Splats much smaller than a latent's cell would each be too faint there to count: a cell is the mean of pixels.
+        parts = min(_PARTS, max(1, cell // finer))
+        key = ("views", self.viewpoints, height, width, canonical)
+        return self.space.kept(key, lambda: self._views(height, width, canonical, parts))
+
+    def _views(self, height: int, width: int, canonical: tuple[int, int], parts: int) -> ViewSet:
+        columns = canonical[0] * canonical[1]
+        fine = self._weights(height * parts, width * parts, _BYTES_OF_MAPS // parts, columns)
+        found = [pooled(weights, width * parts, parts, self.space.prune) for weights in fine]
+        starts = torch.tensor([0, *(w.map.nnz for w in found)]).cumsum(0)
+        offsets = [torch.zeros(1, dtype=torch.int32)]
+        offsets += [w.map.offsets[1:] + int(start) for w, start in zip(found, starts, strict=False)]
+        alpha = torch.cat([w.alpha for w in found])
+        forward = LinearMap(
+            torch.cat(offsets).to(torch.int32),
+            torch.cat([w.map.indices for w in found]),
+            torch.cat([w.map.weights for w in found]),
+            found[0].map.cols,
+        )
+        pixels = torch.arange(len(found))[:, None] * (height * width)
+        behind = (background_pixels(alpha.reshape(-1, height, width)) + pixels).reshape(-1)
+        return ViewSet(forward, canonical, height, width, pixel_weights(alpha), composite=Composite(alpha, behind))
+
+    def _weights(self, height: int, width: int, each: int, columns: int | None = None) -> Iterator[ViewWeights]:
+        """View after view; ``each``: bytes an entry will take. Raises ValueError as ``views``."""
+        self.check(height, width, each)
+        for number, viewpoint in enumerate(self.viewpoints):
+            found = self.space.weights(viewpoint, height, width, columns)
+            if found.map.nnz == 0:
+                raise ValueError(self._blind(number))
+            yield found
+
+    def check(self, height: int, width: int, each: int = BYTES_PER_ENTRY) -> None:
+        """Raise ValueError when views of this size would take more memory than is free, by an estimate."""
+        viewpoints, splats = self.viewpoints, self.space.splats
+        step = max(1, len(viewpoints) // _SAMPLED)
+        sample = [
+            estimated_entries(project(splats, v, height, width, self.space.rule), self.space.prune)
+            for v in viewpoints[::step]
+        ]
+        entries = sum(sample) * len(viewpoints) // len(sample)
+        check_memory(splats.name, entries, each, len(viewpoints), len(splats), free_memory(), max(sample))
+
+    def _blind(self, number: int) -> str:
+        place = self.places()[number]
+        x, y, z = self.viewpoints[number].position
+        return (
+            f"camera {number + 1} of {len(self.viewpoints)} ({place or 'straight up or down'}; at {x:.3g}, {y:.3g}, "
+            f"{z:.3g}) sees none of the splats '{self.space.splats.name}'; remove it, or move it further away and "
+            "towards them"
+        )
+
+    def solver(self, many: bool = False) -> SplatSolver:
+        """What solves for colours from pictures of the rig's size; many: at every step of a run
+        (``SplatSolver.for_many``). Raises ValueError as ``views``."""
+        height, width = self.rig.height, self.rig.width
+        key = ("solver", self.viewpoints, height, width)
+        each = BYTES_FOR_MANY if many else BYTES_PER_ENTRY
+        build = lambda: SplatSolver.of(self._weights(height, width, each), height, width)  # noqa: E731
+        found: SplatSolver = self.space.kept(key, build)
+        return found.for_many if many else found
+
+    def places(self) -> tuple[ViewPlace, ...]:
+        return orbit_places(self.space.splats.upright(self.rig), self.rig.front)
+
+    def look(self, picture: Tensor) -> Tensor:
+        """[B, C, 1, K] -> [B*N, C, h, w]; background is 0. Views are made one at a time and not kept."""
+        batch, channels = picture.shape[:2]
+        columns = picture.reshape(batch * channels, -1).T
+        size = (self.rig.height, self.rig.width)
+        seen = [
+            self.space.weights(v, *size).map.apply(columns.to("cpu")).T.reshape(batch, channels, *size)
+            for v in self.viewpoints
+        ]
+        return torch.stack(seen, 1).flatten(0, 1).to(picture.device)
+
+    def stitch(self, cell: int, images: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+        """Solved for by least squares; the picture is [1, K, C], its weight what all views together see of a splat."""
+        solver = self.solver()
+        given = list(images)
+        solver.check(len(given), tuple(given[0].shape[:2]) if given else (0, 0))
+        return solver(given, limits=(0.0, 1.0))[None], solver.seen[None]
+
+    def seam_ratio(self, picture: Tensor, cell: int) -> float:
+        """nan: colours of splats lie next to no other in the picture [C, rows, columns]."""
+        return math.nan

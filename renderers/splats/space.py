@@ -1,0 +1,84 @@
+"""The canonical space of splats: one colour for each; the splats themselves stand still."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..cameras.viewpoints import Viewpoint
+from .splats import Splats
+from .weights.project import Rule, check_rule, project
+from .weights.weights import PRUNE, Backend, ViewWeights, chosen_backend, view_weights
+
+# Sets of weights kept for another run: one for latents, one for pictures.
+_KEPT = 2
+
+
+@dataclass(frozen=True, eq=False)
+class SplatColours:
+    """The colours of K splats, in the file's order.
+
+    rule: how splats were drawn when the scene was made (project.py). backend: what lists the weights (weights.py).
+    prune: weights below it are left out. As a picture it is K x 1 pixels; a latent of a model whose cells are c pixels
+    wide holds the splats in c rows, so that its shape says c. Raises ValueError for an unknown rule or backend.
+    """
+
+    splats: Splats
+    rule: Rule = "antialiased"
+    backend: Backend = "auto"
+    prune: float = PRUNE
+    _built: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    kind = "splats"
+    height = 1
+    wrap_x = wrap_y = False
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+        chosen_backend(self.backend)
+        if not 0 <= self.prune < 0.1:
+            raise ValueError(f"prune {self.prune:g}: weights below it are left out; use 0 to 0.01")
+
+    @property
+    def width(self) -> int:
+        """K, the number of splats."""
+        return len(self.splats)
+
+    def grid(self, cell: int) -> tuple[int, int]:
+        """(rows, columns) of a canonical latent whose model has cells of ``cell`` pixels; the last few of its
+        places may be no splat's."""
+        return cell, math.ceil(len(self.splats) / cell)
+
+    def laid_out(self, values: Tensor, cell: int) -> Tensor:
+        """One value for each splat [..., K] -> on the grid [..., rows, columns], 0 where there is no splat."""
+        rows, columns = self.grid(cell)
+        return F.pad(values, (0, rows * columns - len(self.splats))).unflatten(-1, (rows, columns))
+
+    def in_order(self, laid_out: Tensor) -> Tensor:
+        """The inverse: [..., rows, columns] -> [..., K]."""
+        return laid_out.flatten(-2)[..., : len(self.splats)]
+
+    @property
+    def picture(self) -> Tensor:
+        """float32 [1, 3, 1, K]: the splats' present colours."""
+        return self.splats.colours.T[None, :, None]
+
+    def weights(self, viewpoint: Viewpoint, height: int, width: int, columns: int | None = None) -> ViewWeights:
+        """What the pixels of one view mix. columns: of the map, when there are to be more than splats."""
+        seen = project(self.splats, viewpoint, height, width, self.rule)
+        return view_weights(seen, columns or len(self.splats), self.backend, self.prune)
+
+    def kept(self, key: Hashable, build: Any) -> Any:
+        """What ``build()`` gives, made once for ``key`` and kept with the space for the next run; only the latest few
+        are."""
+        if key not in self._built:
+            # Before the next is built, which may need the memory.
+            while len(self._built) >= _KEPT:
+                self._built.pop(next(iter(self._built)))
+            self._built[key] = build()
+        return self._built[key]
