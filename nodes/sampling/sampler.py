@@ -160,7 +160,8 @@ class SyncTweediesSampler:
             noise = starting_noise(settings, view_set, samples.cpu(), seed)
             sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
             sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
-            sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
+            at_once = settings.views_per_batch
+            sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, at_once, shape))
             positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in (positive, negative))
             result = host.sample(
                 sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
