@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...renderers.scene import Scene
-from ..engine.attention import with_cross_view_attention
+from ..engine.attention import CrossView, with_cross_view_attention
 from ..host.errors import named
 from .sampler import SCENE
 
@@ -108,21 +108,10 @@ class CrossViewAttention:
         group: int,
     ) -> tuple[Any]:
         with named("CrossViewAttention"):
-            return (
-                with_cross_view_attention(
-                    model,
-                    Scene(space, rig),
-                    weight,
-                    neighbours,
-                    reference,
-                    reference_weight,
-                    start,
-                    end,
-                    reference_end,
-                    max_tokens,
-                    group,
-                ),
+            wanted = CrossView(
+                weight, neighbours, reference, reference_weight, start, end, reference_end, max_tokens, group
             )
+            return (with_cross_view_attention(model, Scene(space, rig), wanted),)
 
 
 NODES = {"CrossViewAttention": CrossViewAttention}
