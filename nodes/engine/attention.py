@@ -15,7 +15,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ...renderers.neighbours import neighbours
 from ...renderers.scene import Scene
 from ...sync_core.shared_attention import shared_attention
 from .. import host
@@ -175,7 +174,7 @@ def with_cross_view_attention(model: Any, scene: Scene, wanted: CrossView) -> An
     Raises ValueError for values that make no sense and for models without such layers.
     """
     blocks = host.self_attention_blocks(model)
-    table = _table(neighbours(scene, host.cell_of(model), wanted.neighbours, wanted.group))
+    table = _table(scene.neighbours(host.cell_of(model), wanted.neighbours, wanted.group))
     wanted.check(len(table))
     plan = AttentionPlan(
         table=table,

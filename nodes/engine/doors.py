@@ -63,7 +63,7 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
-    if getattr(settings.scene.rig, "background", None) is not None:
+    if settings.scene.geometry.background is not None:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which backgrounds change with; use "
             "SyncTweediesSampler or SyncTweediesSamplerWrap, or set ViewBackground's policy to own"

@@ -209,14 +209,13 @@ class Run:
         rgb = None
         if settings.rgb is not None:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
-        background = getattr(scene.rig, "background", None)
         return Run(
             settings=settings,
             sync=Synchronizer(plan, views),
             trajectory=trajectory,
             packing=Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5),
             batches=batches,
-            backgrounds=ViewBackgrounds(background, views, trajectory, model, seed),
+            backgrounds=ViewBackgrounds(scene.geometry.background, views, trajectory, model, seed),
             rgb=rgb,
             live=live,
             seed=seed,
