@@ -14,9 +14,9 @@ from torch import Tensor
 from ...renderers.coverage import coverage_lines, hole_warning, rig_coverage
 from ...renderers.mesh.geometry import MeshGeometry
 from ...renderers.scene import Scene
-from ..host.errors import named
+from ..declare import Node, Socket
 from ..mesh.pictures import mesh_report
-from ..sampling.sampler import SCENE
+from ..widgets import SCENE
 from .stitch import heat, save_preview, splat_picture
 
 # Coarse counts are shown at about this many pixels.
@@ -50,35 +50,27 @@ def rig_report(scene: Scene) -> RigSight:
     return RigSight(views, picture[None], "\n".join(coverage_lines(scene, found)))
 
 
+@Node(
+    "Rig Report",
+    "space",
+    inputs=SCENE,
+    outputs={
+        "views": Socket("INT").says("Number of views: model calls per step."),
+        "coverage": Socket("IMAGE").says(
+            "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and "
+            "object: how straight the best view looks at each place. Of splats a square, one pixel a splat."
+        ),
+        "text": Socket("STRING").says("The figures, one a line; the last warns of holes."),
+    },
+    search=["coverage", "holes"],
+    output_node=True,
+)
 class RigReport:
-    CATEGORY = "SyncTweedies/space"
-    DESCRIPTION = (
-        "Shows what the views see before anything is sampled: how many views each place has, and holes that none sees. "
-        "Costs some milliseconds."
-    )
-    RETURN_TYPES = ("INT", "IMAGE", "STRING")
-    RETURN_NAMES = ("views", "coverage", "text")
-    OUTPUT_TOOLTIPS = (
-        "Number of views: model calls per step.",
-        "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and object: "
-        "how straight the best view looks at each place. Of splats a square, one pixel a splat.",
-        "The figures, one a line; the last warns of holes.",
-    )
-    FUNCTION = "report"
-    OUTPUT_NODE = True
-    SEARCH_ALIASES = ["coverage", "holes", "synctweedies"]
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": dict(SCENE)}
+    """Shows what the views see before anything is sampled: how many views each place has, and holes that none sees.
+    Costs some milliseconds."""
 
     def report(self, space: Any, rig: Any) -> dict[str, Any]:
-        with named("RigReport"):
-            found = rig_report(Scene(space, rig))
-            shown = [save_preview(picture) for picture in found.pictures]
-            result = (found.views, found.pictures, found.text)
-            return {"ui": {"images": shown, "text": [found.text]}, "result": result}
-
-
-NODES = {"RigReport": RigReport}
-NAMES = {"RigReport": "Rig Report"}
+        found = rig_report(Scene(space, rig))
+        shown = [save_preview(picture) for picture in found.pictures]
+        result = (found.views, found.pictures, found.text)
+        return {"ui": {"images": shown, "text": [found.text]}, "result": result}
