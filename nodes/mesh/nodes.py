@@ -126,9 +126,7 @@ class MeshViews:
             "Height of the camera in degrees; below 0 it shows the underside."
         ),
         "start": Number(0.0, -360.0, 360.0, 5.0).says("Azimuth of the first frame in degrees; 0 sees the +Z side."),
-        "light": Choice(list(reversed(LIGHTS))).says(
-            "soft: a light that goes with the camera. none: the texture's own colours."
-        ),
+        "light": Choice(LIGHTS[::-1]).says("soft: a light that goes with the camera. none: the texture's own colours."),
         "background": Text("white").says(_BACKGROUND),
     },
     optional={

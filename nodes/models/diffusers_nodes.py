@@ -1,7 +1,5 @@
-"""Models in the folder layout of the diffusers library.
-
-What the second stage of a pixel cascade is told about the first: a picture for every view, and which views.
-"""
+"""Models in the folder layout of the diffusers library, and what the second stage of a pixel cascade is told about the
+first: a picture for every view, and which views."""
 
 from __future__ import annotations
 
@@ -34,6 +32,11 @@ def low_resolution(image: Tensor, noise_level: int, space: Any, rig: Any) -> dic
             image = view_images(scene, image, None, 1)[0]
         added["concat_scene"] = scene
     return {"concat_image": image[..., :3].movedim(-1, 1) * 2.0 - 1.0, **added}
+
+
+def with_options(entries: Any, added: dict[str, Any]) -> list[list[Any]]:
+    """A CONDITIONING with further options in every entry."""
+    return [[tokens, {**options, **added}] for tokens, options in entries]
 
 
 @Node(
@@ -124,8 +127,4 @@ class SyncTweediesUpscale:
         self, positive: Any, negative: Any, image: Tensor, noise_level: int, space: Any = None, rig: Any = None
     ) -> tuple[Any, Any]:
         added = low_resolution(image, noise_level, space, rig)
-
-        def with_picture(entries: Any) -> list[list[Any]]:
-            return [[tokens, {**options, **added}] for tokens, options in entries]
-
-        return with_picture(positive), with_picture(negative)
+        return with_options(positive, added), with_options(negative, added)

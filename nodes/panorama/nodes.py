@@ -68,6 +68,21 @@ class EquirectStitch:
         return stitch_equirect(space, rig, views, vae, images, detail if blend == "two bands" else 0.0, holes)
 
 
+def camera_pictures(rig: Any, image: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What the cameras see of panoramas [B, H, W, C] and of a mask over them: images [B*N, h, w, C], of the mask, in
+    grey, where there is no image; and masks [B*N, h, w], 1 where there is no mask. Raises ValueError for neither, and
+    for a rig without cameras."""
+    cameras = need_cameras(rig)
+    if image is None and mask is None:
+        raise ValueError("nothing to look at; connect an image or a mask")
+    masks = None if mask is None else views_of_equirect(mask.reshape(-1, *mask.shape[-2:])[..., None], cameras)
+    if image is None:
+        assert masks is not None
+        return masks.repeat(1, 1, 1, 3), masks[..., 0]
+    images = views_of_equirect(image, cameras)
+    return images, torch.ones(images.shape[:3]) if masks is None else masks[..., 0]
+
+
 @Node(
     "Equirect Views",
     "panorama",
@@ -89,15 +104,7 @@ class EquirectViews:
     milliseconds per view."""
 
     def look(self, rig: Any, image: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        cameras = need_cameras(rig)
-        if image is None and mask is None:
-            raise ValueError("nothing to look at; connect an image or a mask")
-        masks = None if mask is None else views_of_equirect(mask.reshape(-1, *mask.shape[-2:])[..., None], cameras)
-        if image is None:
-            assert masks is not None
-            return masks.repeat(1, 1, 1, 3), masks[..., 0]
-        images = views_of_equirect(image, cameras)
-        return images, torch.ones(images.shape[:3]) if masks is None else masks[..., 0]
+        return camera_pictures(rig, image, mask)
 
 
 @Node(

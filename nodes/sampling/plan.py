@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from ...renderers.scene import Scene
 from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
 from ...sync_core.processes import PROCESSES
@@ -12,6 +14,8 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.rgb_domain import RgbDomain
+from ..engine.run import SyncSettings
 
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
@@ -132,3 +136,11 @@ def plan_from(
         variance_correction=variance_correction,
         travel=TimeTravel(travel_times, travel_start, travel_end) if travel_times != 1 else STAY,
     )
+
+
+def settings_from(
+    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
+) -> SyncSettings:
+    """What the engine is told: the scene, the plan of the other widgets, and how views go through model and VAE."""
+    rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
+    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch, rgb=rgb)

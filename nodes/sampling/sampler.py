@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ...renderers.scene import Scene
 from .. import host
 from ..declare import Choice, Node, Number, Socket, Whole, defaults
-from ..engine.chunks import views_at_once
-from ..engine.conds import concat_views
 from ..engine.doors import SyncNoise, SyncSampler, patch_model
-from ..engine.latents import empty_canonical, keep_unmasked, starting_latents, to_canonical, to_views
-from ..engine.noise import starting_noise
-from ..engine.rgb_domain import RgbDomain
-from ..engine.run import SyncSettings
+from ..engine.latents import empty_canonical, to_views
 from ..widgets import SCENE, SEED
-from .plan import PLAN_INPUTS, PLAN_OPTIONS, plan_from
+from .k_sampling import StepWishes, sampled
+from .plan import PLAN_INPUTS, PLAN_OPTIONS, settings_from
 
-
-def settings_from(
-    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
-) -> SyncSettings:
-    rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch, rgb=rgb)
+_BATCH = Whole(1, 1, 4096).says("Canonical pictures at once, when none is connected.")
 
 
 @Node(
@@ -52,7 +42,7 @@ def settings_from(
         "canonical": Socket("LATENT").says(
             "The picture to start from, encoded whole, with its noise mask if it has one. Empty: start from noise."
         ),
-        "batch_size": Whole(1, 1, 4096).says("Canonical pictures at once, when none is connected."),
+        "batch_size": _BATCH,
         **PLAN_OPTIONS,
         "views": Socket("LATENT").says(
             "The views to start from, each encoded by itself, in rig order (MeshViews, SplatViews or "
@@ -89,24 +79,9 @@ class SyncTweediesSampler:
         views: dict[str, Any] | None = None,
         **plan: Any,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
+        wishes = StepWishes(seed, steps, cfg, sampler_name, scheduler, denoise)
         settings = settings_from(space, rig, **plan)
-        scene = settings.scene
-        whole, latent = starting_latents(scene, model, canonical, views, denoise, batch_size)
-        if whole.get("batch_index") is not None:
-            settings = replace(settings, batch_index=tuple(whole["batch_index"]))
-        samples = latent["samples"]
-        view_set = scene.views_of_batch(tuple(samples.shape))
-        noise = starting_noise(settings, view_set, samples.cpu(), seed)
-        sigmas = host.k_sampler_sigmas(model, steps, sampler_name, scheduler, denoise)
-        sampler = SyncSampler(host.sampler_object(sampler_name), settings, "SyncTweediesSampler")
-        sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
-        positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in (positive, negative))
-        result = host.sample(
-            sized, noise, positive, negative, cfg, sampler, sigmas, samples, latent.get("noise_mask"), None, seed
-        )
-        joined = to_canonical(scene, result)[0]
-        joined = joined if views is not None else keep_unmasked(scene, whole, joined)
-        return {**latent, "samples": result}, {**whole, "samples": joined}
+        return sampled(model, settings, (positive, negative), wishes, canonical, views, batch_size)
 
 
 @Node(
@@ -121,7 +96,7 @@ class SyncTweediesSamplerWrap:
     of the model's own time."""
 
     def wrap(self, sampler: Any, space: Any, rig: Any, **plan: Any) -> tuple[Any]:
-        return (SyncSampler(sampler, settings_from(space, rig, **plan), "SyncTweediesSamplerWrap"),)
+        return (SyncSampler(sampler, settings_from(space, rig, **plan), type(self).__name__),)
 
 
 @Node(
@@ -149,13 +124,13 @@ class SyncTweediesPatch:
     noise the views share). Costs next to nothing. ComfyUI from 2024: process 2 only."""
 
     def patch(self, model: Any, space: Any, rig: Any, **plan: Any) -> tuple[Any]:
-        return (patch_model(model, settings_from(space, rig, **plan), "SyncTweediesPatch"),)
+        return (patch_model(model, settings_from(space, rig, **plan), type(self).__name__),)
 
 
 @Node(
     "SyncTweedies View Latents",
     "sampling",
-    inputs={**SCENE, "batch_size": Whole(1, 1, 4096).says("Canonical pictures at once, when none is connected.")},
+    inputs={**SCENE, "batch_size": _BATCH},
     optional={
         "model": Socket("MODEL").says(
             "Tells the size and channels of an empty latent; without it 8 pixels per cell and 4 channels."

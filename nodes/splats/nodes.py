@@ -95,7 +95,7 @@ class SplatMask:
     inputs={
         "space": SPLAT_SPACE,
         "rig": SPLAT_CAMERAS,
-        "aggregation": Choice(list(reversed(METHODS))).says(
+        "aggregation": Choice(METHODS[::-1]).says(
             "least_squares: the colours that show the views best. mean: the mean of what is seen of each splat, softer."
         ),
         "robust": Whole(0, 0, 10).says(

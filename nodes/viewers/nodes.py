@@ -9,8 +9,8 @@ from torch import Tensor
 from ...renderers.mesh.uvs.atlas import LAYOUTS
 from ..declare import Choice, Node, Socket
 from ..host.mesh_socket import from_socket
-from .mesh import save_meshes
-from .panorama import save_panoramas
+from .mesh import preview_meshes
+from .panorama import preview_panoramas
 
 
 @Node(
@@ -31,7 +31,7 @@ class SyncTweediesPreview360:
 
     def show(self, image: Tensor) -> dict[str, Any]:
         # Not under "images": the front end would draw the flat picture into the node as well.
-        return {"ui": {"panoramas": save_panoramas(image)}, "result": (image,)}
+        return {"ui": {"panoramas": preview_panoramas(image)}, "result": (image,)}
 
 
 @Node(
@@ -56,4 +56,4 @@ class SyncTweediesPreviewMesh:
     to the temp folder."""
 
     def show(self, mesh: Any, texture: Tensor | None = None, layout: Any = "joint") -> dict[str, Any]:
-        return {"ui": {"meshes": save_meshes(from_socket(mesh), texture, layout)}, "result": (mesh,)}
+        return {"ui": {"meshes": preview_meshes(from_socket(mesh), texture, layout)}, "result": (mesh,)}

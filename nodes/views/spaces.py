@@ -1,18 +1,14 @@
-"""The canonical space and the rig that looks at it.
-
-What the widgets of CanonicalSpace and ViewRig mean.
-"""
+"""The canonical space and the rig that looks at it, and what their widgets mean."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ...renderers.cameras.lookouts import custom, elevations_of, fibonacci, ring, sphere
+from ...renderers.geometry import Rig, Space
 from ...renderers.illusions.space import Illusion
 from ...renderers.panorama.space import SAMPLINGS, Lookout, Panorama
 from ...renderers.plane.space import TAPERS, Plane, Windows
-from ...renderers.scene import CanonicalSpace as Space
-from ...renderers.scene import ViewRig as Rig
 from ..declare import Choice, Node, Number, Socket, Switch, Text, Whole
 from ..widgets import MAX_SIDE
 
