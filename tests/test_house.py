@@ -19,6 +19,7 @@ from helpers.imports import (
     classes,
     imports,
     kind_questions,
+    missing_names,
     module,
     modules,
     own_graph,
@@ -122,6 +123,18 @@ def test_arrows_go_down() -> None:
 
 def test_imports_name_modules_that_are_there() -> None:
     assert [said(asking, item.line, item.target) for asking, item in own_imports() if item.target not in MODULES] == []
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "assets", "tests"])
+def test_scripts_import_what_is_there(folder: str) -> None:
+    """Late imports too, which nobody runs into before a benchmark or a rare test."""
+    known = MODULES | modules(ROOT, ("launcher", "assets", "benchmarks"))
+    found = [
+        f"{path.relative_to(ROOT)}:{text}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for text in missing_names(path.read_text(encoding="utf-8"), "syncpack", known)
+    ]
+    assert found == []
 
 
 def test_wings_use_each_other_through_listed_doors() -> None:
@@ -285,6 +298,17 @@ def test_the_searcher_tells_late_imports() -> None:
         "a.b", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .c import D\nfrom .e import F"
     )
     assert type_checking_lines(guarded) == {3}
+
+
+def test_the_searcher_finds_names_that_are_gone() -> None:
+    known = made_up(
+        b__c="import x\nif x:\n    def here(): pass\nelse:\n    there: int = 3\n(p, q) = 1, 2", b="from .c import here"
+    )
+    source = (
+        "from pack.a.b.c import here, there, p, gone\nfrom pack.a import b, nothing\nimport pack.a.b.z\n"
+        "def f():\n    from pack.a.b import here, c, absent\n    from other import thing"
+    )
+    assert missing_names(source, "pack", known) == ["1: a.b.c.gone", "2: a.nothing", "3: pack.a.b.z", "5: a.b.absent"]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,42 @@ def classes(asked: Module) -> list[str]:
     return [node.name for node in asked.tree.body if isinstance(node, ast.ClassDef)]
 
 
+def names_of(asked: Module) -> set[str]:
+    """What can be imported from a module: all that is bound at its top, in branches too."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(asked.tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {name.asname or name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def missing_names(source: str, alias: str, known: Mapping[str, Module]) -> list[str]:
+    """What a script imports from the pack under the name ``alias`` and what is not there: 'line: module.name'."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == alias:
+            name = (node.module or "").partition(".")[2]
+            for item in node.names:
+                inner = f"{name}.{item.name}".lstrip(".")
+                if inner not in known and (name not in known or item.name not in names_of(known[name])):
+                    found.append(f"{node.lineno}: {inner}")
+        elif isinstance(node, ast.Import):
+            found += [
+                f"{node.lineno}: {item.name}"
+                for item in node.names
+                if item.name.startswith(f"{alias}.") and item.name.partition(".")[2] not in known
+            ]
+    return found
+
+
 def type_questions(asked: Module, types: Collection[str]) -> list[tuple[int, str]]:
     """(line, type) wherever a module asks whether a value is of one of the ``types``: isinstance and issubclass, also
     of tuples and unions and of names for those; patterns of ``match``; ``type(x) is``; tables looked up by ``type(x)``.
