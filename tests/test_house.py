@@ -44,7 +44,7 @@ HOMES = {
 }
 # Orbits look at objects, meshes and splats alike; RigCamera hands one of its cameras on and must insist on it.
 ORBITS = ("renderers/cameras/", *HOMES["mesh"], *HOMES["splats"], "nodes/views/rig_camera.py")
-# Views as maps or walked: one idea in two forms, which sync_core alone tells apart.
+# Views as maps or walked: one idea in two forms, told apart by sync_core and by the averages of pictures built on it.
 FORMS = ("WalkedViews", "WalkedAggregator", "ViewSet", "Aggregator")
 # Text encoders have kinds, too, and no space comes near them.
 NO_SPACES = ("nodes/models/",)
@@ -229,7 +229,10 @@ def test_folders_and_files_are_small() -> None:
 
 def own_types() -> dict[str, tuple[str, ...]]:
     """Every class of a space, a rig, a geometry or walked views -> the places where it may be asked for."""
-    found: dict[str, tuple[str, ...]] = {"Orbit": ORBITS, **{name: ("sync_core/",) for name in FORMS}}
+    found: dict[str, tuple[str, ...]] = {
+        "Orbit": ORBITS,
+        **{name: ("sync_core/", "renderers/picture_means.py") for name in FORMS},
+    }
     for wing in WINGS:
         for name in (f"renderers.{wing}.space", f"renderers.{wing}.geometry"):
             found |= {kind: HOMES[wing] for kind in classes(MODULES[name])}
