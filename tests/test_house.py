@@ -15,6 +15,7 @@ import pytest
 from helpers.imports import (
     Import,
     Module,
+    attribute_questions,
     circles,
     classes,
     imports,
@@ -265,6 +266,12 @@ def test_a_space_answers_for_itself() -> None:
         if not asking.path.startswith((*homes, *NO_SPACES))
         for line, holder in kind_questions(asking, KINDS_OF_OTHERS)
     ]
+    found += [
+        said(asking, line, f"asks whether there is {name}")
+        for asking in MODULES.values()
+        if not asking.path.startswith(tuple(homes))
+        for line, name in attribute_questions(asking, ("space", "rig", "geometry"))
+    ]
     assert found == [], "\n".join(found)
 
 
@@ -361,3 +368,10 @@ def test_the_searcher_finds_questions_of_kind(source: str) -> None:
 
 def test_words_about_a_kind_are_no_questions() -> None:
     assert kind_questions(module("a", "f'a rig of {rig.kind}'\nname = space.kind"), ()) == []
+
+
+def test_the_searcher_finds_questions_of_attributes() -> None:
+    source = (
+        "getattr(scene.rig, 'background', None)\nhasattr(space, 'planes')\ngetattr(rig, 'kind', '')\nhasattr(x, 'y')"
+    )
+    assert attribute_questions(module("a", source), ("rig", "space")) == [(1, "rig.background"), (2, "space.planes")]

@@ -226,3 +226,15 @@ def _deciding(node: ast.AST) -> Iterator[ast.AST]:
         yield from node.args if node.func.attr in ("get", "startswith", "endswith") else ()
         if node.func.attr in ("startswith", "endswith"):
             yield node.func.value
+
+
+def attribute_questions(asked: Module, of: Collection[str]) -> list[tuple[int, str]]:
+    """(line, 'holder.name') wherever hasattr or getattr finds out whether something that is called one of ``of`` has an
+    attribute. Its kind may be asked, for messages."""
+    return [
+        (node.lineno, f"{holder}.{node.args[1].value}")
+        for node in ast.walk(asked.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr")
+        if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and node.args[1].value != "kind"
+        if (holder := ast.unparse(node.args[0]).rpartition(".")[2]) in of
+    ]
