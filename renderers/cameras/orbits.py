@@ -48,7 +48,7 @@ def orbit(
 ) -> tuple[Viewpoint, ...]:
     """A camera every ``step`` degrees of azimuth on every elevation, then those of ``tops`` (azimuth, elevation).
 
-    The defaults are the reference's ten cameras (SyncMVD's and SyncTweedies'; apps 6.2: distance 2, field of view 60,
+    The defaults are the reference's ten cameras (SyncMVD's and SyncTweedies': distance 2, field of view 60,
     so that the unit sphere just fills the frame), front first. Raises ValueError for a step outside 0 to 360.
     """
     if not 0 < step <= 360:

@@ -104,7 +104,7 @@ class MeshViews:
 
     def depth(self, span: Span = "per view", blur: bool = False, floor: float = 0.0) -> Tensor:
         """float32 [N, h, w]: inverse depth along the axis, 1 at the nearest surface, ``floor`` at the farthest,
-        background 0 (apps 6.5: what depth ControlNets read).
+        background 0: what depth ControlNets read.
 
         span: nearest and farthest of each view, or of all views, so that a place has one grey everywhere. blur: edges
         softened by a 5 x 5 bell of 2 pixels, as the reference does. Raises ValueError for another span.
