@@ -54,7 +54,7 @@ class SplatGeometry:
         # Splats much smaller than a latent's cell would each be too faint there to count: a cell is the mean of pixels.
         parts = min(_PARTS, max(1, cell // finer))
         key = ("views", self.viewpoints, height, width, canonical)
-        return self.space.kept(key, lambda: self._views(height, width, canonical, parts))
+        return self.space.kept.get(key, lambda: self._views(height, width, canonical, parts))
 
     def _views(self, height: int, width: int, canonical: tuple[int, int], parts: int) -> ViewSet:
         columns = canonical[0] * canonical[1]
@@ -110,7 +110,7 @@ class SplatGeometry:
         key = ("solver", self.viewpoints, height, width)
         each = BYTES_FOR_MANY if many else BYTES_PER_ENTRY
         build = lambda: SplatSolver.of(self._weights(height, width, each), height, width)  # noqa: E731
-        found: SplatSolver = self.space.kept(key, build)
+        found: SplatSolver = self.space.kept.get(key, build)
         return found.for_many if many else found
 
     def places(self) -> tuple[ViewPlace, ...]:
