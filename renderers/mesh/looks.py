@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cameras.viewpoints import Orbit, Viewpoint
+from ..pictures import Range, spread
 from .mesh import Mesh
 from .part_textures import part_colours
-from .raster.raster import Backend, Fragments, rasterise
+from .raster.fragments import Fragments
+from .raster.raster import Backend, rasterise
 
 # Faces that meet at less than this angle are one smooth surface, degrees.
 CREASE = 45.0
@@ -65,8 +67,7 @@ def to_camera(camera: Viewpoint, points: Tensor) -> Tensor:
     return F.normalize(torch.tensor(camera.position, dtype=points.dtype) - points, dim=-1)
 
 
-Span = Literal["per view", "joint"]
-SPANS: tuple[Span, ...] = ("per view", "joint")
+SPANS: tuple[Range, ...] = ("per view", "joint")
 NormalSpace = Literal["camera", "camera, red to the left", "world"]
 NORMAL_SPACES: tuple[NormalSpace, ...] = ("camera", "camera, red to the left", "world")
 
@@ -102,9 +103,9 @@ class MeshViews:
         """float32 [N, h, w]: 1 where the object is."""
         return torch.stack([seen.covered for seen in self.fragments]).float()
 
-    def depth(self, span: Span = "per view", blur: bool = False, floor: float = 0.0) -> Tensor:
+    def depth(self, span: Range = "per view", blur: bool = False, floor: float = 0.0) -> Tensor:
         """float32 [N, h, w]: inverse depth along the axis, 1 at the nearest surface, ``floor`` at the farthest,
-        background 0 (apps 6.5: what depth ControlNets read).
+        background 0: what depth ControlNets read.
 
         span: nearest and farthest of each view, or of all views, so that a place has one grey everywhere. blur: edges
         softened by a 5 x 5 bell of 2 pixels, as the reference does. Raises ValueError for another span.
@@ -115,15 +116,7 @@ class MeshViews:
             raise ValueError(f"depth floor {floor:g} is outside 0 to below 1; the reference uses 0")
         inverse = torch.stack([1 / seen.depth for seen in self.fragments])
         known = torch.stack([seen.covered for seen in self.fragments])
-        out = torch.zeros_like(inverse)
-        groups = [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(out))]
-        for group in groups:
-            values = inverse[group][known[group]]
-            if values.numel():
-                low, high = values.min(), values.max()
-                share = (inverse[group] - low) / (high - low) if high > low else torch.ones_like(inverse[group])
-                out[group] = floor + (1 - floor) * share
-        out = torch.where(known, out, 0.0)
+        out = torch.where(known, floor + (1 - floor) * spread(inverse, known, span), 0.0)
         return _softened(out) if blur else out
 
     def normals(self, space: NormalSpace = "camera") -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ...cameras.viewpoints import Viewpoint
 from ..mesh import Mesh
-from .raster import Backend, chosen_backend, depth_buffer, near_plane
+from .fragments import near_plane
+from .raster import Backend, chosen_backend, depth_buffer
 
 # Least side of a depth buffer: a small one hides visible texels (20 % at 64 pixels and half a percent of tolerance).
 LEAST_BUFFER = 1024
