@@ -16,10 +16,12 @@ from ..cells import check_multiple
 from ..directions import ViewPlace, orbit_places
 from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
-from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver, pixel_weights
+from .solve.blocks import pixel_weights
+from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver
 from .space import SplatColours
 from .weights.project import project
-from .weights.weights import ViewWeights, pooled
+from .weights.tiles import ViewWeights
+from .weights.weights import pooled
 
 # Peak main memory for one entry of the maps of latents, built, averaged and applied.
 _BYTES_OF_MAPS = 120

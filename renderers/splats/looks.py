@@ -11,7 +11,7 @@ from ..cameras.viewpoints import Viewpoint
 from ..pictures import Range, spread
 from .geometry import SplatGeometry
 from .harmonics import colours_from
-from .weights.weights import ViewWeights
+from .weights.tiles import ViewWeights
 
 # Pixels that show less of the splats than this have no depth (the reference's mask).
 SEEN = 0.01

@@ -12,7 +12,8 @@ from ..cameras.viewpoints import Viewpoint
 from ..kept import Kept
 from .splats import Splats
 from .weights.project import Rule, check_rule, project
-from .weights.weights import PRUNE, Backend, ViewWeights, chosen_backend, view_weights
+from .weights.tiles import ViewWeights
+from .weights.weights import PRUNE, Backend, chosen_backend, view_weights
 
 # Sets of weights kept for another run: one for latents, one for pictures.
 _KEPT = 2

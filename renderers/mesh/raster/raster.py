@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from ...cameras.viewpoints import Viewpoint
+from ...compiled import backend_behind
 from .fragments import Fragments, homogeneous, near_plane
 from .scan import Triangles, facing, fragments, triangles
 
@@ -104,13 +104,8 @@ def check_faces(vertices: Tensor, faces: Tensor) -> None:
 
 def chosen_backend(backend: Backend) -> Literal["torch", "numba", "pytorch3d"]:
     """The backend that runs. Raises ValueError for one that is unknown or not installed."""
-    if backend not in BACKENDS:
-        raise ValueError(f"rasteriser '{backend}' is unknown; use one of {', '.join(BACKENDS)}")
-    if backend == "auto":
-        return "numba" if importlib.util.find_spec("numba") else "torch"
-    if backend != "torch" and importlib.util.find_spec(backend) is None:
-        raise ValueError(f"rasteriser '{backend}' is not installed here; use auto or torch")
-    return backend
+    found = backend_behind("rasteriser", backend, BACKENDS, lambda missing: " here; use auto or torch")
+    return cast('Literal["torch", "numba", "pytorch3d"]', found)
 
 
 def _in_view(vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int, width: int, cull: bool) -> Triangles:
