@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import cross, distinct_places, norm
 from ..cameras.viewpoints import Orbit, Viewpoint
 from ..pictures import Range, spread
 from .mesh import Mesh
@@ -38,10 +39,10 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
         if own is None:
             assert mesh.normals is not None
             own = mesh.normals[mesh.faces]
-        return torch.where(own.norm(dim=-1, keepdim=True) > 0.5, own, mesh.face_normals[:, None])
-    place = torch.unique(mesh.vertices, dim=0, return_inverse=True)[1][mesh.faces]
+        return torch.where(norm(own, -1, keepdim=True) > 0.5, own, mesh.face_normals[:, None])
+    place = distinct_places(mesh.vertices, 0)[1][mesh.faces]
     corners = mesh.vertices.double()[mesh.faces]
-    heavy = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    heavy = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     unit = mesh.face_normals.double()
     # All corners, sorted by vertex: those of one vertex stand together.
     order = torch.argsort(place.reshape(-1), stable=True)
@@ -56,7 +57,7 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
         alike = (unit[face[there]] * unit[other]).sum(1) >= limit
         total[there] += torch.where(alike[:, None], heavy[other], 0.0)
     out = torch.empty_like(total)
-    out[order] = total / total.norm(dim=1, keepdim=True).clamp_min(1e-300)
+    out[order] = total / norm(total, 1, keepdim=True).clamp_min(1e-300)
     return out.reshape(-1, 3, 3).float()
 
 

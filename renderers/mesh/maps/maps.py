@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
+from ...arrays import tensor_of
+from ...by_scipy import tree
 from ...cameras.viewpoints import Viewpoint
 from ...pictures import corners
 from ..raster.raster import Backend, chosen_backend
@@ -70,10 +72,7 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
 
 def nearest_in_space(points: Tensor, queries: Tensor) -> Tensor:
     """int64 [m]: which of ``points`` [n, 3] is nearest to each of ``queries`` [m, 3]."""
-    from scipy.spatial import KDTree
-
-    tree = KDTree(points.numpy(), balanced_tree=False, compact_nodes=False)
-    return torch.from_numpy(tree.query(queries.numpy())[1]).long()
+    return tensor_of(tree(points.numpy(), compact=False).query(queries.numpy())[1]).long()
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def forward_map(views: Sequence[Surface], taps: Sequence[tuple[Tensor, Tensor]],
     """The projection: rows are the pixels of all views, columns the cells of the grid."""
     size = views[0].height * views[0].width
     counts = torch.zeros(len(views) * size, dtype=torch.int64)
-    columns, weights = [], []
+    columns, weights = list[Tensor](), list[Tensor]()
     for number, (view, (index, weight)) in enumerate(zip(views, taps, strict=True)):
         used = weight > 0
         counts[number * size + view.pixel] = used.sum(1)
