@@ -87,3 +87,36 @@ class TwoBands:
         if len(self._fine_weight):
             mean += torch.where(seen, self._fine / self._fine_weight.clamp_min(1e-38)[:, None], 0.0)
         return mean
+
+
+# How much a picture's proportions may differ from the space's: those of sizes rounded to a model's cell do.
+_SLACK = 0.03
+
+
+def on_canvas(pictures: Tensor, size: tuple[int, int], what: str = "picture") -> Tensor:
+    """[B, C, H, W], scaled to ``size`` (width, height) pixels where it is of another.
+
+    Raises ValueError for other proportions; it calls the pictures ``what``.
+    """
+    rows, columns = pictures.shape[-2:]
+    width, height = size
+    if (rows, columns) == (height, width):
+        return pictures
+    if abs(columns * height / (rows * width) - 1) > _SLACK:
+        raise ValueError(
+            f"a {what} of {columns} x {rows} does not show a canvas of {width} x {height}; crop or scale it to these "
+            "proportions"
+        )
+    return F.interpolate(pictures, size=(height, width), mode="bilinear", antialias=True)
+
+
+def contact_sheet(images: Tensor) -> Tensor:
+    """N images [N, C, (1,) h, w] side by side in a square grid, the last places empty: [1, C, (1,) H, W]."""
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    height, width = images.shape[-2:]
+    sheet = images.new_zeros(1, *images.shape[1:-2], rows * height, columns * width)
+    for i, image in enumerate(images):
+        top, left = i // columns * height, i % columns * width
+        sheet[0, ..., top : top + height, left : left + width] = image
+    return sheet

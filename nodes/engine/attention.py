@@ -15,7 +15,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ...renderers.neighbours import neighbours
 from ...renderers.scene import Scene
 from ...sync_core.shared_attention import shared_attention
 from .. import host
@@ -150,7 +149,7 @@ def with_cross_view_attention(
     node. Raises ValueError for values that make no sense and for models without such layers.
     """
     blocks = host.self_attention_blocks(model)
-    table = neighbours(scene, host.cell_of(model), count, group).tolist()
+    table = scene.neighbours(host.cell_of(model), count, group).tolist()
     views = len(table)
     if reference >= views:
         raise ValueError(f"reference view {reference} does not exist; use 0 to {views - 1}, or -1 for none")

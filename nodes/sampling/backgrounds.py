@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...renderers.scene import ViewRig as Rig
+from ...renderers.geometry import Rig
 from ..engine.backgrounds import POLICIES, rig_with_background
 from ..host.errors import named
 

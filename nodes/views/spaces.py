@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...renderers.cameras.lookouts import custom, elevations_of, fibonacci, ring, sphere
+from ...renderers.geometry import Rig, Space
 from ...renderers.illusions.space import Illusion
 from ...renderers.panorama.space import SAMPLINGS, Lookout, Panorama
 from ...renderers.plane.space import TAPERS, Plane, Windows
-from ...renderers.scene import CanonicalSpace as Space
-from ...renderers.scene import ViewRig as Rig
 from ..host.errors import named
 
 SPACE_KINDS = ("plane", "panorama", "illusion")

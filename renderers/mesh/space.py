@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
+from ..cameras.chosen import Coverage
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Orbit, Vector, Viewpoint
 from ..kept import Kept
+from .coverage_rig import coverage_rig
+from .inside import check_outside
 from .maps.maps import SAMPLINGS, Sampling
 from .mesh import Mesh
 from .raster.raster import Backend, chosen_backend
@@ -79,3 +86,31 @@ class MeshTexture:
         """The covered texels of a grid over the picture, kept. Raises ValueError for coordinates that overlap."""
         build = lambda: texels(self.mesh, self.atlas, rows, columns, self.charts, self.backend)  # noqa: E731
         return self.kept.get(("texels", rows, columns), build)
+
+    # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
+
+    solid = True
+
+    def points(self) -> Tensor:
+        """float64 [V, 3]: the mesh's vertices, in object units."""
+        mesh = self.mesh
+        return (mesh.used.double() - torch.tensor(mesh.centre, dtype=torch.float64)) / mesh.radius
+
+    def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
+        """Raise ValueError for a camera that stands inside of the mesh."""
+        mesh = self.mesh
+        check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
+
+    def coverage_rig(
+        self, lens: Lens, target: float, most: int, start: float
+    ) -> tuple[tuple[Viewpoint, ...], Coverage]:
+        """Cameras chosen for the surface that they add."""
+        return coverage_rig(self.mesh, lens, target, most, start=start, two_sided=self.two_sided, backend=self.backend)
+
+    def from_viewer(self, camera: Viewpoint) -> Viewpoint:
+        """A camera in the viewer's coordinates, which are the mesh's, in object units."""
+        return camera.from_scene(self.mesh.centre, self.mesh.radius)
+
+    def in_viewer(self, rig: Orbit) -> tuple[tuple[Viewpoint, ...], Vector]:
+        """(The rig's cameras, the mesh's middle) in the viewer's coordinates."""
+        return rig.in_scene(self.mesh.centre, self.mesh.radius), self.mesh.centre

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..cameras.viewpoints import Viewpoint
+from ..cameras.chosen import Coverage
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Orbit, Vector, Viewpoint
 from ..kept import Kept
-from .splats import Splats
+from .coverage_rig import splat_coverage_rig
+from .splats import IN_VIEWER, Splats
 from .weights.project import Rule, check_rule, project
 from .weights.tiles import ViewWeights
 from .weights.weights import PRUNE, Backend, chosen_backend, view_weights
 
+# Splats further out than this share of them are strays, that frames need not hold.
+_NO_STRAYS = 0.995
 # Sets of weights kept for another run: one for latents, one for pictures.
 _KEPT = 2
 
@@ -72,3 +78,30 @@ class SplatColours:
         """What the pixels of one view mix. columns: of the map, when there are to be more than splats."""
         seen = project(self.splats, viewpoint, height, width, self.rule)
         return view_weights(seen, columns or len(self.splats), self.backend, self.prune)
+
+    # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
+
+    solid = False
+
+    def points(self) -> Tensor:
+        """float64 [V, 3]: the splats without strays, in object units."""
+        points = self.splats.object_positions.double()
+        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_NO_STRAYS)))]
+
+    def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
+        """Cameras may stand among splats."""
+
+    def coverage_rig(
+        self, lens: Lens, target: float, most: int, start: float
+    ) -> tuple[tuple[Viewpoint, ...], Coverage]:
+        """Cameras chosen for the splats that they add."""
+        return splat_coverage_rig(self, lens, target, most, start)
+
+    def from_viewer(self, camera: Viewpoint) -> Viewpoint:
+        """A camera in the viewer's coordinates, in object units."""
+        return self.splats.of_viewer(camera)
+
+    def in_viewer(self, rig: Orbit) -> tuple[tuple[Viewpoint, ...], Vector]:
+        """(The rig's cameras, the splats' middle) in the viewer's coordinates."""
+        middle = Viewpoint(self.splats.centre).turned(IN_VIEWER).position
+        return tuple(camera.turned(IN_VIEWER) for camera in self.splats.cameras(rig)), middle

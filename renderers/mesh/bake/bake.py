@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...pictures import TwoBands
-from ..geometry import MeshGeometry
 from ..looks import corner_normals, to_camera
 from ..maps.maps import Screen, pixel_taps
 from ..maps.surface import Surface, surface
 from ..uvs.uv_raster import Texels
+from ..viewed import Viewed
 from .chart_borders import Borders
 from .surface_fill import pad_charts
 from .view_edges import Links, from_edge, smoothed
@@ -54,7 +54,7 @@ class Look:
 
 
 @torch.no_grad()
-def looks(geometry: MeshGeometry, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
+def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
     """Of the rig's cameras (``which`` of them; None: all) with views of ``width`` x ``height`` pixels, one at a time.
 
     A texel is seen as ``seen_points`` says. It reads only pixels that show its own surface, so that no colour of the
@@ -116,7 +116,7 @@ class Baked:
 
 @torch.no_grad()
 def bake(
-    geometry: MeshGeometry,
+    geometry: Viewed,
     images: Iterable[Tensor],
     exponent: float = 6.0,
     weighting: Weighting = "cosine",
@@ -251,7 +251,7 @@ def merge(old: Tensor, new: Tensor, mask: Tensor) -> Tensor:
     return torch.where(share > 0, mixed, old)
 
 
-def mask_from_views(geometry: MeshGeometry, masks: Tensor) -> Tensor:
+def mask_from_views(geometry: Viewed, masks: Tensor) -> Tensor:
     """Masks [N, h, w] painted in the rig's views -> float32 [T]: the largest value that a view which sees the texel
     shows there. What lies behind the painted surface is not touched. Raises ValueError for another number of masks."""
     count, space = len(geometry.rig.viewpoints), geometry.space
