@@ -9,16 +9,14 @@ vary are still exact, and keeps the matrix positive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
 from ..weights.weights import chosen_backend
-
-if TYPE_CHECKING:
-    from .solve import Block
+from .blocks import Block
 
 # On the demo scene, 30 views of 256: a fifth of the entries, 6 times as fast as the views, squared error 0.2 % higher.
 PRUNE = 1e-3
@@ -32,7 +30,7 @@ def gram_matrix(views: Sequence[Block], diagonal: Tensor, prune: float = PRUNE) 
     if chosen_backend("auto") == "numba":
         from .gram_numba import gram_rows_numba as gram_rows
     else:
-        gram_rows = _gram_rows
+        gram_rows = gram_rows_scipy
     own = diagonal[:, 0].contiguous()
     counts, indices, weights = gram_rows(views, own, prune)
     offsets = torch.zeros(len(own) + 1, dtype=torch.int32)
@@ -40,7 +38,7 @@ def gram_matrix(views: Sequence[Block], diagonal: Tensor, prune: float = PRUNE) 
     return LinearMap(offsets, indices, weights, len(own))
 
 
-def _gram_rows(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
+def gram_rows_scipy(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values), some rows at a time."""
     from scipy import sparse
 
@@ -49,7 +47,7 @@ def _gram_rows(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[
         return sparse.csr_matrix(parts, (matrix.rows, matrix.cols))
 
     forward = [csr(view.forward) for view in views]
-    backward = [csr(weighted(view)) for view in views]
+    backward = [csr(view.weighted) for view in views]
     products = torch.zeros(len(diagonal), dtype=torch.float64)
     for view in views:
         pattern = view.backward.with_weights(torch.ones_like(view.backward.weights))
@@ -71,9 +69,3 @@ def _gram_rows(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[
         found.append((torch.bincount(row, minlength=len(rows)), column[order].int(), value[order]))
     counts, columns, values = (torch.cat(parts) for parts in zip(*found, strict=True))
     return counts, columns, values
-
-
-def weighted(view: Block) -> LinearMap:
-    """F^T W of a view [K, pixels]."""
-    backward = view.backward
-    return backward.with_weights(backward.weights * view.weights[:, 0][backward.indices.long()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +12,7 @@ from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
 from ...compiled import compiled
-from .gram import weighted
-
-if TYPE_CHECKING:
-    from .solve import Block
+from .blocks import Block
 
 # Entries that one call of the kernel writes at most; it needs room for a full row.
 _ENTRIES = 1 << 22
@@ -67,7 +64,7 @@ def _rows(back, back_at, back_of, front, front_at, front_of, diagonal, prune, ro
 def gram_rows_numba(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values)."""
     splats = len(diagonal)
-    matrices = (*_lists([weighted(v) for v in views]), *_lists([v.forward for v in views]))
+    matrices = (*_lists([v.weighted for v in views]), *_lists([v.forward for v in views]))
     sums, met = np.zeros(splats, np.float32), np.empty(splats, np.int32)
     counts = np.zeros(splats, np.int64)
     room = max(_ENTRIES, splats)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .project import Projected
-from .weights import ALPHA_MAX, TILE, Lists, bands, tile_grid
+from .tiles import ALPHA_MAX, TILE, Lists, bands, tile_grid
 
 Pairs = Callable[..., tuple[Tensor, Tensor, Tensor]]
 

@@ -12,7 +12,7 @@ import torch
 
 from ...compiled import compiled
 from .project import ALPHA_MIN, Projected
-from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
+from .tiles import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
 
 # Two parallel kernels at once abort the process where numba has only its own work queue.
 _LOCK = threading.Lock()
