@@ -10,6 +10,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import unflatten
 from ..cameras.viewpoints import Viewpoint
 from .splats import Splats
 from .weights.project import Rule, check_rule, project
@@ -33,7 +34,7 @@ class SplatColours:
     rule: Rule = "antialiased"
     backend: Backend = "auto"
     prune: float = PRUNE
-    _built: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _built: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], repr=False)
 
     kind = "splats"
     height = 1
@@ -58,7 +59,7 @@ class SplatColours:
     def laid_out(self, values: Tensor, cell: int) -> Tensor:
         """One value for each splat [..., K] -> on the grid [..., rows, columns], 0 where there is no splat."""
         rows, columns = self.grid(cell)
-        return F.pad(values, (0, rows * columns - len(self.splats))).unflatten(-1, (rows, columns))
+        return unflatten(F.pad(values, (0, rows * columns - len(self.splats))), -1, (rows, columns))
 
     def in_order(self, laid_out: Tensor) -> Tensor:
         """The inverse: [..., rows, columns] -> [..., K]."""
