@@ -21,9 +21,10 @@ from .files import (
     PARTS,
     TEXTURES,
     UNWRAPS,
-    fingerprint,
+    UvWishes,
     list_meshes,
     mesh_path,
+    mesh_state,
     prepared,
     read_mesh,
     save_textured,
@@ -79,7 +80,7 @@ class SyncTweediesLoadMesh:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return mesh_state(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(
@@ -99,8 +100,8 @@ class SyncTweediesLoadMesh:
         path: str | None = None,
         model_3d: Any = NOTHING,
     ) -> tuple[Any, str]:
-        wishes = (parts, unwrap, method, texture_size, file_textures, time_limit)
-        mesh, report = read_mesh(file, *wishes, path, model_3d)
+        wishes = UvWishes(parts, unwrap, method, texture_size, time_limit)
+        mesh, report = read_mesh(file, wishes, file_textures, path, model_3d)
         return to_socket(mesh), report
 
 
@@ -130,8 +131,8 @@ class SyncTweediesUnwrap:
     def unwrap(
         self, mesh: Any, unwrap: Any, method: Any, texture_size: int, parts: Any, time_limit: float
     ) -> tuple[Any, str]:
-        found, said = prepared(from_socket(mesh), parts, unwrap, method, texture_size, time_limit)
-        return to_socket(found), "\n".join(said)
+        found, lines = prepared(from_socket(mesh), UvWishes(parts, unwrap, method, texture_size, time_limit))
+        return to_socket(found), "\n".join(lines)
 
 
 @Node(

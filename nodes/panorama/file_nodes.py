@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...renderers.panorama.depth import MEANINGS, RANGES
 from ..declare import Choice, Node, Number, Socket, Text, Whole
-from ..files import input_file, state_of
+from ..files import input_state
 from ..links import said
 from ..saving import check_prefix, workflow_of
 from ..widgets import FILE_PREFIX, PANORAMA_CAMERAS, WORKFLOW
@@ -45,11 +45,7 @@ class PanoramaDepthViews:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
-        """The file may change under the same name."""
-        try:
-            return f"{file} {state_of(input_file(file or ''))}"
-        except (OSError, ValueError):
-            return file or ""
+        return input_state(file or "")
 
     def build(self, rig: Any, values: Any, range: Any, file: str, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return depth_views(rig, file, image, values, range)

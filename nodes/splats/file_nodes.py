@@ -14,13 +14,13 @@ from ..saving import check_prefix, workflow_of
 from ..widgets import FILE_PREFIX, GIVEN_PATH, GIVEN_SPLATS, MAX_SIDE, WORKFLOW
 from .files import (
     NO_SCENE,
-    camera_fingerprint,
-    fingerprint,
+    cameras_state,
     list_scenes,
     load_scene,
     recorded_rig,
     save_scene,
     scene_path,
+    scene_state,
 )
 
 
@@ -47,7 +47,7 @@ class SyncTweediesLoadSplats:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return scene_state(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(
@@ -136,7 +136,7 @@ class CameraFileRig:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
-        return camera_fingerprint(file)
+        return cameras_state(file)
 
     def build(
         self,
