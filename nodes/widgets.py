@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..renderers.splats.splats import UPS
-from ..renderers.splats.weights.project import RULES
-from .declare import Choice, Hidden, Inputs, Socket, Text, Whole
+from .declare import Hidden, Inputs, Socket, Text, Whole
 
 MAX_SIDE = 16384
 
@@ -50,14 +48,6 @@ MESH_SCENE: Inputs = {
 SPLATS = Socket("SPLAT").says("A scene of splats.")
 SPLAT_SPACE = Socket("CANONICAL_SPACE").says("The splats, of SplatSpace.")
 SPLAT_CAMERAS = Socket("VIEW_RIG").says("The cameras, of OrbitRig or CameraFileRig.")
-UP = Choice(UPS, default="-y").says(
-    "Where the scene's up points, which files do not say: -y for most scenes from photographs, +z from Blender, +y as "
-    "meshes have it."
-)
-RULE = Choice(RULES).says(
-    "How splats smaller than a pixel are drawn: antialiased as they should look, classic as INRIA's trainer draws "
-    "them (use it for its scenes)."
-)
 
 
 def side(default: int, low: int = 16, high: int = 8192) -> Whole:

@@ -11,8 +11,9 @@ from ...renderers.splats.weights.weights import BACKENDS
 from ...sync_core.aggregate import METHODS
 from ..declare import Choice, Node, Number, Socket, Whole
 from ..host.splat_socket import splats_of, to_splat
-from ..widgets import RULE, SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, UP, VIEW_PICTURES
+from ..widgets import SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, VIEW_PICTURES
 from .pictures import bake_splats, colours_of, splat_mask
+from .widgets import RULE, UP
 
 _PLACE = Number(0.0, -100.0, 100.0, 0.05)
 _SIZE = Number(4.0, 0.0, 1000.0, 0.05)

@@ -10,8 +10,9 @@ from ...renderers.colours import BACKGROUNDS
 from ...renderers.panorama.depth import RANGES
 from ..declare import Choice, Node, Number, Socket, Whole
 from ..host.splat_socket import splats_of
-from ..widgets import MAX_SIDE, RULE, SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, UP, side
+from ..widgets import MAX_SIDE, SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, side
 from .pictures import colours_of, splat_views, turned
+from .widgets import RULE, UP
 
 BACKGROUND = Choice(BACKGROUNDS).says("What shines through where there are no splats.")
 
