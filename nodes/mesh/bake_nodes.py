@@ -9,8 +9,9 @@ from torch import Tensor
 from ...renderers.mesh.bake.surface_fill import FILLINGS
 from ..declare import Choice, Node, Number, Socket
 from ..host.mesh_socket import to_socket
-from ..widgets import MESH_SCENE, VIEW_PICTURES
+from ..widgets import VIEW_PICTURES
 from .pictures import BLENDS, MASKS, BakeWishes, bake_textures
+from .widgets import MESH_SCENE
 
 
 @Node(

@@ -15,7 +15,7 @@ from ..host.given_models import NOTHING
 from ..host.mesh_socket import from_socket, to_socket
 from ..links import file_fits, said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, GIVEN_MESH, GIVEN_PATH, WORKFLOW
+from ..widgets import FILE_PREFIX, GIVEN_PATH, WORKFLOW
 from .files import (
     NO_MESH,
     PARTS,
@@ -30,6 +30,9 @@ from .files import (
     save_textured,
 )
 
+_GIVEN_MODEL = Socket("FILE_3D,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_STL,FILE_3D_PLY").says(
+    "Instead of a file's name: a 3D file from another node, as Load 3D gives it. Hosts before 2026 have none."
+)
 _PARTS = Choice(PARTS, default="one texture each").says(
     "Of a mesh with several materials: every part keeps a texture of its own, or all share one (joint)."
 )
@@ -63,7 +66,7 @@ _LIMIT = Number(300.0, 1.0, 7200.0, 1.0).says(
         ),
         "time_limit": _LIMIT,
     },
-    optional={"path": GIVEN_PATH, "model_3d": GIVEN_MESH},
+    optional={"path": GIVEN_PATH, "model_3d": _GIVEN_MODEL},
     outputs={
         "mesh": Socket("MESH").says(
             "The mesh, for the mesh nodes of this pack and for nodes of ComfyUI that take meshes."

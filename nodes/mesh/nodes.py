@@ -13,8 +13,9 @@ from ...renderers.mesh.turntable import LIGHTS
 from ...renderers.mesh.uvs.atlas import LAYOUTS
 from ..declare import Choice, Node, Number, Socket, Switch, Text, Whole
 from ..host.mesh_socket import from_socket
-from ..widgets import MESH_SCENE, side
+from ..widgets import side
 from .pictures import condition_images, space_texture, turntable_frames
+from .widgets import MESH_SCENE
 
 _BACKGROUND = "Colour behind the object: white, grey, black, or e.g. #8090a0."
 

@@ -11,7 +11,8 @@ from ..declare import Choice, Node, Number, Socket, Text, Whole
 from ..files import input_state
 from ..links import said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, PANORAMA_CAMERAS, WORKFLOW
+from ..widgets import FILE_PREFIX, WORKFLOW
+from .nodes import CAMERAS
 from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
 
 
@@ -19,7 +20,7 @@ from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
     "Panorama Depth Views",
     "panorama",
     inputs={
-        "rig": PANORAMA_CAMERAS,
+        "rig": CAMERAS,
         "values": Choice(MEANINGS, default="inverse").says(
             "What the values are. distance: along the ray, any unit. inverse: one over it, near is bright, as depth "
             "estimators give it."

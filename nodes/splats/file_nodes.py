@@ -11,7 +11,7 @@ from ..host.given_models import NOTHING
 from ..host.splat_socket import splats_of, to_splat
 from ..links import file_fits, said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, GIVEN_PATH, GIVEN_SPLATS, MAX_SIDE, WORKFLOW
+from ..widgets import FILE_PREFIX, GIVEN_PATH, MAX_SIDE, WORKFLOW
 from .files import (
     NO_SCENE,
     cameras_state,
@@ -23,6 +23,10 @@ from .files import (
     scene_state,
 )
 
+_GIVEN_MODEL = Socket("FILE_3D,FILE_3D_SPLAT_ANY,FILE_3D_PLY,FILE_3D_SPLAT").says(
+    "Instead of a file's name: a 3D file from another node, as Create 3D File gives it. Hosts before 2026 have none."
+)
+
 
 @Node(
     "Load Splats (SyncTweedies)",
@@ -32,7 +36,7 @@ from .files import (
             "A file in ComfyUI's input folder or below its folder 3d; lighthouse.splat comes with this pack."
         )
     },
-    optional={"path": GIVEN_PATH, "model_3d": GIVEN_SPLATS},
+    optional={"path": GIVEN_PATH, "model_3d": _GIVEN_MODEL},
     outputs={
         "splats": Socket("SPLAT").says(
             "The scene, for SplatSpace and SplatTurntable, and for nodes of newer ComfyUI that take splats."

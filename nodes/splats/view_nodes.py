@@ -10,9 +10,9 @@ from ...renderers.colours import BACKGROUNDS
 from ...renderers.panorama.depth import RANGES
 from ..declare import Choice, Node, Number, Socket, Whole
 from ..host.splat_socket import splats_of
-from ..widgets import MAX_SIDE, SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, side
+from ..widgets import MAX_SIDE, side
 from .pictures import colours_of, splat_views, turned
-from .widgets import RULE, UP
+from .widgets import CAMERAS, RULE, SPACE, SPLATS, UP
 
 BACKGROUND = Choice(BACKGROUNDS).says("What shines through where there are no splats.")
 
@@ -21,8 +21,8 @@ BACKGROUND = Choice(BACKGROUNDS).says("What shines through where there are no sp
     "Splat Views",
     "splats",
     inputs={
-        "space": SPLAT_SPACE,
-        "rig": SPLAT_CAMERAS,
+        "space": SPACE,
+        "rig": CAMERAS,
         "background": BACKGROUND,
         "range": Choice(RANGES, default="joint").says(
             "joint: white and black mean the same in all views. per view: every view uses the whole range, for more "
