@@ -36,14 +36,14 @@ _GIVEN_MODEL = Socket("FILE_3D,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_STL,
 _PARTS = Choice(PARTS, default="one texture each").says(
     "Of a mesh with several materials: every part keeps a texture of its own, or all share one (joint)."
 )
-_METHOD = Choice(METHODS, default="auto").says(
+_METHOD = Choice(METHODS, default="auto", advanced=True).says(
     "xatlas: few charts with little stretch; pip install xatlas. boxes: projected along the axes, needs nothing, more "
     "seams. auto: xatlas where it is installed and works."
 )
 _SIZE = Whole(1024, 64, 8192, 64).says(
     "Smallest texture that will be painted: new charts lie at least 4 of its texels apart."
 )
-_LIMIT = Number(300.0, 1.0, 7200.0, 1.0).says(
+_LIMIT = Number(300.0, 1.0, 7200.0, 1.0, advanced=True).says(
     "Seconds after which xatlas is stopped. 50,000 faces take about 15 seconds."
 )
 
@@ -116,7 +116,7 @@ class SyncTweediesLoadMesh:
         "unwrap": Choice(UNWRAPS, default="always").says(
             "always: make new ones. when needed: only where those it has are not usable. keep: check them only."
         ),
-        "method": _METHOD,
+        "method": _METHOD.given(advanced=False),
         "texture_size": _SIZE,
         "parts": _PARTS,
         "time_limit": _LIMIT,

@@ -59,11 +59,11 @@ class PanoramaDepthViews:
         "image": Socket("IMAGE").says("Equirectangular panoramas, or a strip of one around its middle."),
         "filename_prefix": FILE_PREFIX.given(default="SyncTweedies/panorama"),
         "quality": Whole(95, 1, 100).says("Quality of a JPEG file."),
-        "full_width": Whole(0, 0, 65536).says(
+        "full_width": Whole(0, 0, 65536, advanced=True).says(
             "Pixels that 360 degrees would have, when the image shows only a part around the middle. 0 = the image's "
             "own width."
         ),
-        "heading": Number(0.0, -360.0, 360.0, 1.0).says(
+        "heading": Number(0.0, -360.0, 360.0, 1.0, advanced=True).says(
             "Azimuth that a viewer first looks at, degrees; 0 is the middle of the panorama."
         ),
     },

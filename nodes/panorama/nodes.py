@@ -36,7 +36,7 @@ _TURN = Number(0.0, -360.0, 360.0, 1.0)
             "Where views overlap. two bands: coarse structure is averaged, fine detail comes from the view that looks "
             "straightest, so nothing blurs. average: everything is averaged."
         ),
-        "detail": Number(4.0, 0.5, 64.0, 0.5).says(
+        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True).says(
             "two bands: structures finer than about this many view pixels are fine detail."
         ),
         "holes": Choice(FILLINGS).says(

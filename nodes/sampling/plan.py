@@ -37,16 +37,18 @@ PLAN_INPUTS: Inputs = {
         "step and replaces instead of averaging, as published: whole pictures without depth or other guidance, at the "
         "cost of 420 model calls for 25 steps, each on a part of the views."
     ),
-    "aggregation": Choice(METHODS, default="mean").says(
+    "aggregation": Choice(METHODS, default="mean", advanced=True).says(
         "How views become one picture. mean: weighted average of every pixel that sees a cell. least_squares: the "
         "picture whose views differ least from the given ones (same for windows, sharper for views that interpolate; "
         "costs some milliseconds more)."
     ),
-    "noise": Choice(NOISE_MODES, default="polar").says(
+    "noise": Choice(NOISE_MODES, default="polar", advanced=True).says(
         "Starting noise of the views. polar: shared through the canonical picture and exactly white in every view. "
         "projected: the paper's, plainly looked up. independent: nothing shared; blurrier where views overlap."
     ),
-    "sync_start": Number(0.0, 0.0, 1.0).says("Fraction of the steps after which views are synchronised."),
+    "sync_start": Number(0.0, 0.0, 1.0, advanced=True).says(
+        "Fraction of the steps after which views are synchronised."
+    ),
     "sync_end": Number(1.0, 0.0, 1.0).says(
         "Fraction of the steps after which each view goes on alone: 0.8 of 30 steps synchronises 24 (in the paper's "
         "mesh runs, which stop at a timestep, 23). More detail, less agreement."

@@ -119,7 +119,7 @@ class SaveSplats:
             "Height of a view, image pixels. 0 = in the proportions of the first picture."
         ),
         "at_most": Whole(24, 0, 4096).says("How many cameras to take, spread evenly. 0 = all of them."),
-        "every": Whole(1, 1, 4096).says("Take only every so-many-th camera, before at_most."),
+        "every": Whole(1, 1, 4096, advanced=True).says("Take only every so-many-th camera, before at_most."),
     },
     optional={
         "exponent_start": Number(1.0, 0.0, 32.0, 0.5, advanced=True).says(

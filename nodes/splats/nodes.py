@@ -99,7 +99,7 @@ class SplatMask:
         "aggregation": Choice(METHODS[::-1]).says(
             "least_squares: the colours that show the views best. mean: the mean of what is seen of each splat, softer."
         ),
-        "robust": Whole(0, 0, 10).says(
+        "robust": Whole(0, 0, 10, advanced=True).says(
             "least_squares: so many further rounds in which pixels that do not fit count less; 2 where views disagree "
             "in places."
         ),

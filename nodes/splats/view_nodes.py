@@ -57,9 +57,11 @@ class SplatViews:
         "width": side(384, 8, MAX_SIDE).says("Width of a frame, pixels."),
         "height": side(384, 8, MAX_SIDE).says("Height of a frame, pixels."),
         "elevation": Number(15.0, -90.0, 90.0, 5.0).says("Degrees the camera looks down by."),
-        "start": Number(0.0, -360.0, 360.0, 5.0).says("Azimuth of the first frame, degrees; 0 is the front."),
+        "start": Number(0.0, -360.0, 360.0, 5.0, advanced=True).says(
+            "Azimuth of the first frame, degrees; 0 is the front."
+        ),
         "fov": Number(40.0, 1.0, 150.0, 1.0).says("Horizontal field of view, degrees."),
-        "distance": Number(0.0, 0.0, 100.0, 0.1).says(
+        "distance": Number(0.0, 0.0, 100.0, 0.1, advanced=True).says(
             "Distance of the camera in radii of the scene. 0 = so that the scene fits."
         ),
         "up": UP,
