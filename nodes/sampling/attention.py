@@ -6,7 +6,7 @@ from typing import Any
 
 from ...renderers.scene import Scene
 from ..declare import Node, Number, Socket, Whole
-from ..engine.attention import with_cross_view_attention
+from ..engine.attention import CrossView, with_cross_view_attention
 from ..widgets import SCENE
 
 
@@ -69,18 +69,7 @@ class CrossViewAttention:
         max_tokens: int,
         group: int,
     ) -> tuple[Any]:
-        return (
-            with_cross_view_attention(
-                model,
-                Scene(space, rig),
-                weight,
-                neighbours,
-                reference,
-                reference_weight,
-                start,
-                end,
-                reference_end,
-                max_tokens,
-                group,
-            ),
+        wanted = CrossView(
+            weight, neighbours, reference, reference_weight, start, end, reference_end, max_tokens, group
         )
+        return (with_cross_view_attention(model, Scene(space, rig), wanted),)

@@ -52,7 +52,7 @@ def sampled(
     name = wishes.sampler_name
     sigmas = host.k_sampler_sigmas(model, wishes.steps, name, wishes.scheduler, wishes.denoise)
     sampler = SyncSampler(host.sampler_object(name), settings, "SyncTweediesSampler")
-    sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings, shape))
+    sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings.views_per_batch, shape))
     positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in texts)
     mask = latent.get("noise_mask")
     result = host.sample(
