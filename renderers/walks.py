@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..sync_core.linear_map import LinearMap
-from ..sync_core.walked import Reading
+from ..sync_core.view_source import Reading
 from .cameras.looks import angular_hann, pixels_of
 from .panorama.space import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
 from .plane.space import Placement, Taper, window_weights

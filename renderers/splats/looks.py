@@ -56,12 +56,6 @@ def depth_hints(geometry: SplatGeometry, span: Range = "joint") -> tuple[Tensor,
     return torch.where(known, hints, 0.0).clamp(0, 1), alpha
 
 
-def alpha_masks(geometry: SplatGeometry) -> Tensor:
-    """float32 [N, h, w] in [0, 1]: how much of a pixel is splats."""
-    size = (geometry.rig.height, geometry.rig.width)
-    return torch.stack([found.alpha.reshape(size) for _, found in _each(geometry)]).clamp(0, 1)
-
-
 def renders(geometry: SplatGeometry, background: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> tuple[Tensor, Tensor]:
     """(pictures [N, h, w, 3] in [0, 1], alpha [N, h, w]): the splats as they are, all bands of their colour, over a
     background."""
