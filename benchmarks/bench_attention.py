@@ -41,7 +41,6 @@ def run() -> dict[str, float | str | list[float]]:
     model = random_unet("sd15")
     from syncpack.nodes import host
     from syncpack.nodes.sampling.attention import CrossViewAttention
-    from syncpack.renderers.neighbours import neighbours
     from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
 
@@ -51,7 +50,7 @@ def run() -> dict[str, float | str | list[float]]:
     values = [1.0, 2, 4, 1.0, 0.0, 1.0, 1.0, 0, 0]
     patched = CrossViewAttention().patch(model, space, rig, **dict(zip(names, values, strict=True)))[0]
     by_context = model.clone()
-    table = neighbours(Scene(space, rig), 8, 2).tolist()
+    table = Scene(space, rig).neighbours(8, 2).tolist()
     by_context.set_model_attn1_patch(lengthened([[*row, 4] for row in table]))
     x, sigma = torch.randn(VIEWS, 4, 32, 32), torch.full((VIEWS,), 5.0)
     context = prompt("sd15", 1)[0][0].expand(VIEWS, -1, -1)

@@ -66,7 +66,7 @@ def run() -> dict[str, float | str | list[float]]:
     from bench_sync import median_seconds
     from helpers.meshes import ring_of_cameras, smooth_colour, torus
     from syncpack.renderers.cameras.viewpoints import Orbit
-    from syncpack.renderers.mesh.geometry import sharing
+    from syncpack.renderers.mesh.coverage import sharing
     from syncpack.renderers.mesh.space import MeshTexture
     from syncpack.renderers.scene import Scene
     from syncpack.sync_core.aggregate import Aggregator

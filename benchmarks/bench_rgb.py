@@ -58,7 +58,7 @@ def child(way: str, views: int) -> None:
     picture = torch.rand(1, VIEW, VIEW, 3)
     began, before = time.perf_counter(), peak_memory_mib()
     if way == "windows":
-        mean = WindowMean(scene.placement(8).scaled(8), "hann")
+        mean = WindowMean(scene.geometry.placement(8).scaled(8), "hann")
         for i in range(views):
             mean.add(i, picture)
         for i in range(views):

@@ -22,6 +22,16 @@ def array_of(tensor: Tensor) -> Array:
     return cast(Array, tensor.numpy())
 
 
+def shaped(array: Array, *shape: int) -> Array:
+    """The same values in another shape; one of its sizes may be -1."""
+    return cast(Array, array.reshape(shape))  # pyright: ignore[reportUnknownMemberType]
+
+
+def turned(array: Array) -> Array:
+    """The transpose, in the same memory."""
+    return cast(Array, array.T)  # pyright: ignore[reportUnknownMemberType]
+
+
 def floats(tensor: Tensor) -> list[float]:
     """[n] -> its values."""
     return cast("list[float]", tensor.tolist())  # pyright: ignore[reportUnknownMemberType]
@@ -30,6 +40,11 @@ def floats(tensor: Tensor) -> list[float]:
 def integers(tensor: Tensor) -> list[int]:
     """[n] of whole numbers -> its values."""
     return cast("list[int]", tensor.tolist())  # pyright: ignore[reportUnknownMemberType]
+
+
+def rows_of(tensor: Tensor) -> list[list[float]]:
+    """[n, m] -> its rows; whole numbers stay whole."""
+    return cast("list[list[float]]", tensor.tolist())  # pyright: ignore[reportUnknownMemberType]
 
 
 def triple(tensor: Tensor) -> tuple[float, float, float]:
@@ -48,6 +63,23 @@ def norm(tensor: Tensor, dim: int | None = None, keepdim: bool = False) -> Tenso
 def cross(first: Tensor, second: Tensor) -> Tensor:
     """Cross products of [..., 3] along the last axis."""
     return torch.linalg.cross(first, second)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def distinct(tensor: Tensor, dim: int | None = None) -> Tensor:
+    """Its values, or, with ``dim`` 0, its rows, each once, sorted."""
+    return tensor.unique(dim=dim)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def distinct_places(tensor: Tensor, dim: int | None = None) -> tuple[Tensor, Tensor]:
+    """As ``distinct``, and which of them each value or row is: int64."""
+    found = torch.unique(tensor, return_inverse=True, dim=dim)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("tuple[Tensor, Tensor]", found)
+
+
+def distinct_counts(tensor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``distinct_places`` of values, and how often there is each: int64."""
+    found = torch.unique(tensor, return_inverse=True, return_counts=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("tuple[Tensor, Tensor, Tensor]", found)
 
 
 def split(tensor: Tensor, sizes: int | Sequence[int]) -> tuple[Tensor, ...]:

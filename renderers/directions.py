@@ -1,12 +1,11 @@
-"""Which views a few words mean: "front", "1-3", "azimuth 150..210 elevation -10..10", "x 0..0.3".
+"""Where the views of a rig are, and which of them a few words mean: "front", "1-3", "azimuth 150..210 elevation
+-10..10", "x 0..0.3".
 
 A selector is a list of terms between commas, any of which may match; the parts of a term between blanks must all match.
 Words of cameras follow the reference: top above 30 degrees of elevation, bottom below -30; in between front within 30
 degrees of azimuth 0, back from 120, side (left: negative azimuth, right: positive) in between.
 Words of windows go by the window's centre: left, right, top, bottom are halves of the canvas; where center (or middle)
 is used too they are its outer thirds, and center is the middle third both ways.
-
-Where the views of a rig are: what words like "front", "left" or "top" are about.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from dataclasses import dataclass
 
 from .cameras.looks import Look
 from .cameras.viewpoints import Viewpoint
-from .plane.space import Placement
 from .typed import shown, unquoted
 
 
@@ -41,20 +39,6 @@ class ViewPlace:
         degrees = [(n, v) for n, v in (("azimuth", self.azimuth), ("elevation", self.elevation)) if v is not None]
         parts = [(n, v) for n, v in (("x", self.x), ("y", self.y)) if v is not None]
         return ", ".join([*(f"{n} {v:g}" for n, v in degrees), *(f"{n} {v:.2f}" for n, v in parts)])
-
-
-def window_places(placement: Placement) -> tuple[ViewPlace, ...]:
-    """Centres of the windows, in reading order; on a wrapping canvas modulo its size."""
-    rows, columns = placement.grid
-    return tuple(
-        ViewPlace(
-            i * len(placement.columns) + j,
-            x=(left + placement.width / 2) / columns % 1.0,
-            y=(top + placement.height / 2) / rows % 1.0,
-        )
-        for i, top in enumerate(placement.rows)
-        for j, left in enumerate(placement.columns)
-    )
 
 
 def look_places(looks: Sequence[Look]) -> tuple[ViewPlace, ...]:

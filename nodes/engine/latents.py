@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...renderers.scene import Scene
-from ...renderers.splats.space import SplatColours
 from ...sync_core.walked import Views
 from .. import host
 
@@ -46,7 +45,7 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
     result["samples"] = projected.unsqueeze(2) if frames else projected
     if latent.get("noise_mask") is not None:
-        mask = mask_views(views, on_cells(scene, latent["noise_mask"], views), samples.shape[0])
+        mask = mask_views(views, scene.geometry.mask_cells(latent["noise_mask"], views), samples.shape[0])
         # (the host takes a batch of flat masks for the frames of one video where latents have frames)
         result["noise_mask"] = mask.unsqueeze(2) if frames else mask
     return result
@@ -110,7 +109,7 @@ def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tens
     if latent.get("noise_mask") is None or not views.resampled:
         return samples
     start = fit_to_space(scene, latent["samples"]).to(samples)
-    mask = mask_on_grid(views, on_cells(scene, latent["noise_mask"], views), samples.shape[0]).to(samples)
+    mask = mask_on_grid(views, scene.geometry.mask_cells(latent["noise_mask"], views), samples.shape[0]).to(samples)
     mask = mask.unsqueeze(2) if samples.ndim == 5 else mask
     return samples * mask + start * (1 - mask)
 
@@ -121,21 +120,6 @@ def mask_views(views: Views, mask: Tensor, batch: int) -> Tensor:
     Scaled as the host scales masks, so that one view that is the whole picture is masked as in a plain run.
     """
     return views.project(mask_on_grid(views, mask, batch).to(views.device))
-
-
-def on_cells(scene: Scene, mask: Tensor, views: Views) -> Tensor:
-    """A mask over splats, [.., 1, K] in the file's order, on the grid of ``views``; any other is a picture, and stays.
-
-    Raises ValueError for a picture over splats, which have no place in one.
-    """
-    if not isinstance(scene.space, SplatColours) or tuple(mask.shape[-2:]) == views.canonical:
-        return mask
-    if tuple(mask.shape[-2:]) != (1, scene.space.width):
-        raise ValueError(
-            f"a mask of {mask.shape[-1]} x {mask.shape[-2]} does not say which of {scene.space.width} splats it means; "
-            f"use a mask of {scene.space.width} x 1, a value for each"
-        )
-    return scene.space.laid_out(mask.squeeze(-2), views.canonical[0])
 
 
 def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from ...renderers.illusions.advice import noise_notes
-from ...renderers.illusions.geometry import IllusionGeometry
 from ...renderers.scene import Scene
 from ...sync_core.noise import seen_noise
 from ...sync_core.processes import process
@@ -20,7 +18,7 @@ def weak_noise_note(scene: Scene, number: int, views: Views) -> str:
     """What to know about process ``number`` on these views, or nothing where they see its noise as strong as it is."""
     if process(number).state == "instance" or not (strength := seen_noise(views)) < WEAK:
         return ""
-    nearest = any(getattr(part, "sampling", "") == "bilinear" for part in (scene.space, scene.rig))
+    nearest = scene.geometry.interpolates
     return (
         f"process {number} shows the model its canonical state, whose noise these views see at {strength:.2f} of its "
         f"strength: pictures will be flat or blurred; use process 2{', or sampling nearest' if nearest else ''}"
@@ -32,9 +30,7 @@ def notes_of(settings: SyncSettings, views: Views) -> list[str]:
     geometry, number = settings.scene.geometry, settings.plan.process
     if settings.plan.stochastic is not None or number == 2:
         return []
-    notes: list[str] = []
-    if isinstance(geometry, IllusionGeometry):
-        notes = noise_notes(geometry.space, geometry.rig, number, views.height, views.width)
+    notes = geometry.noise_notes(number, views.height, views.width)
     return notes or [note for note in (weak_noise_note(settings.scene, number, views),) if note]
 
 

@@ -7,9 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...renderers.plane.stitch import contact_sheet
 from ...renderers.scene import Scene
-from ...renderers.splats.space import SplatColours
 from .. import host
 from .latents import to_canonical
 
@@ -43,11 +41,7 @@ class LiveView:
         self._step, self._calls = step + 1, 0
         picture = None
         if self._previewer is not None:
-            if isinstance(self._scene.space, SplatColours):
-                # A list of colours is no picture; the views are.
-                whole = contact_sheet(clean[: len(self._scene.view_places())])
-            else:
-                whole, _ = to_canonical(self._scene, clean)
+            whole = self._scene.geometry.preview(clean, lambda: to_canonical(self._scene, clean)[0])
             picture = host.preview_format(self._previewer, whole)
         self._show(picture)
 

@@ -12,36 +12,22 @@ one decode and two encodes per view.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...renderers.illusions.frames import GREY
-from ...renderers.illusions.geometry import IllusionGeometry
-from ...renderers.mesh.geometry import MeshGeometry
-from ...renderers.panorama.geometry import PanoramaGeometry
-from ...renderers.plane.geometry import PlaneGeometry
-from ...renderers.plane.stitch import WindowMean
+from ...renderers.picture_means import MeanWish, PictureMean, PictureMeans
 from ...renderers.scene import Scene
-from ...renderers.splats.geometry import SplatGeometry
-from ...renderers.splats.solve.picture_mean import SplatMean
-from ...renderers.walked_pictures import WalkedPictures
 from ...sync_core.schedule import Schedule, Trajectory
-from ...sync_core.synchronizer import Synchronizer, SyncPlan
-from ...sync_core.views import ViewSet
-from ...sync_core.walked_mean import WalkedAggregator
+from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from .vae import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae_views
 
 # Views per call of the VAE at most: the user's cancel is seen between calls, and 8 pictures fill any device.
 MOST_VIEWS = 8
-
-# Peak main memory for one number of the maps at image resolution, built and applied. Measured: 85 to 106 for windows
-# (benchmarks/bench_rgb.py), 64 to 86 for panoramas, 93 for meshes.
-BYTES_PER_NUMBER = 110
 
 
 @dataclass(frozen=True)
@@ -83,67 +69,6 @@ def is_rgb_step(every: int, schedule: Schedule, trajectory: Trajectory, sigma: f
     return step in synced and (len(synced) - 1 - synced.index(step)) % every == 0
 
 
-class ViewMean(Protocol):
-    """Takes the pictures of all views, a chunk at a time, then gives each view its part of their mean."""
-
-    def add(self, first: int, images: Tensor) -> None:
-        """Views ``first``, ``first + 1``, ... of the batch as images [n, h, w, C]."""
-        ...
-
-    def views(self, first: int, last: int) -> Tensor:
-        """The consistent images [n, h, w, C] of views ``first`` to ``last - 1``, after all were added."""
-        ...
-
-
-@dataclass
-class MapMean:
-    """The mean by the views' own maps at image resolution, for rigs that are more than windows. ``centre``: the value
-    of a picture that maps leave alone, where their rows do not sum to 1 (a negative turns about middle grey)."""
-
-    synchronizer: Synchronizer
-    centre: float = 0.0
-    _given: list[Tensor] = field(default_factory=list[Tensor])
-    _synced: Tensor | None = None
-
-    def add(self, first: int, images: Tensor) -> None:
-        self._given.append(images.movedim(-1, 1).cpu() - self.centre)
-
-    def views(self, first: int, last: int) -> Tensor:
-        if self._synced is None:
-            self._synced = self.synchronizer.sync(torch.cat(self._given))[0] + self.centre
-            self._given.clear()
-        return self._synced[first:last].movedim(1, -1)
-
-
-def numbers_of_maps(scene: Scene, cell: int) -> int:
-    """About how much the views' maps at image resolution hold, judged by those of latents with ``cell`` pixels a cell:
-    the entries of both directions, the pixels, and the canonical cells."""
-    coarse = scene.views(cell)
-    assert isinstance(coarse, ViewSet), "pictures of views that are walked as latents are walked too"
-    forward, gather = coarse.forward.nnz, 0 if coarse.gather is None else coarse.gather.nnz
-    if isinstance(scene.geometry, MeshGeometry):
-        # Pictures are read and painted with four taps, latents maybe with one.
-        forward, gather = 4 * int(coarse.covered.sum()), 4 * int(coarse.views_per_cell.sum())
-    return (forward + gather + coarse.forward.rows + coarse.cells) * cell**2
-
-
-def map_synchronizer(scene: Scene, plan: SyncPlan, cell: int) -> Synchronizer:
-    """The plan on the scene's views at image resolution. Raises ValueError when their maps exceed the free memory, of
-    panoramas only where they are stored (``sync_core/walked.py``)."""
-    if isinstance(scene.geometry, PanoramaGeometry) and scene.geometry.is_walked(cell, cell):
-        return Synchronizer(plan, scene.views(cell, cell))
-    needed = numbers_of_maps(scene, cell) * BYTES_PER_NUMBER
-    free = host.free_memory(torch.device("cpu"))
-    if needed > free:
-        width, height = scene.view_size
-        raise ValueError(
-            f"averaging {len(scene.view_places())} views of {width} x {height} as pictures needs about "
-            f"{needed / 2**30:.1f} GiB of main memory, {free / 2**30:.1f} are free; use fewer or smaller views, or "
-            "disconnect rgb_vae"
-        )
-    return Synchronizer(plan, scene.views(cell, cell))
-
-
 _TOO_MUCH = "averaging views as pictures exhausts the memory; use fewer or smaller views, or disconnect rgb_vae"
 
 
@@ -162,8 +87,7 @@ class RgbSync:
     views_at_once: Callable[[], int] = lambda: 0
     _vae: Any = None
     _chunk: int = 0
-    _maps: Synchronizer | None = None
-    _colours: Sequence[Tensor] = ()
+    _means: PictureMeans | None = None
 
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
@@ -198,7 +122,7 @@ class RgbSync:
         """``clean`` made consistent, in chunks of views."""
         total = clean.shape[0]
         chunks = [range(i, min(i + self._chunk, total)) for i in range(0, total, self._chunk)]
-        mean = self._mean(total, cell, progress)
+        means, mean = self._begin(total, cell, progress)
         before: list[Tensor] = []
         for rows in chunks:
             host.check_interrupt()
@@ -211,8 +135,7 @@ class RgbSync:
         for rows, old in zip(chunks, before, strict=True):
             host.check_interrupt()
             change.append(self._encode(mean.views(rows.start, rows.stop), clean, frames) - old)
-        if isinstance(mean, SplatMean):
-            self._colours = mean.colours
+        means.keep(mean)
         return clean + torch.cat(change)
 
     def _prepare(self, clean: Tensor, cell: int) -> None:
@@ -222,21 +145,11 @@ class RgbSync:
             fitting = vae_views(self._vae, tuple(clean.shape), cell)
             self._chunk = max(1, min(MOST_VIEWS, fitting, self.views_at_once() or MOST_VIEWS))
 
-    def _mean(self, total: int, cell: int, progress: float) -> ViewMean:
-        # Windows see a cell once: for them every method is one weighted mean, and no map is needed.
-        geometry = self.scene.geometry
-        if isinstance(geometry, PlaneGeometry):
-            placement = geometry.placement(cell).scaled(cell)
-            return WindowMean(placement, geometry.rig.taper, total // placement.count)
-        if isinstance(geometry, SplatGeometry):
-            method = self.plan.aggregation
-            return SplatMean(geometry.solver(many=method != "mean"), method, self._colours)
-        if self._maps is None:
-            self._maps = map_synchronizer(self.scene, self.plan, cell)
-        aggregator = self._maps.maps.aggregator
-        if isinstance(aggregator, WalkedAggregator):
-            return WalkedPictures(aggregator, total // aggregator.views.count)
-        return MapMean(self._maps.at(progress), GREY if isinstance(geometry, IllusionGeometry) else 0.0)
+    def _begin(self, total: int, cell: int, progress: float) -> tuple[PictureMeans, PictureMean]:
+        if self._means is None:
+            free = lambda: host.free_memory(torch.device("cpu"))  # noqa: E731
+            self._means = self.scene.geometry.means(MeanWish(self.plan, cell, self.scene.views, free))
+        return self._means, self._means.begin(total, progress)
 
     def _decode(self, clean: Tensor, cell: int, frames: bool) -> Tensor:
         latent = self.model.process_latent_out(clean.unsqueeze(2) if frames else clean)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -17,22 +16,20 @@ from ...renderers.mesh.bake.bake import Baked, Weighting, bake, mask_from_views,
 from ...renderers.mesh.bake.chart_borders import borders
 from ...renderers.mesh.bake.own_texture import own_texture, with_texture
 from ...renderers.mesh.bake.surface_fill import Filling, fill_surface
-from ...renderers.mesh.coverage import check_outside, mesh_coverage, mesh_coverage_lines, mesh_hole_warning
 from ...renderers.mesh.geometry import MeshGeometry
-from ...renderers.mesh.looks import MeshViews, NormalSpace, Span
+from ...renderers.mesh.inside import check_outside
+from ...renderers.mesh.looks import MeshViews, NormalSpace
 from ...renderers.mesh.mesh import Mesh
 from ...renderers.mesh.space import MeshTexture
 from ...renderers.mesh.turntable import turntable
+from ...renderers.pictures import Range
 from ...renderers.scene import Scene
 from .. import host
 from ..engine.vae import decoded
 from ..views.pictures import check_proportions
-from ..views.stitch import heat
 
 BLENDS = ("two bands", "average", "best view")
 MASKS = ("texture", "views")
-# Side of the pictures of a report on a mesh's rig.
-_SHOWN = 768
 
 
 def need_mesh(space: Any, rig: Any) -> MeshGeometry:
@@ -51,7 +48,7 @@ def space_texture(space: MeshTexture) -> Tensor:
 
 
 def condition_images(
-    space: Any, rig: Any, depth_range: Span, depth_floor: float, soft: bool, normals: NormalSpace, background: str
+    space: Any, rig: Any, depth_range: Range, depth_floor: float, soft: bool, normals: NormalSpace, background: str
 ) -> tuple[Tensor, ...]:
     """(depth, normal, mask [N, h, w], position, texture, shading) of every view, images [N, h, w, 3]; see MeshViews."""
     geometry, colour = need_mesh(space, rig), background_of(background)
@@ -210,20 +207,3 @@ def turntable_frames(mesh: Mesh, frames: int, height: int, width: int, backgroun
         host.check_interrupt()
         pictures.append(frame)
     return torch.stack(pictures).clamp(0, 1)
-
-
-def mesh_report(geometry: MeshGeometry) -> tuple[Tensor, str]:
-    """(pictures [2, h, w, 3]: the best cosine of every texel on the texture, and on the mesh from four sides; text)."""
-    found = mesh_coverage(geometry)
-    if warning := mesh_hole_warning(found):
-        logging.warning("RigReport: %s", warning)
-    values = found.heat
-    coloured = heat(values, *values.shape)
-    space = geometry.space
-    shown = MeshTexture(space.mesh, values.shape[1], values.shape[0], layout=space.layout)
-    front = math.degrees(geometry.rig.front)
-    sides = list(turntable(with_texture(shown, coloured), 2, _SHOWN // 2, _SHOWN // 2, 20, front + 30, "none"))
-    sides += list(turntable(with_texture(shown, coloured), 2, _SHOWN // 2, _SHOWN // 2, -35, front - 60, "none"))
-    sheet = torch.cat([torch.cat(sides[:2], 1), torch.cat(sides[2:], 1)])
-    flat = F.interpolate(coloured.movedim(-1, 0)[None], size=(_SHOWN, _SHOWN), mode="nearest")[0].movedim(0, -1)
-    return torch.stack([flat, sheet]), "\n".join(mesh_coverage_lines(geometry, found))

@@ -1,0 +1,23 @@
+"""Views denoised together."""
+
+from .attention import CrossViewAttention
+from .backgrounds import ViewBackground
+from .controlnets import ControlStrengthSchedule
+from .sampler import (
+    SyncTweediesNoise,
+    SyncTweediesPatch,
+    SyncTweediesSampler,
+    SyncTweediesSamplerWrap,
+    SyncTweediesViewLatents,
+)
+
+NODES = (
+    SyncTweediesSampler,
+    SyncTweediesSamplerWrap,
+    SyncTweediesNoise,
+    SyncTweediesPatch,
+    SyncTweediesViewLatents,
+    CrossViewAttention,
+    ViewBackground,
+    ControlStrengthSchedule,
+)

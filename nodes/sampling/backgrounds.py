@@ -4,59 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...renderers.scene import ViewRig as Rig
+from ...renderers.geometry import Rig
+from ..declare import Choice, Node, Number, Socket, Text
 from ..engine.backgrounds import POLICIES, rig_with_background
-from ..host.errors import named
 
 
+@Node(
+    "View Background",
+    "space",
+    inputs={
+        "rig": Socket("VIEW_RIG").says("Cameras around an object, from OrbitRig."),
+        "policy": Choice(POLICIES, default="random").says(
+            "own: each view invents its background, as published. constant: one colour, which the prompt should name. "
+            "random: another plain colour for each view at every step, so that none can leak into the object; later "
+            "each keeps its last."
+        ),
+        "colour": Text("#808080").says("constant: the colour, as #rrggbb."),
+        "freeze_at": Number(0.4, 0.0, 1.0, 0.05).says(
+            "random: fraction of the steps after which colours stay. At 0 each view has one colour from the start."
+        ),
+    },
+    optional={"vae": Socket("VAE").says("The model's VAE; needed for constant and random.")},
+    outputs={"rig": Socket("VIEW_RIG").says("The same cameras with this background. Connect to the sampler.")},
+    search=["background colour", "mesh background", "silhouette"],
+)
 class ViewBackground:
-    CATEGORY = "SyncTweedies/space"
-    DESCRIPTION = (
-        "Decides what views of a mesh or of splats show around the object while they are denoised, so that no view's "
-        "own background creeps into the object's colours. Costs a VAE encode for each colour, once."
-    )
-    RETURN_TYPES = ("VIEW_RIG",)
-    RETURN_NAMES = ("rig",)
-    OUTPUT_TOOLTIPS = ("The same cameras with this background. Connect to the sampler.",)
-    FUNCTION = "build"
-    SEARCH_ALIASES = ["background colour", "mesh background", "silhouette", "synctweedies"]
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "rig": ("VIEW_RIG", {"tooltip": "Cameras around an object, from OrbitRig."}),
-                "policy": (
-                    list(POLICIES),
-                    {
-                        "default": "random",
-                        "tooltip": "own: each view invents its background, as published. constant: one colour, which "
-                        "the prompt should name. random: another plain colour for each view at every step, so that "
-                        "none can leak into the object; later each keeps its last.",
-                    },
-                ),
-                "colour": ("STRING", {"default": "#808080", "tooltip": "constant: the colour, as #rrggbb."}),
-                "freeze_at": (
-                    "FLOAT",
-                    {
-                        "default": 0.4,
-                        "min": 0.0,
-                        "max": 1.0,
-                        "step": 0.05,
-                        "tooltip": "random: fraction of the steps after which colours stay. At 0 each view has one "
-                        "colour from the start.",
-                    },
-                ),
-            },
-            "optional": {
-                "vae": ("VAE", {"tooltip": "The model's VAE; needed for constant and random."}),
-            },
-        }
+    """Decides what views of a mesh or of splats show around the object while they are denoised, so that no view's own
+    background creeps into the object's colours. Costs a VAE encode for each colour, once."""
 
     def build(self, rig: Rig, policy: str, colour: str, freeze_at: float, vae: Any = None) -> tuple[Rig]:
-        with named("ViewBackground"):
-            return (rig_with_background(rig, policy, colour, freeze_at, vae),)
-
-
-NODES = {"ViewBackground": ViewBackground}
-NAMES = {"ViewBackground": "View Background"}
+        return (rig_with_background(rig, policy, colour, freeze_at, vae),)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...renderers.cameras.framing import ASPECTS, FRAMINGS, filled, fitted_size, tight
@@ -15,16 +14,10 @@ from ...renderers.cameras.lookouts import elevations_of
 from ...renderers.cameras.orbits import Lens, custom, orbit, orbit_sphere
 from ...renderers.cameras.viewer import fits_models, from_load3d, in_model, in_viewer
 from ...renderers.cameras.viewpoints import Orbit, Units, Viewpoint
-from ...renderers.mesh.coverage import check_outside
-from ...renderers.mesh.coverage_rig import coverage_rig
-from ...renderers.mesh.space import MeshTexture
-from ...renderers.splats.coverage_rig import splat_coverage_rig
-from ...renderers.splats.space import SplatColours
+from ...renderers.geometry import ObjectSpace, object_space
 from .. import host
 
 ORBIT_KINDS = ("orbit", "orbit_sphere", "coverage", "custom", "camera")
-# Splats further out than this share of them are strays, that frames need not hold.
-_SPLATS = 0.995
 PROJECTIONS = ("perspective", "orthographic")
 EXAMPLE_ORBIT = "# azimuth elevation [distance [fov]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 60\n180 -40 2.5"
 
@@ -73,7 +66,7 @@ def orbit_rig(
         if value not in known:
             raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
     shape = _object_space(wishes, space)
-    points = None if shape is None else _object_points(shape)
+    points = None if shape is None else shape.points()
     height, width = wishes.height, wishes.width
     viewpoints, lines = _viewpoints(wishes, shape)
     units: Units = "object"
@@ -85,9 +78,8 @@ def orbit_rig(
         lines += _other_shape(camera, height, width)
     if not viewpoints:
         raise ValueError("kind camera needs a camera; connect that of Load 3D or Preview 3D")
-    if isinstance(shape, MeshTexture):
-        mesh = shape.mesh
-        check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
+    if shape is not None:
+        shape.check_outside(viewpoints)
     if wishes.framing == "tight":
         assert points is not None
         if wishes.aspect == "fitted":
@@ -95,7 +87,7 @@ def orbit_rig(
             lines.append(f"fitted views have {width} x {height} pixels")
         viewpoints = tuple(tight(v, points, height, width, wishes.margin) for v in viewpoints)
     # (among splats a camera may stand: only a tight frame needs all of them in front of it)
-    if points is not None and (isinstance(shape, MeshTexture) or wishes.framing == "tight"):
+    if shape is not None and points is not None and (shape.solid or wishes.framing == "tight"):
         lines.append(_frames(viewpoints, points, height, width))
     exponent = (wishes.exponent, wishes.exponent_end)
     rig = Orbit(viewpoints, width, height, units, exponent=exponent, front=math.radians(wishes.front))
@@ -107,7 +99,7 @@ def _viewers_camera(
     placed: Sequence[Mapping[str, Any]] | None,
     height: int,
     width: int,
-    shape: MeshTexture | SplatColours | None,
+    shape: ObjectSpace | None,
     points: Tensor | None,
 ) -> tuple[Viewpoint, Units]:
     """A camera of the host's 3D viewer, and what it is given in: object units, where they are known."""
@@ -117,9 +109,7 @@ def _viewers_camera(
     seen = in_model(in_viewer(camera, height, width), placed)
     if shape is None:
         return seen, "viewer"
-    if isinstance(shape, SplatColours):
-        return shape.splats.of_viewer(seen), "object"
-    return seen.from_scene(shape.mesh.centre, shape.mesh.radius), "object"
+    return shape.from_viewer(seen), "object"
 
 
 def _other_shape(camera: Mapping[str, Any], height: int, width: int) -> list[str]:
@@ -132,9 +122,7 @@ def _other_shape(camera: Mapping[str, Any], height: int, width: int) -> list[str
     ]
 
 
-def _viewpoints(
-    wishes: OrbitWishes, space: MeshTexture | SplatColours | None
-) -> tuple[tuple[Viewpoint, ...], list[str]]:
+def _viewpoints(wishes: OrbitWishes, space: ObjectSpace | None) -> tuple[tuple[Viewpoint, ...], list[str]]:
     """The rig's own cameras, none for kind camera, and what to tell of how they were found."""
     lens = Lens(wishes.fov, wishes.distance, wishes.projection == "orthographic")
     front, lines = wishes.front, list[str]()
@@ -147,11 +135,7 @@ def _viewpoints(
         found = custom(wishes.cameras, lens, front)
     elif wishes.kind == "coverage":
         assert space is not None
-        how = {"lens": lens, "target": wishes.target, "most": wishes.views, "start": front}
-        if isinstance(space, SplatColours):
-            found, reached = splat_coverage_rig(space, **how)
-        else:
-            found, reached = coverage_rig(space.mesh, **how, two_sided=space.two_sided, backend=space.backend)
+        found, reached = space.coverage_rig(lens, wishes.target, wishes.views, front)
         lines.append(reached.text)
     else:
         return (), []
@@ -166,7 +150,7 @@ def _across_the_shorter_side(viewpoint: Viewpoint, height: int, width: int) -> V
     return replace(viewpoint, fov=2 * math.atan(math.tan(viewpoint.fov / 2) * wider))
 
 
-def _object_space(wishes: OrbitWishes, space: Any) -> MeshTexture | SplatColours | None:
+def _object_space(wishes: OrbitWishes, space: Any) -> ObjectSpace | None:
     needs = (wishes.kind == "coverage", "kind coverage"), (wishes.framing == "tight", "framing tight")
     if wishes.aspect == "fitted" and wishes.framing != "tight":
         raise ValueError("aspect fitted shapes tight frames; set framing to tight, or aspect to as given")
@@ -175,19 +159,7 @@ def _object_space(wishes: OrbitWishes, space: Any) -> MeshTexture | SplatColours
             if needed:
                 raise ValueError(f"{what} depends on the object's shape; connect MeshSpace's space, or SplatSpace's")
         return None
-    if not isinstance(space, MeshTexture | SplatColours):
-        kind = getattr(space, "kind", type(space).__name__)
-        raise ValueError(f"a space of kind {kind} is no object; use MeshSpace's or SplatSpace's")
-    return space
-
-
-def _object_points(space: MeshTexture | SplatColours) -> Tensor:
-    """float64 [V, 3]: the mesh's vertices, or the splats without strays, in object units."""
-    if isinstance(space, SplatColours):
-        points = space.splats.object_positions.double()
-        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_SPLATS)))]
-    mesh = space.mesh
-    return (mesh.used.double() - torch.tensor(mesh.centre, dtype=torch.float64)) / mesh.radius
+    return object_space(space)
 
 
 def _frames(viewpoints: tuple[Viewpoint, ...], points: Tensor, height: int, width: int) -> str:

@@ -16,7 +16,6 @@ from ...renderers.directions import HINT, Selector, ViewPlace, parse_selector, v
 from ...renderers.scene import Scene
 from ...renderers.typed import split_at_colon, unquoted
 from ..engine.tagged_conds import VIEWS_KEY
-from .pictures import on_canvas
 
 Conditioning = list[list[Any]]
 
@@ -178,7 +177,7 @@ def fit_mask(scene: Scene, mask: Tensor) -> Tensor:
     rows, columns = grid.shape[-2:]
     if not bool((grid > 0).any()):
         raise ValueError(f"the mask of {columns} x {rows} is empty; paint where the prompt should act")
-    return on_canvas(scene, grid, "mask")
+    return scene.geometry.on_canvas(grid, "mask")
 
 
 def canonical_prompt(

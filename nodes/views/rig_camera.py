@@ -7,9 +7,7 @@ from typing import Any
 
 from ...renderers.cameras.viewer import centred, in_world, to_load3d
 from ...renderers.cameras.viewpoints import Orbit, Vector, Viewpoint
-from ...renderers.mesh.space import MeshTexture
-from ...renderers.splats.space import SplatColours
-from ...renderers.splats.splats import IN_VIEWER
+from ...renderers.geometry import object_space
 
 
 def rig_camera(
@@ -26,24 +24,16 @@ def rig_camera(
         raise ValueError(f"a rig of {getattr(rig, 'kind', type(rig).__name__)} has no such cameras; use OrbitRig's")
     if not 1 <= number <= len(rig.viewpoints):
         raise ValueError(f"there is no view {number}; this rig has views 1 to {len(rig.viewpoints)}")
-    seen, middle = _in_viewer(rig, number - 1, space)
+    cameras, middle = _in_viewer(rig, space)
     placed = in_world(Viewpoint(middle), model_3d_info).position
-    straight, height, width = centred(in_world(seen, model_3d_info), rig.height, rig.width)
+    straight, height, width = centred(in_world(cameras[number - 1], model_3d_info), rig.height, rig.width)
     return to_load3d(straight, height, width, placed), width, height
 
 
-def _in_viewer(rig: Orbit, index: int, space: Any) -> tuple[Viewpoint, Vector]:
-    """(The camera, the object's middle) in the viewer's world."""
-    if isinstance(space, MeshTexture):
-        mesh = space.mesh
-        return rig.in_scene(mesh.centre, mesh.radius)[index], mesh.centre
-    if isinstance(space, SplatColours):
-        splats = space.splats
-        middle = Viewpoint(splats.centre).turned(IN_VIEWER).position
-        return splats.cameras(rig)[index].turned(IN_VIEWER), middle
+def _in_viewer(rig: Orbit, space: Any) -> tuple[tuple[Viewpoint, ...], Vector]:
+    """(The cameras, the object's middle) in the viewer's world."""
     if space is not None:
-        kind = getattr(space, "kind", type(space).__name__)
-        raise ValueError(f"a space of kind {kind} is no object; use MeshSpace's or SplatSpace's")
+        return object_space(space).in_viewer(rig)
     if rig.units == "object":
         raise ValueError("the rig's cameras stand around an object; connect MeshSpace's or SplatSpace's space")
-    return rig.viewpoints[index], (0.0, 0.0, 0.0)
+    return rig.viewpoints, (0.0, 0.0, 0.0)

@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ...renderers.coverage import real_cells
-from ...renderers.illusions.space import Illusion
-from ...renderers.mesh.space import MeshTexture
 from ...renderers.scene import Scene
-from ...renderers.splats.space import SplatColours
 from ...sync_core.quality import cross_view_psnr
 from ..engine.latents import to_canonical
 from ..engine.vae import decoded
@@ -40,8 +35,7 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
     """
-    # Windows may be larger than a canvas of an odd size, but not than its cells.
-    count = scene.placement(cell).count if scene.rig.kind == "windows" else len(scene.view_places())
+    count = scene.geometry.count(cell)
     if total == 0 or total % count:
         raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
     stream = iter(images)
@@ -58,7 +52,7 @@ class Report:
     """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright; of splats a square, one pixel a
     splat."""
     json: str
-    """The figures as one JSON object (see sync_figures.py)."""
+    """The figures as one JSON object (see figures.py)."""
 
 
 def report(scene: Scene, samples: Tensor) -> Report:
@@ -74,7 +68,7 @@ def report(scene: Scene, samples: Tensor) -> Report:
     peak = float(given.amax() - given.amin())
     agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
     per_cell = views.views_per_cell.cpu()
-    counts = per_cell[real_cells(scene, views)]
+    counts = per_cell[scene.geometry.real_cells(views)]
     lines = [
         f"{views.count} views of {wide} x {high} on {scene.space.width} x {scene.space.height}",
         f"seam ratio {seam:.3f} (1 = no seam)" if math.isfinite(seam) else "seam ratio: no seams to measure",
@@ -85,45 +79,8 @@ def report(scene: Scene, samples: Tensor) -> Report:
         f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
     figures = figures_of(views, given, consistent, counts, seam, agreement)
-    picture = count_picture(scene, per_cell.reshape(views.canonical), cell)
+    picture = scene.geometry.count_picture(per_cell.reshape(views.canonical), cell)
     return Report("\n".join([*lines, *figures.lines()]), picture, figures.as_json())
-
-
-def count_picture(scene: Scene, counts: Tensor, cell: int) -> Tensor:
-    """Counts on the scene's grid for cells of ``cell`` pixels [rows, columns] as a picture of the space's size; planes
-    lie below each other, splats in a square, one pixel each."""
-    space, (rows, columns) = scene.space, counts.shape
-    if isinstance(space, SplatColours):
-        return splat_picture(space.in_order(counts))
-    if isinstance(space, MeshTexture):
-        # (its grid depends on the views, not on the texture)
-        return heat(counts, space.height, space.width)
-    # The last cell may stick out of the picture.
-    planes = space.planes if isinstance(space, Illusion) else 1
-    return heat(counts, rows * cell, columns * cell)[: planes * space.height, : space.width].contiguous()
-
-
-def splat_picture(counts: Tensor) -> Tensor:
-    """Counts of splats [K] as a square picture in the file's order, one pixel each."""
-    side = math.ceil(math.sqrt(len(counts)))
-    return heat(F.pad(counts, (0, side * side - len(counts))).reshape(side, side), side, side)
-
-
-def heat(counts: Tensor, height: int, width: int) -> Tensor:
-    """A count map [rows, columns] as a picture [height, width, 3]: black for 0, then blue through green to yellow."""
-    stops = torch.tensor([[0.15, 0.11, 0.36], [0.13, 0.42, 0.56], [0.21, 0.68, 0.48], [0.98, 0.90, 0.15]])
-    top = max(int(counts.max()), 1)
-    position = (counts.float() - 1).clamp_min(0) / max(top - 1, 1) * (len(stops) - 1)
-    low = position.floor().long().clamp(0, len(stops) - 2)
-    part = (position - low)[..., None]
-    colour = stops[low] * (1 - part) + stops[low + 1] * part
-    colour = colour * (counts > 0)[..., None]
-    # Each pixel shows the cell that its middle lies in: grids need not divide the picture.
-    row, column = (
-        ((torch.arange(size) + 0.5) * cells / size).long()
-        for size, cells in zip((height, width), counts.shape, strict=True)
-    )
-    return colour[row[:, None], column]
 
 
 def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,15 +12,21 @@ from torch import Tensor
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
+from ..counts import RigCoverage, Words, coverage_on_cells, heat
 from ..directions import ViewPlace
+from ..geometry import Geometry, Wing
+from ..picture_means import MapMeans, MeanWish, PictureMeans
+from .advice import noise_notes
 from .frames import GREY
 from .space import Illusion, Warps, illusion_views
 from .warp import Permutation
 
+_CELL = 8
+
 
 @dataclass(frozen=True)
-class IllusionGeometry:
-    """See ``scene.Geometry``. Pictures have values 0..1; warps act about the middle grey. Raises ValueError for a rig
+class IllusionGeometry(Geometry):
+    """See ``Geometry``. Pictures have values 0..1; warps act about the middle grey. Raises ValueError for a rig
     that is not complete."""
 
     space: Illusion
@@ -28,6 +34,15 @@ class IllusionGeometry:
 
     def __post_init__(self) -> None:
         self.rig.check()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.space.width, self.space.height
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        """The picture's own: warps have no size."""
+        return self.size
 
     def grid(self, cell: int) -> tuple[int, int]:
         return self.space.grid(cell)
@@ -38,6 +53,27 @@ class IllusionGeometry:
 
     def places(self) -> tuple[ViewPlace, ...]:
         return tuple(ViewPlace(i) for i in range(len(self.rig.warps)))
+
+    def noise_notes(self, process: int, height: int, width: int) -> list[str]:
+        return noise_notes(self.space, self.rig, process, height, width)
+
+    def means(self, wish: MeanWish) -> PictureMeans:
+        return MapMeans.of(wish, self.view_size, self.picture_entries, centre=GREY)
+
+    def coverage(self) -> RigCoverage:
+        # Pictures for warps may have any size, where the model works on pixels.
+        whole = self.space.width % _CELL == 0 and self.space.height % _CELL == 0
+        return coverage_on_cells(self.views, _CELL if whole else 1)
+
+    @property
+    def words(self) -> Words:
+        holes = "is seen by no reading and stays grey; add a reading that shows all of it, e.g. identity"
+        return replace(Words.of(self.size), holes=holes)
+
+    def count_picture(self, counts: Tensor, cell: int) -> Tensor:
+        """Planes lie below each other."""
+        picture = heat(counts, counts.shape[0] * cell, counts.shape[1] * cell)
+        return picture[: self.space.planes * self.space.height, : self.space.width].contiguous()
 
     def blended(self, picture: Tensor) -> Tensor:
         """The planes [B, C, n * H, W] as each view's warp gets them: [B, N, C, H, W]."""
@@ -124,3 +160,6 @@ def torn_edges(views: ViewSet) -> tuple[Tensor, Tensor]:
             away = ((a // views.width - b // views.width) ** 2 + (a % views.width - b % views.width) ** 2) > 2.25
             torn |= away & (a >= 0) & (b >= 0)
     return across, down
+
+
+WING = Wing(Illusion, Warps, IllusionGeometry, "an illusion", "connect IllusionRig")

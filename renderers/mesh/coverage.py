@@ -1,23 +1,18 @@
-"""What cameras see of a mesh, before anything is sampled: how much, how straight, and how much of their pixels.
-
-Whether a point lies inside a mesh.
-"""
+"""What cameras see of a mesh, before anything is sampled: how much, how straight, and how much of their pixels."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..cameras.viewpoints import Viewpoint
+from ...sync_core.noise import nearest_part
+from ...sync_core.views import ViewSet
 from .bake.bake import picture_of
-from .geometry import MeshGeometry, sharing
-from .mesh import Mesh
 from .uvs.uv_raster import Texels
+from .viewed import Viewed
 
 # Longer side of the grid of texels that is looked at.
 _GRID = 512
@@ -58,7 +53,7 @@ class MeshCoverage:
         return picture_of(self.grid, (self.best * 100).ceil()[:, None])[..., 0].long()
 
 
-def mesh_coverage(geometry: MeshGeometry) -> MeshCoverage:
+def mesh_coverage(geometry: Viewed) -> MeshCoverage:
     """Raises ValueError where a camera sees nothing of the mesh, or for texture coordinates that overlap."""
     space = geometry.space
     scale = min(1.0, _GRID / max(space.width, space.height))
@@ -74,7 +69,7 @@ def mesh_coverage(geometry: MeshGeometry) -> MeshCoverage:
     return MeshCoverage(best, count, used, grid)
 
 
-def mesh_coverage_lines(geometry: MeshGeometry, found: MeshCoverage) -> list[str]:
+def mesh_coverage_lines(geometry: Viewed, found: MeshCoverage) -> list[str]:
     """What to tell about it, a figure a line; the last one warns of what nobody sees."""
     rig, space = geometry.rig, geometry.space
     shares = [
@@ -103,39 +98,12 @@ def mesh_hole_warning(found: MeshCoverage) -> str:
     )
 
 
-# Faces looked at together.
-_AT_ONCE = 200_000
-
-
-def winding_number(mesh: Mesh, points: Tensor) -> Tensor:
-    """float64 [M]: how often the surface goes around each point [M, 3]: 1 inside a closed mesh, 0 outside, between
-    where it has holes, -1 inside one that is turned inside out.
-
-    The sum of the faces' signed solid angles over 4 pi (Jacobson et al., "Robust inside-outside segmentation using
-    generalized winding numbers", 2013; the angle after Van Oosterom and Strackee, 1983).
-    """
-    out: list[Tensor] = []
-    for point in points.double():
-        total = 0.0
-        for faces in mesh.faces.split(_AT_ONCE):
-            a, b, c = (mesh.vertices.double()[faces[:, i]] - point for i in range(3))
-            la, lb, lc = (v.norm(dim=1) for v in (a, b, c))
-            over = (a * torch.linalg.cross(b, c)).sum(1)
-            under = la * lb * lc + (a * b).sum(1) * lc + (b * c).sum(1) * la + (c * a).sum(1) * lb
-            total += float(2 * torch.atan2(over, under).sum())
-        out.append(torch.tensor(total / (4 * math.pi), dtype=torch.float64))
-    return torch.stack(out)
-
-
-def check_outside(mesh: Mesh, cameras: Sequence[Viewpoint]) -> None:
-    """Raise ValueError when a perspective camera (in the mesh's coordinates) stands inside the object: it would paint
-    the inside. A camera in a room, seen from within, has the faces' backs around it and is meant."""
-    low, high = mesh.used.amin(0).double(), mesh.used.amax(0).double()
-    for number, camera in enumerate(cameras):
-        place = torch.tensor(camera.position, dtype=torch.float64)
-        if camera.span is not None or bool(((place <= low) | (place >= high)).any()):
-            continue
-        if float(winding_number(mesh, place[None])[0]) > 0.5:
-            raise ValueError(
-                f"camera {number} stands inside of mesh '{mesh.name}' and sees only its inside; use a larger distance"
-            )
+def sharing(views: ViewSet) -> float:
+    """Share of the view pixels that see the canonical signal whose nearest cell is read by another view too: what noise
+    drawn on the canonical grid can have in common between views."""
+    nearest = nearest_part(views)
+    cell = nearest.indices.long()
+    view = nearest.row_of_entry // (views.height * views.width)
+    pair = torch.unique(cell * views.count + view)
+    per_cell = torch.bincount(pair // views.count, minlength=views.cells)
+    return float((per_cell[cell] > 1).double().mean()) if cell.numel() else 0.0

@@ -10,14 +10,19 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet, WeightRamp, cosine_weights
+from ...sync_core.walked import Views
+from ..cameras.backgrounds import Background
 from ..cameras.viewpoints import Orbit, Viewpoint
 from ..cells import check_multiple
+from ..counts import RigSight, heat
 from ..directions import ViewPlace, orbit_places
+from ..geometry import Geometry, Wing
+from ..neighbours import angles_between
 from .maps.maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .maps.surface import Surface, surface
 from .raster.visibility import Seen, seen_points
+from .report import mesh_sight
 from .space import MeshTexture
 from .uvs.seams import texture_seam_ratio
 from .uvs.uv_raster import Texels, surface_per_picture
@@ -30,11 +35,27 @@ _LARGEST_GRID = 8192
 
 
 @dataclass(frozen=True)
-class MeshGeometry:
-    """See ``scene.Geometry``. What is built is kept in ``space.kept``, for other scenes of the same space."""
+class MeshGeometry(Geometry):
+    """See ``Geometry``. What is built is kept in ``space.kept``, for other scenes of the same space."""
 
     space: MeshTexture
     rig: Orbit
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.space.width, self.space.height
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        return self.rig.width, self.rig.height
+
+    @property
+    def background(self) -> Background | None:
+        return self.rig.background
+
+    @property
+    def interpolates(self) -> bool:
+        return self.space.sampling == "bilinear"
 
     def cameras(self) -> tuple[Viewpoint, ...]:
         """In the coordinates of the mesh."""
@@ -162,6 +183,38 @@ class MeshGeometry:
     def places(self) -> tuple[ViewPlace, ...]:
         return orbit_places(self.rig.viewpoints, self.rig.front)
 
+    def distances(self, cell: int) -> Tensor:
+        return angles_between(torch.tensor([view.backward for view in self.rig.viewpoints], dtype=torch.float64))
+
+    def cell_of(self, rows: int, columns: int) -> int:
+        # The grid of a texture depends on the views, so it is no fixed part of the picture.
+        for cell in range(1, min(self.view_size) + 1):
+            if self.rig.width % cell == 0 and self.rig.height % cell == 0 and self.grid(cell) == (rows, columns):
+                return cell
+        raise ValueError(
+            f"a canonical latent of {columns} x {rows} cells is not on the grid of this mesh and rig; "
+            "leave canonical unconnected, or encode pictures of the views instead"
+        )
+
+    def picture_entries(self, coarse: ViewSet) -> tuple[int, int]:
+        """Pictures are read and painted with four taps, latents maybe with one."""
+        return 4 * int(coarse.covered.sum()), 4 * int(coarse.views_per_cell.sum())
+
+    def real_cells(self, views: Views) -> Tensor:
+        """A texture has cells outside of all charts."""
+        real = torch.zeros(views.cells, dtype=torch.bool)
+        rows, columns = views.canonical
+        real[self.texels(rows, columns).index.long()] = True
+        return real
+
+    def sight(self) -> RigSight:
+        """Two pictures, texture and object: how straight the best view looks at each place."""
+        return mesh_sight(self)
+
+    def count_picture(self, counts: Tensor, cell: int) -> Tensor:
+        # (its grid depends on the views, not on the texture)
+        return heat(counts, self.space.height, self.space.width)
+
     def look(self, picture: Tensor) -> Tensor:
         grid = self.texels(self.space.height, self.space.width)
         batch, channels = picture.shape[:2]
@@ -218,12 +271,4 @@ class MeshGeometry:
         return texture_seam_ratio(picture, grid, views)
 
 
-def sharing(views: ViewSet) -> float:
-    """Share of the view pixels that see the canonical signal whose nearest cell is read by another view too: what noise
-    drawn on the canonical grid can have in common between views."""
-    nearest = nearest_part(views)
-    cell = nearest.indices.long()
-    view = nearest.row_of_entry // (views.height * views.width)
-    pair = torch.unique(cell * views.count + view)
-    per_cell = torch.bincount(pair // views.count, minlength=views.cells)
-    return float((per_cell[cell] > 1).double().mean()) if cell.numel() else 0.0
+WING = Wing(MeshTexture, Orbit, MeshGeometry, "a mesh", "connect OrbitRig")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
+import torch
 from torch import Tensor
 
+from ..cameras.chosen import Coverage
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Orbit, Vector, Viewpoint
+from ..kept import Kept
+from .coverage_rig import coverage_rig
+from .inside import check_outside
 from .maps.maps import SAMPLINGS, Sampling
 from .mesh import Mesh
 from .raster.raster import Backend, chosen_backend
@@ -17,28 +22,8 @@ from .uvs.adjacency import charts
 from .uvs.atlas import AtlasLayout, Layout
 from .uvs.uv_raster import Texels, texels
 
-
-@dataclass
-class Kept:
-    """Results kept by key, the least recently used dropped first. One belongs to every MeshTexture value, so that runs
-    on the same mesh with other prompts or seeds build nothing again."""
-
-    most: int = 12
-    _values: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
-
-    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
-        """The value under ``key``, built when it is not there."""
-        if key in self._values:
-            self._values.move_to_end(key)
-            return self._values[key]
-        value = build()
-        self._values[key] = value
-        while len(self._values) > self.most:
-            self._values.popitem(last=False)
-        return value
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Kept:
-        return self
+# Results kept with a space: runs on the same mesh with other prompts or seeds build nothing again.
+_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -63,7 +48,7 @@ class MeshTexture:
     sampling: Sampling = "nearest"
     two_sided: bool = True
     backend: Backend = "auto"
-    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
+    kept: Kept = field(default_factory=lambda: Kept(_KEPT), compare=False, repr=False)
     fingerprint: str = field(init=False)
 
     kind = "mesh"
@@ -101,3 +86,31 @@ class MeshTexture:
         """The covered texels of a grid over the picture, kept. Raises ValueError for coordinates that overlap."""
         build = lambda: texels(self.mesh, self.atlas, rows, columns, self.charts, self.backend)  # noqa: E731
         return self.kept.get(("texels", rows, columns), build)
+
+    # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
+
+    solid = True
+
+    def points(self) -> Tensor:
+        """float64 [V, 3]: the mesh's vertices, in object units."""
+        mesh = self.mesh
+        return (mesh.used.double() - torch.tensor(mesh.centre, dtype=torch.float64)) / mesh.radius
+
+    def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
+        """Raise ValueError for a camera that stands inside of the mesh."""
+        mesh = self.mesh
+        check_outside(mesh, [v.in_scene(mesh.centre, mesh.radius) for v in viewpoints])
+
+    def coverage_rig(
+        self, lens: Lens, target: float, most: int, start: float
+    ) -> tuple[tuple[Viewpoint, ...], Coverage]:
+        """Cameras chosen for the surface that they add."""
+        return coverage_rig(self.mesh, lens, target, most, start=start, two_sided=self.two_sided, backend=self.backend)
+
+    def from_viewer(self, camera: Viewpoint) -> Viewpoint:
+        """A camera in the viewer's coordinates, which are the mesh's, in object units."""
+        return camera.from_scene(self.mesh.centre, self.mesh.radius)
+
+    def in_viewer(self, rig: Orbit) -> tuple[tuple[Viewpoint, ...], Vector]:
+        """(The rig's cameras, the mesh's middle) in the viewer's coordinates."""
+        return rig.in_scene(self.mesh.centre, self.mesh.radius), self.mesh.centre

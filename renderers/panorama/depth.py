@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..arrays import norm
 from ..cameras.looks import rays
+from ..pictures import Range, spread
 from .space import Lookout, check_whole_sphere, equirect_taps
 
 Meaning = Literal["distance", "inverse"]
 MEANINGS: tuple[Meaning, ...] = ("distance", "inverse")
-Range = Literal["joint", "per view"]
 RANGES: tuple[Range, ...] = ("joint", "per view")
 
 # Neighbours whose distances differ by no more than this part are one surface.
@@ -68,11 +68,4 @@ def depth_hints(depth: Tensor, rig: Lookout, meaning: Meaning, span: Range) -> t
         hints.append(norm(through, -1) / read)
         seen.append(best >= 0)
     inverse, known = torch.stack(hints), torch.stack(seen)
-    groups = [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(inverse))]
-    out = torch.zeros_like(inverse)
-    for group in groups:
-        values = inverse[group][known[group]]
-        if values.numel():
-            low, high = values.min(), values.max()
-            out[group] = (inverse[group] - low) / (high - low) if high > low else torch.ones_like(inverse[group])
-    return torch.where(known, out, 0.0).float(), known
+    return spread(inverse, known, span).float(), known

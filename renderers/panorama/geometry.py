@@ -10,20 +10,40 @@ from torch import Tensor
 
 from ...sync_core.quality import seam_ratio_of_edges
 from ...sync_core.walked import Views, WalkedViews, too_large
+from ..cameras.looks import pixels_of
 from ..cells import check_multiple
+from ..counts import RigCoverage
 from ..directions import ViewPlace, look_places
-from ..walks import LookWalk
+from ..geometry import Geometry, Wing, no_canvas
+from ..neighbours import angles_between
+from ..picture_means import MapMeans, MeanWish, PictureMeans
 from .equirect import look_at
-from .space import Lookout, Panorama, panorama_views
+from .space import Lookout, Panorama, equirect_directions, panorama_views
 from .stitch import stitch_looks, view_edges
+from .walk import LookWalk
+
+# Rows of a sphere that are looked at: its coverage changes slowly.
+_ROWS = 512
 
 
 @dataclass(frozen=True)
-class PanoramaGeometry:
-    """See ``scene.Geometry``."""
+class PanoramaGeometry(Geometry):
+    """See ``Geometry``."""
 
     space: Panorama
     rig: Lookout
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.space.width, self.space.height
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        return self.rig.width, self.rig.height
+
+    @property
+    def interpolates(self) -> bool:
+        return self.rig.sampling == "bilinear"
 
     def grid(self, cell: int) -> tuple[int, int]:
         return self.space.grid(cell)
@@ -48,6 +68,28 @@ class PanoramaGeometry:
     def places(self) -> tuple[ViewPlace, ...]:
         return look_places(self.rig.looks)
 
+    def distances(self, cell: int) -> Tensor:
+        return angles_between(torch.stack([look.axis for look in self.rig.looks]))
+
+    def cell_of(self, rows: int, columns: int) -> int:
+        # A sphere's grid is whole: a column less would open the seam.
+        cell = max(1, self.space.width // columns)
+        if self.space.height % cell or self.grid(cell) != (rows, columns):
+            raise no_canvas(rows, columns, self.size)
+        return cell
+
+    def means(self, wish: MeanWish) -> PictureMeans:
+        return MapMeans.of(wish, self.view_size, self.picture_entries, unchecked=self.is_walked(wish.cell, wish.cell))
+
+    def coverage(self) -> RigCoverage:
+        """By the exact frames of the cameras."""
+        rows = min(self.space.height, _ROWS)
+        directions = equirect_directions(rows, 2 * rows)
+        counts = torch.zeros(rows, 2 * rows, dtype=torch.int64)
+        for look in self.rig.looks:
+            counts += pixels_of(look, directions, self.rig.height, self.rig.width)[2]
+        return RigCoverage(counts, directions[:, :1, [0, 2]].norm(dim=-1).float(), "sphere")
+
     def look(self, picture: Tensor) -> Tensor:
         pictures = picture.movedim(1, -1)
         seen = [look_at(pictures, look, self.rig.height, self.rig.width, self.rig.sampling) for look in self.rig.looks]
@@ -63,3 +105,8 @@ class PanoramaGeometry:
         # The map's own seam counts as a border too: it must not show either.
         left[:, 0] = True
         return seam_ratio_of_edges(picture, left, above)
+
+
+WING = Wing(
+    Panorama, Lookout, PanoramaGeometry, "a panorama", "set ViewRig's kind to ring, sphere, fibonacci or custom"
+)

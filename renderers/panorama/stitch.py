@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..arrays import triple
 from ..cameras.looks import Look, direction, hann_at, pixels_of
-from ..pictures import filtered, gaussian
+from ..pictures import TwoBands, filtered, gaussian
 
 # How decidedly the best view wins the fine detail: weights are raised to this power.
 _DECISION = 12.0
@@ -60,10 +60,7 @@ class _Blend:
         elevation = (0.5 - (torch.arange(rows) + 0.5).double() / rows) * math.pi
         self.azimuth = (azimuth.sin().float(), azimuth.cos().float())
         self.elevation = (elevation.sin().float(), elevation.cos().float())
-        self.weight = torch.zeros(rows * columns)
-        self.sums = torch.zeros(rows * columns, channels)
-        self.fine_weight = torch.zeros(rows * columns if detail > 0 else 0)
-        self.fine = torch.zeros(rows * columns if detail > 0 else 0, channels)
+        self.bands = TwoBands(rows * columns, channels, detail > 0)
 
     def add(self, look: Look, image: Tensor) -> None:
         height, width = image.shape[:2]
@@ -76,12 +73,10 @@ class _Blend:
         place = torch.stack([column * 2 / width - 1, row * 2 / height - 1], -1)[None, None]
         planes = image.permute(2, 0, 1)[None]
         coarse = _blurred(planes, self.detail) if self.detail > 0 else planes
-        self.weight[cells] += weight
-        self.sums[cells] += weight[:, None] * _read(coarse, place)
+        self.bands.add(cells, _read(coarse, place), weight)
         if self.detail > 0:
             decided = weight.double().pow(_DECISION).float().clamp_min(1e-30)
-            self.fine_weight[cells] += decided
-            self.fine[cells] += decided[:, None] * _read(planes - coarse, place)
+            self.bands.add_fine(cells, _read(planes - coarse, place), decided)
 
     def _near(self, look: Look, reach: float) -> tuple[Tensor, Tensor]:
         """Cells within ``reach`` radians of the axis, and their directions [n, 3]."""
@@ -97,11 +92,8 @@ class _Blend:
         return row * self.columns + column, torch.stack([flat * right[column], up[row], -flat * back[column]], -1)
 
     def joined(self) -> Joined:
-        seen = self.weight > 0
-        picture = torch.where(seen[:, None], self.sums / self.weight.clamp_min(1e-12)[:, None], 0.0)
-        if self.detail > 0:
-            picture += torch.where(seen[:, None], self.fine / self.fine_weight.clamp_min(1e-30)[:, None], 0.0)
-        return Joined(picture.reshape(self.rows, self.columns, -1), self.weight.reshape(self.rows, self.columns))
+        shape = (self.rows, self.columns)
+        return Joined(self.bands.mean().reshape(*shape, -1), self.bands.weight.reshape(shape))
 
 
 def _read(planes: Tensor, place: Tensor) -> Tensor:

@@ -1,13 +1,11 @@
-"""Join window images into one picture and cut a picture into windows, without a map of all pixels of all windows.
+"""Join window images into one picture, cut a picture into windows, and average pictures of windows, without a map
+of all pixels of all windows.
 
-Joining goes one window at a time: memory is that of the picture.
-
-The weighted mean of windows, one window at a time: in as images, out as what each window sees of the mean.
+Joining and averaging go one window at a time: memory is that of the picture.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -59,18 +57,6 @@ def cut_windows(placement: Placement, picture: Tensor) -> Tensor:
             x = (left + torch.arange(placement.width, device=picture.device)) % columns
             windows.append(picture[:, :, y[:, None], x])
     return torch.stack(windows, 1).flatten(0, 1)
-
-
-def contact_sheet(images: Tensor) -> Tensor:
-    """N images [N, C, (1,) h, w] side by side in a square grid, the last places empty: [1, C, (1,) H, W]."""
-    columns = math.ceil(math.sqrt(len(images)))
-    rows = math.ceil(len(images) / columns)
-    height, width = images.shape[-2:]
-    sheet = images.new_zeros(1, *images.shape[1:-2], rows * height, columns * width)
-    for i, image in enumerate(images):
-        top, left = i // columns * height, i % columns * width
-        sheet[0, ..., top : top + height, left : left + width] = image
-    return sheet
 
 
 class WindowMean:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 
 from ..cameras.chosen import Coverage, candidates, check_wish, chosen
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Orbit, Viewpoint
-from .space import SplatColours
+from .splats import Splats
+from .weights.weights import ViewWeights
 
 # Candidates look through frames of this many pixels.
 _FRAME = 128
@@ -17,8 +20,17 @@ _LEAST = 0.35
 _LENS = Lens()
 
 
+class Weighed(Protocol):
+    """Splats, and what the pixels of a view mix of them (see ``SplatColours``)."""
+
+    @property
+    def splats(self) -> Splats: ...
+
+    def weights(self, viewpoint: Viewpoint, height: int, width: int) -> ViewWeights: ...
+
+
 def splat_coverage_rig(
-    space: SplatColours, lens: Lens = _LENS, target: float = 0.98, most: int = 12, start: float = 0.0
+    space: Weighed, lens: Lens = _LENS, target: float = 0.98, most: int = 12, start: float = 0.0
 ) -> tuple[tuple[Viewpoint, ...], Coverage]:
     """Cameras in object units, greedily chosen, and what they see.
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ...sync_core.aggregate import Method
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Composite, ViewSet
+from ...sync_core.walked import Views
+from ..cameras.backgrounds import Background
 from ..cameras.viewpoints import Orbit, Viewpoint
 from ..cells import check_multiple
+from ..counts import RigCoverage, RigSight, Words, coverage_on_cells, heat_square, sight
 from ..directions import ViewPlace, orbit_places
+from ..geometry import Geometry, Wing
+from ..neighbours import angles_between
+from ..picture_means import MeanWish, PictureMeans
+from ..pictures import contact_sheet
 from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
 from .solve.blocks import pixel_weights
+from .solve.picture_mean import SplatMean
 from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver
 from .space import SplatColours
 from .weights.project import project
@@ -32,12 +41,24 @@ _SAMPLED = 4
 
 
 @dataclass(frozen=True, eq=False)
-class SplatGeometry:
-    """See ``scene.Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the angle they look at
+class SplatGeometry(Geometry):
+    """See ``Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the angle they look at
     (the rig's exponent is not used): splats have no surface to measure it from, but what a view sees of one counts."""
 
     space: SplatColours
     rig: Orbit
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.space.width, self.space.height
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        return self.rig.width, self.rig.height
+
+    @property
+    def background(self) -> Background | None:
+        return self.rig.background
 
     @property
     def viewpoints(self) -> tuple[Viewpoint, ...]:
@@ -56,7 +77,7 @@ class SplatGeometry:
         # Splats much smaller than a latent's cell would each be too faint there to count: a cell is the mean of pixels.
         parts = min(_PARTS, max(1, cell // finer))
         key = ("views", self.viewpoints, height, width, canonical)
-        return self.space.kept(key, lambda: self._views(height, width, canonical, parts))
+        return self.space.kept.get(key, lambda: self._views(height, width, canonical, parts))
 
     def _views(self, height: int, width: int, canonical: tuple[int, int], parts: int) -> ViewSet:
         columns = canonical[0] * canonical[1]
@@ -112,11 +133,77 @@ class SplatGeometry:
         key = ("solver", self.viewpoints, height, width)
         each = BYTES_FOR_MANY if many else BYTES_PER_ENTRY
         build = lambda: SplatSolver.of(self._weights(height, width, each), height, width)  # noqa: E731
-        found: SplatSolver = self.space.kept(key, build)
+        found: SplatSolver = self.space.kept.get(key, build)
         return found.for_many if many else found
 
     def places(self) -> tuple[ViewPlace, ...]:
         return orbit_places(self.space.splats.upright(self.rig), self.rig.front)
+
+    def distances(self, cell: int) -> Tensor:
+        return angles_between(torch.tensor([view.backward for view in self.rig.viewpoints], dtype=torch.float64))
+
+    def cell_of(self, rows: int, columns: int) -> int:
+        if self.grid(rows) == (rows, columns):
+            return rows
+        raise ValueError(
+            f"a canonical latent of {columns} x {rows} cells does not hold {self.space.width} splats; encode "
+            "SplatSpace's colours with ExemplarModel's VAE, or leave canonical unconnected"
+        )
+
+    def on_canvas(self, pictures: Tensor, what: str = "picture") -> Tensor:
+        rows, columns = pictures.shape[-2:]
+        if (columns, rows) == self.size:
+            return pictures
+        raise ValueError(
+            f"a {what} of {columns} x {rows} is none of {self.space.width} splats, which have one pixel each; connect "
+            "SplatMask, or SplatSpace's colours"
+        )
+
+    def mask_cells(self, mask: Tensor, views: Views) -> Tensor:
+        """A mask over splats, [.., 1, K] in the file's order, on the grid of ``views``. Raises ValueError for a
+        picture, which has no place for splats."""
+        if tuple(mask.shape[-2:]) == views.canonical:
+            return mask
+        width = self.space.width
+        if tuple(mask.shape[-2:]) != (1, width):
+            raise ValueError(
+                f"a mask of {mask.shape[-1]} x {mask.shape[-2]} does not say which of {width} splats it means; use a "
+                f"mask of {width} x 1, a value for each"
+            )
+        return self.space.laid_out(mask.squeeze(-2), views.canonical[0])
+
+    def means(self, wish: MeanWish) -> PictureMeans:
+        return SplatMeans(self, wish.plan.aggregation)
+
+    def preview(self, clean: Tensor, whole: Callable[[], Tensor]) -> Tensor:
+        """A list of colours is no picture; the views are."""
+        return contact_sheet(clean[: len(self.rig.viewpoints)])
+
+    def real_cells(self, views: Views) -> Tensor:
+        """The last places of a grid hold no splat."""
+        return torch.arange(views.cells) < len(self.space.splats)
+
+    def coverage(self) -> RigCoverage:
+        found = coverage_on_cells(self.views)
+        return RigCoverage(self.space.in_order(found.per_cell)[None], found.area[:1])
+
+    @property
+    def words(self) -> Words:
+        holes = (
+            "are seen by no view (inside of the object, below it, or hidden); add cameras for those that matter, e.g. "
+            "by OrbitRig's kind coverage"
+        )
+        return Words(f"{self.space.width} splats", "splats", "splat", holes)
+
+    def sight(self) -> RigSight:
+        """A square, one pixel a splat."""
+        found = self.coverage()
+        seen = sight(found, self.words, len(self.rig.viewpoints), self.view_size)
+        return replace(seen, pictures=heat_square(found.per_cell[0])[None])
+
+    def count_picture(self, counts: Tensor, cell: int) -> Tensor:
+        """A square, one pixel a splat."""
+        return heat_square(self.space.in_order(counts))
 
     def look(self, picture: Tensor) -> Tensor:
         """[B, C, 1, K] -> [B*N, C, h, w]; background is 0. Views are made one at a time and not kept."""
@@ -139,3 +226,21 @@ class SplatGeometry:
     def seam_ratio(self, picture: Tensor, cell: int) -> float:
         """nan: colours of splats lie next to no other in the picture [C, rows, columns]."""
         return math.nan
+
+
+@dataclass
+class SplatMeans:
+    """See ``PictureMeans``. A solve starts from the colours of the step before."""
+
+    geometry: SplatGeometry
+    method: Method
+    _colours: Sequence[Tensor] = ()
+
+    def begin(self, total: int, progress: float) -> SplatMean:
+        return SplatMean(self.geometry.solver(many=self.method != "mean"), self.method, self._colours)
+
+    def keep(self, mean: SplatMean) -> None:
+        self._colours = mean.colours
+
+
+WING = Wing(SplatColours, Orbit, SplatGeometry, "splats", "connect OrbitRig or CameraFileRig")

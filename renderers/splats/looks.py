@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..cameras.viewpoints import Viewpoint
-from ..panorama.depth import Range
+from ..pictures import Range, spread
 from .geometry import SplatGeometry
 from .harmonics import colours_from
 from .weights.tiles import ViewWeights
@@ -46,14 +46,7 @@ def depth_hints(geometry: SplatGeometry, span: Range = "joint") -> tuple[Tensor,
     depth, alpha = expected_depth(geometry)
     known = alpha > SEEN
     inverse = torch.where(known, 1 / depth.clamp_min(1e-12), 0.0)
-    hints = torch.zeros_like(inverse)
-    groups = [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(inverse))]
-    for group in groups:
-        values = inverse[group][known[group]]
-        if values.numel():
-            low, high = values.min(), values.max()
-            hints[group] = (inverse[group] - low) / (high - low) if high > low else torch.ones_like(inverse[group])
-    return torch.where(known, hints, 0.0).clamp(0, 1), alpha
+    return spread(inverse, known, span).clamp(0, 1), alpha
 
 
 def renders(geometry: SplatGeometry, background: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> tuple[Tensor, Tensor]:

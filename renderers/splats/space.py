@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..arrays import unflatten
-from ..cameras.viewpoints import Viewpoint
-from .splats import Splats
+from ..cameras.chosen import Coverage
+from ..cameras.orbits import Lens
+from ..cameras.viewpoints import Orbit, Vector, Viewpoint
+from ..kept import Kept
+from .coverage_rig import splat_coverage_rig
+from .splats import IN_VIEWER, Splats
 from .weights.project import Rule, check_rule, project
 from .weights.tiles import ViewWeights
 from .weights.weights import PRUNE, Backend, chosen_backend, view_weights
 
+# Splats further out than this share of them are strays, that frames need not hold.
+_NO_STRAYS = 0.995
 # Sets of weights kept for another run: one for latents, one for pictures.
 _KEPT = 2
 
@@ -34,7 +39,7 @@ class SplatColours:
     rule: Rule = "antialiased"
     backend: Backend = "auto"
     prune: float = PRUNE
-    _built: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], repr=False)
+    kept: Kept = field(default_factory=lambda: Kept(_KEPT), repr=False)
 
     kind = "splats"
     height = 1
@@ -75,12 +80,29 @@ class SplatColours:
         seen = project(self.splats, viewpoint, height, width, self.rule)
         return view_weights(seen, columns or len(self.splats), self.backend, self.prune)
 
-    def kept(self, key: Hashable, build: Any) -> Any:
-        """What ``build()`` gives, made once for ``key`` and kept with the space for the next run; only the latest few
-        are."""
-        if key not in self._built:
-            # Before the next is built, which may need the memory.
-            while len(self._built) >= _KEPT:
-                self._built.pop(next(iter(self._built)))
-            self._built[key] = build()
-        return self._built[key]
+    # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
+
+    solid = False
+
+    def points(self) -> Tensor:
+        """float64 [V, 3]: the splats without strays, in object units."""
+        points = self.splats.object_positions.double()
+        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_NO_STRAYS)))]
+
+    def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
+        """Cameras may stand among splats."""
+
+    def coverage_rig(
+        self, lens: Lens, target: float, most: int, start: float
+    ) -> tuple[tuple[Viewpoint, ...], Coverage]:
+        """Cameras chosen for the splats that they add."""
+        return splat_coverage_rig(self, lens, target, most, start)
+
+    def from_viewer(self, camera: Viewpoint) -> Viewpoint:
+        """A camera in the viewer's coordinates, in object units."""
+        return self.splats.of_viewer(camera)
+
+    def in_viewer(self, rig: Orbit) -> tuple[tuple[Viewpoint, ...], Vector]:
+        """(The rig's cameras, the splats' middle) in the viewer's coordinates."""
+        middle = Viewpoint(self.splats.centre).turned(IN_VIEWER).position
+        return tuple(camera.turned(IN_VIEWER) for camera in self.splats.cameras(rig)), middle

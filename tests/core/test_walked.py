@@ -13,10 +13,11 @@ from oracles.transposes import adjoint
 from oracles.twins import F64, draw
 from syncpack.renderers.cameras.looks import Look
 from syncpack.renderers.panorama.space import SAMPLINGS, Lookout, Panorama, panorama_views
+from syncpack.renderers.panorama.walk import LookWalk
 from syncpack.renderers.plane.space import TAPERS, Plane, Windows, place, window_views
+from syncpack.renderers.plane.walk import WindowWalk
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.walked_pictures import WalkedPictures
-from syncpack.renderers.walks import LookWalk, WindowWalk
 from syncpack.sync_core import walked
 from syncpack.sync_core.aggregate import METHODS, Aggregator
 from syncpack.sync_core.noise import NOISE_MODES, canonical_noise_sampler, view_noise
@@ -273,9 +274,10 @@ sys.modules["syncpack"] = pack = types.ModuleType("syncpack")
 pack.__path__ = [{root!r}]
 import torch
 from syncpack.renderers.cameras.looks import Look
-from syncpack.renderers.panorama import Lookout, panorama_views
-from syncpack.renderers.plane import Plane, Windows, place, window_views
-from syncpack.renderers.walks import LookWalk, WindowWalk
+from syncpack.renderers.panorama.space import Lookout, panorama_views
+from syncpack.renderers.plane.space import Plane, Windows, place, window_views
+from syncpack.renderers.panorama.walk import LookWalk
+from syncpack.renderers.plane.walk import WindowWalk
 from syncpack.sync_core.synchronizer import Synchronizer, SyncPlan
 from syncpack.sync_core.walked import WalkedViews
 torch.set_num_threads(1)

@@ -19,9 +19,11 @@ from helpers.hosting import (
     run_node,
     run_patched,
 )
-from syncpack.nodes.engine.rgb_domain import MapMean, RgbDomain, RgbSync, is_rgb_step, map_synchronizer
+from syncpack.nodes.engine.rgb_domain import RgbDomain, RgbSync, is_rgb_step
 from syncpack.nodes.engine.vae import mean_encoding_vae
 from syncpack.nodes.models.exemplar import PixelVAE, exemplar_model
+from syncpack.renderers.geometry import Geometry
+from syncpack.renderers.picture_means import MeanWish, PictureMeans
 from syncpack.sync_core.exemplar.prior import ExemplarConfig
 from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import SyncPlan
@@ -155,6 +157,11 @@ def test_views_that_agree_as_pictures_come_back(vae):
     assert torch.allclose(corrected, views, atol=1e-4)
 
 
+def by_maps(scene: Scene) -> PictureMeans:
+    """The means of spaces that have no way of their own."""
+    return Geometry.means(scene.geometry, MeanWish(SyncPlan(), 8, scene.views, lambda: 2.0**40))
+
+
 def test_it_is_the_formula(vae):
     views = noise(VIEWS, 4, 8, 8)
     scale = 0.18215
@@ -165,7 +172,7 @@ def test_it_is_the_formula(vae):
     with torch.inference_mode():
         actual = rgb_sync(vae, model=model)(views)
         decoded = vae.decode(views / scale)
-        synced = MapMean(map_synchronizer(Scene(SPACE, RIG), SyncPlan(), 8))
+        synced = by_maps(Scene(SPACE, RIG)).begin(VIEWS, 0.0)
         synced.add(0, decoded)
         expected = views + scale * (mean.encode(synced.views(0, VIEWS)) - mean.encode(decoded))
     assert torch.allclose(actual, expected, atol=1e-5)
@@ -183,14 +190,10 @@ def test_chunks_change_nothing(vae, at_once):
 def test_rigs_that_are_no_windows_use_their_maps(vae):
     """The general way, on the windows' own maps: the same result as window by window."""
 
-    class ByMaps(RgbSync):
-        def _mean(self, total: int, cell: int, progress: float) -> MapMean:
-            return MapMean(map_synchronizer(self.scene, self.plan, cell))
-
-    views = noise(2 * VIEWS, 4, 8, 8)
-    given = (RgbDomain(vae), Scene(SPACE, RIG), SyncPlan(), gaussian().model, lambda: 2)
+    views, scene = noise(2 * VIEWS, 4, 8, 8), Scene(SPACE, RIG)
+    given = (RgbDomain(vae), scene, SyncPlan(), gaussian().model, lambda: 2)
     with torch.inference_mode():
-        assert relative_error(ByMaps(*given)(views), RgbSync(*given)(views)) < 1e-5
+        assert relative_error(RgbSync(*given, _means=by_maps(scene))(views), RgbSync(*given)(views)) < 1e-5
 
 
 def test_the_hosts_tiles_when_memory_runs_out():

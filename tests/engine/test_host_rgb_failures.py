@@ -27,15 +27,16 @@ from helpers.hosting import (
     run_patched,
 )
 from helpers.meshes import torus
-from syncpack.nodes.engine.rgb_domain import map_synchronizer, numbers_of_maps
 from syncpack.nodes.engine.vae import vae_views
 from syncpack.nodes.host.errors import SyncError
 from syncpack.nodes.sampling.sampler import settings_from
 from syncpack.nodes.views.spaces import rig_from
 from syncpack.renderers.cameras.orbits import orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
+from syncpack.renderers.geometry import Geometry
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Panorama
+from syncpack.renderers.picture_means import MeanWish, numbers_of_maps
 from syncpack.sync_core.synchronizer import SyncPlan
 
 pytestmark = pytest.mark.host
@@ -88,7 +89,7 @@ def test_maps_too_large_for_the_memory():
     side = 2**17
     scene = Scene(Plane(2 * side, side), Windows(side, side, side // 2, side))
     with pytest.raises(ValueError, match=r"3 views of 131072 x .* needs about 1\d{4}\.\d GiB .* disconnect rgb_vae"):
-        map_synchronizer(scene, SyncPlan(), side // 8)
+        Geometry.means(scene.geometry, MeanWish(SyncPlan(), side // 8, scene.views, lambda: 2.0**34))
 
 
 @pytest.mark.parametrize("sampling", ["nearest", "bilinear"])
@@ -102,7 +103,8 @@ def test_the_size_of_the_maps_is_known_before(sampling):
     ):
         fine = scene.views(8, 8)
         entries = fine.forward.nnz + (0 if fine.gather is None else fine.gather.nnz)
-        assert numbers_of_maps(scene, 8) == pytest.approx(entries + fine.forward.rows + fine.cells, rel=0.25)
+        expected = numbers_of_maps(scene.views(8), 8, scene.geometry.picture_entries)
+        assert expected == pytest.approx(entries + fine.forward.rows + fine.cells, rel=0.25)
 
 
 # Errors and interrupts

@@ -7,7 +7,7 @@ import torch
 from helpers.meshes import box, sheets, torus
 from syncpack.renderers.cameras.orbits import Lens
 from syncpack.renderers.cameras.viewpoints import Viewpoint
-from syncpack.renderers.mesh.coverage import check_outside, winding_number
+from syncpack.renderers.mesh.inside import check_outside, winding_number
 
 
 def test_winding_numbers():

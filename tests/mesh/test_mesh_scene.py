@@ -10,10 +10,11 @@ import torch
 from helpers.meshes import box, ring_of_cameras, sheets, slow_raster, smooth_colour, torus
 from oracles.transposes import adjoint
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
-from syncpack.renderers.mesh.geometry import MeshGeometry, cosine_weights, sharing
+from syncpack.renderers.mesh.coverage import sharing
+from syncpack.renderers.mesh.geometry import MeshGeometry, cosine_weights
 from syncpack.renderers.mesh.maps.maps import Sampling
 from syncpack.renderers.mesh.mesh import Mesh
-from syncpack.renderers.mesh.raster.raster import NEAR
+from syncpack.renderers.mesh.raster.fragments import NEAR
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.plane.space import Plane
 from syncpack.renderers.scene import Scene

@@ -9,13 +9,12 @@ import torch
 from helpers.host_vaes import BlockVae, bounded
 from helpers.hosting import Scene, analytic, host, opinionated, relative_error, run_advanced, run_node, run_patched
 from oracles.splat_twins import ball
-from syncpack.nodes.engine import preview, rgb_domain
+from syncpack.nodes.engine import preview
 from syncpack.nodes.models.exemplar import PixelVAE, exemplar_model
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
 from syncpack.nodes.views.report import RigReport
 from syncpack.nodes.views.stitch import report
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
-from syncpack.renderers.coverage import rig_coverage
 from syncpack.renderers.splats.solve.picture_mean import SplatMean
 from syncpack.renderers.splats.space import SplatColours
 from syncpack.sync_core.aggregate import Aggregator
@@ -105,7 +104,7 @@ def test_pictures_of_a_lossy_vae_are_solved_for(monkeypatch: pytest.MonkeyPatch)
             assert len(last) == (1 if made else 0) and (not made or last[0] is made[-1].colours[0])
             made.append(self)
 
-    monkeypatch.setattr(rgb_domain, "SplatMean", Watched)
+    monkeypatch.setattr("syncpack.renderers.splats.geometry.SplatMean", Watched)
     views = run_node(bounded(), SPACE, RIG, rgb_vae=BlockVae(), aggregation="least_squares")[0]["samples"]
     assert bool(torch.isfinite(views).all()) and float(views.std()) > 0.1
     assert len(made) > 2
@@ -161,7 +160,7 @@ def test_a_report_has_figures():
 def test_places_behind_the_last_splat_are_no_holes():
     """5 splats on a grid of 8 rows: three places hold none."""
     few = SplatColours(ball(5, size=0.3), backend="torch")
-    counts = rig_coverage(Scene(few, RIG))
+    counts = Scene(few, RIG).geometry.coverage()
     assert counts.per_cell.shape == (1, 5) and counts.holes == 0 and int(counts.per_cell.min()) > 0
     made = RigReport().report(few, RIG)["result"]
     assert made[1].shape == (1, 3, 3, 3) and "no holes" in made[2] and "on 5 splats" in made[2]

@@ -4,10 +4,10 @@ import pytest
 import torch
 from helpers.hosting import Plane, Windows
 from helpers.meshes import box
-from syncpack.nodes.views.stitch import heat, report
+from syncpack.nodes.views.stitch import report
 from syncpack.renderers.cameras.orbits import orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
-from syncpack.renderers.coverage import real_cells
+from syncpack.renderers.counts import heat
 from syncpack.renderers.illusions.space import Illusion, Warps
 from syncpack.renderers.illusions.warps import warp
 from syncpack.renderers.mesh.space import MeshTexture
@@ -45,7 +45,7 @@ def test_only_the_surface_of_a_mesh_has_holes():
     """A texture has cells outside of all charts: nobody can see them. Its grid does not divide the picture."""
     scene = Scene(MeshTexture(box(), 100, 100), Orbit(orbit(), 256, 256))
     views = scene.views(8)
-    real = real_cells(scene, views)
+    real = scene.geometry.real_cells(views)
     assert 0.5 < float(real.float().mean()) < 1 and 100 % views.canonical[0]
     assert bool(views.views_per_cell[~real].eq(0).all())
     made = report(scene, torch.zeros(10, 4, 32, 32))

@@ -130,7 +130,8 @@ def test_borders_are_where_windows_begin_and_end_inside_the_canvas() -> None:
     ring = Placement((0,), (0, 3), 2, 4, (2, 6))
     assert ring.borders((False, True)) == ((), (0, 1, 3, 4))
     scene = Scene(Plane(100, 16), Windows(32, 16, 24, 16))
-    assert scene.placement(1).scaled(2).borders((False, False)) == ((), tuple(2 * b for b in (24, 32, 48, 56, 68, 80)))
+    doubled = scene.geometry.placement(1).scaled(2)
+    assert doubled.borders((False, False)) == ((), tuple(2 * b for b in (24, 32, 48, 56, 68, 80)))
 
 
 @pytest.mark.parametrize("taper", TAPERS)

@@ -28,7 +28,7 @@ def test_it_is_the_mean_through_the_map(space, rig, cell, chunk):
     views = scene.views(cell, cell)
     batch = images(2 * views.count, rig)
     expected = Synchronizer(SyncPlan(), views).sync(batch.movedim(-1, 1))[0].movedim(1, -1)
-    mean = WindowMean(scene.placement(cell).scaled(cell), rig.taper, 2)
+    mean = WindowMean(scene.geometry.placement(cell).scaled(cell), rig.taper, 2)
     for first in range(0, len(batch), chunk):
         mean.add(first, batch[first : first + chunk])
     seen = [mean.views(i, min(i + chunk, len(batch))) for i in range(0, len(batch), chunk)]
@@ -38,7 +38,7 @@ def test_it_is_the_mean_through_the_map(space, rig, cell, chunk):
 def test_what_one_window_sees_alone_keeps_its_bits():
     scene = Scene(Plane(40, 16), Windows(16, 16, 12, 16))
     batch = images(3, scene.rig) * 1e-3 + 1.0
-    mean = WindowMean(scene.placement(1), "hann")
+    mean = WindowMean(scene.geometry.placement(1), "hann")
     mean.add(0, batch)
     seen = mean.views(0, 3)
     assert torch.equal(seen[0, :, :12], batch[0, :, :12])
@@ -49,4 +49,4 @@ def test_what_one_window_sees_alone_keeps_its_bits():
 def test_windows_of_another_size():
     scene = Scene(Plane(40, 16), Windows(16, 16, 12, 16))
     with pytest.raises(ValueError, match="windows of 8 x 16 pixels do not fit a rig of 16 x 16"):
-        WindowMean(scene.placement(1), "hann").add(0, torch.zeros(1, 16, 8, 3))
+        WindowMean(scene.geometry.placement(1), "hann").add(0, torch.zeros(1, 16, 8, 3))

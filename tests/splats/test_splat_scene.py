@@ -1,14 +1,15 @@
 """Splats as a scene: what the engine is given, what is refused, what is kept."""
 
 import math
+import weakref
 
 import pytest
 import torch
 from oracles.splat_twins import ball, fog
-from syncpack.nodes.engine.latents import keep_unmasked, on_cells, to_canonical, to_views
+from syncpack.nodes.engine.latents import keep_unmasked, to_canonical, to_views
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
+from syncpack.renderers.pictures import contact_sheet
 from syncpack.renderers.plane.space import Plane
-from syncpack.renderers.plane.stitch import contact_sheet
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.splats import geometry as splat_scene
 from syncpack.renderers.splats import memory
@@ -183,7 +184,7 @@ def test_a_mask_over_splats_names_them() -> None:
     with pytest.raises(
         ValueError, match="a mask of 64 x 64 does not say which of 500 splats it means; use a mask of 5"
     ):
-        on_cells(scene, torch.ones(1, 64, 64), scene.views(8))
+        scene.geometry.mask_cells(torch.ones(1, 64, 64), scene.views(8))
 
 
 def test_cameras_that_see_nothing_are_named() -> None:
@@ -216,14 +217,16 @@ def test_few_splats_say_their_cell(count: int, cell: int) -> None:
 
 def test_old_weights_make_room_before_new_ones_are_built() -> None:
     space = SplatColours(ball(300), backend="torch")
-    held = []
+    held: list[int] = []
+    alive = weakref.WeakSet()
 
-    def build() -> list[int]:
-        held.append(len(space._built))
-        return held
+    class Weights:
+        def __init__(self) -> None:
+            held.append(len(alive))
+            alive.add(self)
 
     for key in ("a", "b", "c", "d", "d", "c"):
-        space.kept(key, build)
+        space.kept.get(key, Weights)
     assert held == [0, 1, 1, 1]
 
 

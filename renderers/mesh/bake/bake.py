@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry import MeshGeometry
+from ...pictures import TwoBands
 from ..looks import corner_normals, to_camera
 from ..maps.maps import Screen, pixel_taps
 from ..maps.surface import Surface, surface
 from ..uvs.uv_raster import Texels
+from ..viewed import Viewed
 from .chart_borders import Borders
 from .surface_fill import pad_charts
 from .view_edges import Links, from_edge, smoothed
@@ -53,7 +54,7 @@ class Look:
 
 
 @torch.no_grad()
-def looks(geometry: MeshGeometry, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
+def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
     """Of the rig's cameras (``which`` of them; None: all) with views of ``width`` x ``height`` pixels, one at a time.
 
     A texel is seen as ``seen_points`` says. It reads only pixels that show its own surface, so that no colour of the
@@ -115,7 +116,7 @@ class Baked:
 
 @torch.no_grad()
 def bake(
-    geometry: MeshGeometry,
+    geometry: Viewed,
     images: Iterable[Tensor],
     exponent: float = 6.0,
     weighting: Weighting = "cosine",
@@ -162,9 +163,7 @@ class _Blend:
         self.border = max(border, 1e-3)
         self.exponent, self.best_only = exponent, weighting == "best view"
         self.detail = 0.0 if self.best_only else detail
-        self.weight, self.sums = torch.zeros(count), torch.zeros(count, channels)
-        self.fine_weight = torch.zeros(count if self.detail > 0 else 0)
-        self.fine = torch.zeros(count if self.detail > 0 else 0, channels)
+        self.bands = TwoBands(count, channels, self.detail > 0)
         self.cosine = torch.zeros(count)
         # Of the views that see a texel well: how many, their sum, and the sum of their squares.
         self.well = torch.zeros(count)
@@ -176,9 +175,9 @@ class _Blend:
         full = look.read(flat)
         here, straight = look.texel, look.cosine * (look.from_edge / self.border).clamp(1e-3, 1)
         if self.best_only:
-            better = straight > self.weight[here]
-            self.weight[here[better]] = straight[better]
-            self.sums[here[better]] = full[better] * straight[better, None]
+            better = straight > self.bands.weight[here]
+            self.bands.weight[here[better]] = straight[better]
+            self.bands.sums[here[better]] = full[better] * straight[better, None]
         else:
             # Beside an outline a blur is one-sided, and differs from that of views which see further.
             reach = max(self.border, 2 * self.detail)
@@ -188,10 +187,8 @@ class _Blend:
             if self.detail > 0:
                 coarse = look.read(smoothed(image, look.links, self.detail).reshape(flat.shape))
                 decided = straight.double().pow(max(_DECISION, self.exponent)).float().clamp_min(1e-30)
-                self.fine_weight[here] += decided
-                self.fine[here] += decided[:, None] * (full - coarse)
-            self.weight[here] += weight
-            self.sums[here] += weight[:, None] * coarse
+                self.bands.add_fine(here, full - coarse, decided)
+            self.bands.add(here, coarse, weight)
         self.cosine[here] = torch.maximum(self.cosine[here], look.cosine)
         well = (look.cosine >= _WELL) & (look.from_edge >= self.border)
         there, value = here[well], full[well].double()
@@ -201,15 +198,12 @@ class _Blend:
         self.kept.append((there, full[well]))
 
     def baked(self) -> Baked:
-        seen = self.weight > 0
-        colours = torch.where(seen[:, None], self.sums / self.weight.clamp_min(1e-30)[:, None], 0.0)
-        if self.detail > 0:
-            colours += torch.where(seen[:, None], self.fine / self.fine_weight.clamp_min(1e-38)[:, None], 0.0)
+        seen, colours = self.bands.weight > 0, self.bands.mean()
         several = self.well >= 2
         count = self.well[several].double()
         spread = self.square[several] - self.total[several].square().sum(1) / count
         # The mean squared difference of two of n values is twice their variance with n - 1.
-        pairs = (2 * spread / (count - 1) / self.sums.shape[1]).clamp_min(0)
+        pairs = (2 * spread / (count - 1) / colours.shape[1]).clamp_min(0)
         of_view = tuple(_psnr((value - colours[here]).square()) for here, value in self.kept)
         return Baked(colours, seen, self.cosine, _psnr(pairs), of_view)
 
@@ -257,7 +251,7 @@ def merge(old: Tensor, new: Tensor, mask: Tensor) -> Tensor:
     return torch.where(share > 0, mixed, old)
 
 
-def mask_from_views(geometry: MeshGeometry, masks: Tensor) -> Tensor:
+def mask_from_views(geometry: Viewed, masks: Tensor) -> Tensor:
     """Masks [N, h, w] painted in the rig's views -> float32 [T]: the largest value that a view which sees the texel
     shows there. What lies behind the painted surface is not touched. Raises ValueError for another number of masks."""
     count, space = len(geometry.rig.viewpoints), geometry.space

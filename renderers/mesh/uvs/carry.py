@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...arrays import distinct, integers
 from ..base_colour import PICTURES, multiplied, same_look
 from ..material import Part
 from ..mesh import Mesh
@@ -46,7 +47,7 @@ def in_one_part(mesh: Mesh, size: int) -> Mesh:
 def _carried(old: Mesh, new: Mesh, number: int, size: int) -> Part:
     """Part ``number`` of ``new``."""
     part, faces = new.parts[number], (new.part_of_face == number).nonzero()[:, 0]
-    owners = [old.parts[i] for i in old.part_of_face[faces].unique().tolist()]
+    owners = [old.parts[i] for i in integers(distinct(old.part_of_face[faces]))]
     if not owners:
         return part
     textured = old.has_uvs
@@ -107,7 +108,7 @@ def _painted(old: Mesh, new: Mesh, faces: Tensor, size: int, kinds: Sequence[str
         if old.has_uvs:
             uv = (_barycentric(corner[local], centre)[..., None] * old.uvs[old.face_uvs[face]]).sum(1).float()
         owner = old.part_of_face[face]
-        for number in owner.unique().tolist():
+        for number in integers(distinct(owner)):
             mine = owner == number
             for kind, picture in pictures.items():
                 picture[texel[mine]] = _values(kind, old.parts[number], uv[mine], picture.shape[1], old.has_uvs)

@@ -7,11 +7,12 @@ rendered elsewhere.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ...arrays import cross, distinct, norm
 from ..mesh import Mesh
 from .adjacency import charts, edges
 
@@ -148,24 +149,34 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     """
     around = edges(mesh.faces)
     corner = mesh.vertices[mesh.faces].double()
-    area = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]).norm(dim=1) / 2
+    area = norm(cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), 1) / 2
     solid = area > 1e-12 * float(area.max())
-    of_mesh = {
-        "faces": len(mesh.faces),
-        "crowded_edges": int((around.uses > 2).sum()),
-        "open_edges": int((around.uses == 1).sum()),
-        "double_faces": len(mesh.faces) - len(mesh.faces.sort(1).values.unique(dim=0)),
-        "no_area": int((~solid).sum()),
-    }
-    nothing = {"low": (0.0, 0.0), "high": (0.0, 0.0), "outside": 0, "tiled": 0, "shared": 0.0, "mirrored": 0.0}
-    nothing |= {"flat": 0.0, "charts": 0, "flat_charts": 0, "covered": 0.0}
+    bare = UvReport(
+        faces=len(mesh.faces),
+        missing=0,
+        low=(0.0, 0.0),
+        high=(0.0, 0.0),
+        outside=0,
+        tiled=0,
+        shared=0.0,
+        mirrored=0.0,
+        flat=0.0,
+        charts=0,
+        flat_charts=0,
+        covered=0.0,
+        crowded_edges=int((around.uses > 2).sum()),
+        open_edges=int((around.uses == 1).sum()),
+        double_faces=len(mesh.faces) - len(distinct(mesh.faces.sort(1).values, 0)),
+        no_area=int((~solid).sum()),
+        reason="",
+    )
     if not mesh.has_uvs:
-        return UvReport(**of_mesh, **nothing, missing=len(mesh.faces), reason="the mesh has none")
+        return replace(bare, missing=len(mesh.faces), reason="the mesh has none")
     if not bool(solid.any()):
-        return UvReport(**of_mesh, **nothing, missing=0, reason="no face of the mesh has an area")
+        return replace(bare, reason="no face of the mesh has an area")
     uvs = mesh.uvs[mesh.face_uvs].double()
     if not bool(torch.isfinite(uvs).all()):
-        return UvReport(**of_mesh, **nothing, missing=0, reason="some are no numbers (NaN or infinite)")
+        return replace(bare, reason="some are no numbers (NaN or infinite)")
     none = (mesh.face_uvs == mesh.face_uvs[:, :1]).all(1) & solid
     a, b = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
     signed = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
@@ -177,36 +188,36 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     chart = charts(mesh.face_uvs, mesh.part_of_face)
     of_chart = torch.zeros(int(chart.max()) + 1, dtype=torch.float64).index_add(0, chart, signed.abs())
     shared, mirrored, covered = _claims(mesh, uvs, signed, size)
-    values = {
-        "missing": int(none.sum()),
-        "low": (float(low[0]), float(low[1])),
-        "high": (float(high[0]), float(high[1])),
-        "outside": int(out.sum()),
-        "tiled": int(beyond.sum()),
-        "shared": shared,
-        "mirrored": mirrored,
-        "flat": float(area[flat].sum() / area.sum().clamp_min(1e-300)),
-        "charts": len(of_chart),
-        "flat_charts": int((of_chart < 1 / size**2).sum()),
-        "covered": covered,
-    }
-    return UvReport(**of_mesh, **values, reason=_reason(values, len(mesh.faces)))
+    found = replace(
+        bare,
+        missing=int(none.sum()),
+        low=(float(low[0]), float(low[1])),
+        high=(float(high[0]), float(high[1])),
+        outside=int(out.sum()),
+        tiled=int(beyond.sum()),
+        shared=shared,
+        mirrored=mirrored,
+        flat=float(area[flat].sum() / area.sum().clamp_min(1e-300)),
+        charts=len(of_chart),
+        flat_charts=int((of_chart < 1 / size**2).sum()),
+        covered=covered,
+    )
+    return replace(found, reason=_reason(found))
 
 
-def _reason(values: dict[str, object], faces: int) -> str:
-    missing, flat, shared = values["missing"], values["flat"], values["shared"]
-    assert isinstance(missing, int) and isinstance(flat, float) and isinstance(shared, float)
-    if missing:
-        return f"{missing} of {faces} faces have none"
-    if values["tiled"]:
-        return f"{values['tiled']} faces repeat the texture or lie beyond it"
-    if values["outside"]:
-        return f"{values['outside']} faces reach outside 0 to 1"
-    if flat > MOST_FLAT:
-        return f"{flat:.1%} of the surface has no area in the texture"
-    if shared > MOST_SHARED:
-        sides = " (mirrored halves)" if values["mirrored"] == shared else ""
-        return f"{shared:.1%} of the texels are claimed by several faces{sides}"
+def _reason(found: UvReport) -> str:
+    """Why nothing can be painted with such coordinates; empty where it can."""
+    if found.missing:
+        return f"{found.missing} of {found.faces} faces have none"
+    if found.tiled:
+        return f"{found.tiled} faces repeat the texture or lie beyond it"
+    if found.outside:
+        return f"{found.outside} faces reach outside 0 to 1"
+    if found.flat > MOST_FLAT:
+        return f"{found.flat:.1%} of the surface has no area in the texture"
+    if found.shared > MOST_SHARED:
+        sides = " (mirrored halves)" if found.mirrored == found.shared else ""
+        return f"{found.shared:.1%} of the texels are claimed by several faces{sides}"
     return ""
 
 
