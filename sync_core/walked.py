@@ -40,7 +40,7 @@ def too_large(entries: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Part:
+class LoneView:
     """One view on the cells that it has to do with. cells: int64 [k], rising; views: that view, canonical (k,)."""
 
     cells: Tensor
@@ -162,7 +162,7 @@ class WalkedViews:
         weights = self.source.weights(number).to(self.device)
         return weights if self.counts(number) else torch.zeros_like(weights)
 
-    def part(self, number: int) -> Part:
+    def part(self, number: int) -> LoneView:
         """A view on its own cells, on the device: whatever is known of views can be asked of it."""
         forward, reading = self.source.forward(number), self.source.gather(number)
         read = forward.indices.long()
@@ -176,7 +176,7 @@ class WalkedViews:
         if not self.counts(number):
             weights = torch.zeros_like(weights)
         views = ViewSet(own, shape, self.height, self.width, weights, gather)
-        return Part(cells.to(self.device), views.to(self.device))
+        return LoneView(cells.to(self.device), views.to(self.device))
 
     @cached_property
     def disjoint_rows(self) -> bool:

@@ -21,8 +21,8 @@ from .files import (
     PARTS,
     TEXTURES,
     UNWRAPS,
-    fingerprint,
     list_meshes,
+    mesh_fingerprint,
     mesh_path,
     prepared,
     read_mesh,
@@ -79,7 +79,7 @@ class SyncTweediesLoadMesh:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return mesh_fingerprint(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(

@@ -49,7 +49,7 @@ def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
     return path, ASSETS if path.parent == ASSETS else Path(host.input_folder()).resolve()
 
 
-def fingerprint(name: str | None, given: str | None = None) -> str:
+def mesh_fingerprint(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a mesh's file does, or of a file that it refers to (buffers, materials, textures)."""
     try:
         path, root = mesh_path(name, given)

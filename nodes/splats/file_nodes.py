@@ -15,11 +15,11 @@ from ..widgets import FILE_PREFIX, GIVEN_PATH, GIVEN_SPLATS, MAX_SIDE, WORKFLOW
 from .files import (
     NO_SCENE,
     camera_fingerprint,
-    fingerprint,
     list_scenes,
     load_scene,
     recorded_rig,
     save_scene,
+    scene_fingerprint,
     scene_path,
 )
 
@@ -47,7 +47,7 @@ class SyncTweediesLoadSplats:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return scene_fingerprint(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(

@@ -43,7 +43,7 @@ def scene_path(name: str | None, given: str | None = None) -> Path:
     return input_file(name or "", _SHIPPED, "copy it there, or into its folder 3d")
 
 
-def fingerprint(name: str | None, given: str | None = None) -> str:
+def scene_fingerprint(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a scene's file does."""
     try:
         return content_digest(scene_path(name, given))
