@@ -157,8 +157,8 @@ class Node:
         return node
 
     def _check(self, node: str, parameters: Mapping[str, inspect.Parameter]) -> None:
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        names = {name for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        names = {name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD}
         may_lack = {*self.optional, *self.hidden}
         asked = {*self.inputs, *may_lack}
         for name in sorted((names - asked) | (set() if takes_all else asked - names)):

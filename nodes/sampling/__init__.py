@@ -1,7 +1,6 @@
 """Views denoised together."""
 
 from .attention import CrossViewAttention
-from .backgrounds import ViewBackground
 from .controlnets import ControlStrengthSchedule
 from .sampler import (
     SyncTweediesNoise,
@@ -18,6 +17,5 @@ NODES = (
     SyncTweediesPatch,
     SyncTweediesViewLatents,
     CrossViewAttention,
-    ViewBackground,
     ControlStrengthSchedule,
 )

@@ -1,5 +1,6 @@
 """Spaces, rigs, and what becomes of the views: prompts, pictures, stitching."""
 
+from .backgrounds import ViewBackground
 from .orbit_nodes import OrbitRig, RigCamera
 from .picture_nodes import SyncTweediesViewImages
 from .prompt_nodes import CanonicalPrompt, ViewPrompts
@@ -12,6 +13,7 @@ NODES = (
     ViewRig,
     OrbitRig,
     RigCamera,
+    ViewBackground,
     RigReport,
     SyncTweediesViewImages,
     ViewPrompts,
