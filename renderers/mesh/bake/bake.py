@@ -36,7 +36,7 @@ _WELL = 0.5
 
 
 @dataclass(frozen=True)
-class Look:
+class Visible:
     """What one view knows of the texels: which it sees (int64 [m]), where they read it (pixels int64 [m, 4] and weights
     [m, 4] that sum to 1), the cosine of the angle [m], and how many pixels from an outline, a step in depth or the
     frame they are [m]. links: of the view's pixels."""
@@ -54,7 +54,7 @@ class Look:
 
 
 @torch.no_grad()
-def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
+def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Visible]:
     """Of the rig's cameras (``which`` of them; None: all) with views of ``width`` x ``height`` pixels, one at a time.
 
     A texel is seen as ``seen_points`` says. It reads only pixels that show its own surface, so that no colour of the
@@ -79,7 +79,7 @@ def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None
         row = (seen.row * height).long().clamp_max(height - 1)
         column = (seen.column * width).long().clamp_max(width - 1)
         links = Links.of(_depths(view))
-        yield Look(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), from_edge(links)[row, column], links)
+        yield Visible(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), from_edge(links)[row, column], links)
 
 
 def _same_side(normals: Tensor, face: Tensor, view: Surface, number: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ def bake(
     stream, count = iter(images), len(geometry.rig.viewpoints)
     texels = len(geometry.texels(geometry.space.height, geometry.space.width).index)
     blend: _Blend | None = None
-    pending: Iterator[Look] | None = None
+    pending: Iterator[Visible] | None = None
     for number in range(count):
         image = next(stream, None)
         if image is None:
@@ -170,7 +170,7 @@ class _Blend:
         self.total, self.square = torch.zeros(count, channels, dtype=torch.float64), torch.zeros(count).double()
         self.kept: list[tuple[Tensor, Tensor]] = []
 
-    def add(self, look: Look, image: Tensor) -> None:
+    def add(self, look: Visible, image: Tensor) -> None:
         flat = image.reshape(-1, image.shape[2])
         full = look.read(flat)
         here, straight = look.texel, look.cosine * (look.from_edge / self.border).clamp(1e-3, 1)
