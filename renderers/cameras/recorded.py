@@ -16,7 +16,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,12 +44,14 @@ def read_listed(path: Path) -> tuple[tuple[Shot, ...], bool]:
     except ValueError as error:  # not JSON, not UTF-8, numbers of thousands of digits
         reason = short_name(error)
         raise ValueError(f"file '{path.name}' is no JSON ({reason}); use a transforms.json") from None
-    shared = content if isinstance(content, dict) else {}
-    frames = shared.get("frames", content)
-    if not isinstance(frames, list) or not frames or not all(isinstance(f, dict) for f in frames):
+    shared = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    listed = cast("list[Any]", found) if isinstance(found := shared.get("frames", content), list) else []
+    if not listed or not all(isinstance(f, dict) for f in listed):
         raise ValueError(f"file '{path.name}' holds no list of cameras; use a transforms.json or a COLMAP folder")
     # (null is a value that is not there)
-    frames = [{k: v for k, v in {**shared, **frame}.items() if v is not None and k != "frames"} for frame in frames]
+    frames: list[dict[str, Any]] = [
+        {k: v for k, v in {**shared, **frame}.items() if v is not None and k != "frames"} for frame in listed
+    ]
     read = _transform if "frames" in shared else _trained
     try:
         shots = tuple(read(frame, number) for number, frame in enumerate(frames))

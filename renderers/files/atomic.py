@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def write_new(folder: Path, make: Callable[[int], Contents], first: int = 1, las
 
 
 @contextmanager
-def _complete(folder: Path, files: Contents, lasting: bool) -> Iterator[list[tuple[Path, Path]]]:
+def _complete(folder: Path, files: Contents, lasting: bool) -> Generator[list[tuple[Path, Path]], None, None]:
     """(Complete hidden file, the place it is meant for) for each; hidden ones that are left go in the end."""
     waiting: list[tuple[Path, Path]] = []
     try:

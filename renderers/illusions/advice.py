@@ -52,10 +52,9 @@ def noise_notes(space: Illusion, rig: Warps, number: int, rows: int, columns: in
     nothing does. Raises ValueError for an unknown process or a size that a warp cannot take.
 
     A canonical state is white itself, so planes blended with weights b show only sum b^2 of its variance (T5, K9).
-    Averaging noise (processes 1 and 4) lets what averaging takes away grow instead of following the noise level (T2,
-    K12).
+    Averaging noise (processes 1 and 4) lets what averaging takes away grow instead of following the noise level.
     """
-    rule, notes = process(number), []
+    rule, notes = process(number), list[str]()
     if space.planes > 1 and rule.state != "instance":
         kept = max(sum(b * b for b in row) for row in rig.blends(space.planes))
         notes.append(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
+from ..arrays import unflatten
 from .warp import Warp, map_of_order
 
 
@@ -42,7 +43,7 @@ class SumOfParts:
     parts: tuple[Callable[[Tensor], Tensor | None], ...]
 
     def __call__(self, batch: Tensor) -> Tensor:
-        views = batch.unflatten(0, (-1, len(self.parts)))
+        views = unflatten(batch, 0, (-1, len(self.parts)))
         total = torch.zeros_like(views[:, 0])
         for number, part in enumerate(self.parts):
             kept = part(views[:, number])

@@ -9,6 +9,7 @@ steps find them; the published ten steps of Adam only come near.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Combine, ViewSet
+from ..arrays import unflatten
 from .warp import Warp
 
 
@@ -46,7 +48,8 @@ def plane_solver(flat: ViewSet, blends: Tensor, warps: tuple[Warp, ...]) -> Comb
             weights=flat.weights[: flat.height * flat.width],
             gather=warps[0].gather(flat.height, flat.width),
         )
-        return SharedWarp(Aggregator(one), torch.linalg.pinv(blends))
+        inverse = cast(Tensor, torch.linalg.pinv(blends))  # pyright: ignore[reportUnknownMemberType]
+        return SharedWarp(Aggregator(one), inverse)
     bare = with_planes(flat, blends, SharedBlend(Aggregator(flat), blends[0]))
     return LeastNorm(replace(bare, combine=None))
 
@@ -75,7 +78,7 @@ class SharedWarp:
     deal: Tensor
 
     def __call__(self, batch: Tensor) -> Tensor:
-        pictures = self.one(batch).unflatten(0, (-1, self.deal.shape[1]))
+        pictures = unflatten(self.one(batch), 0, (-1, self.deal.shape[1]))
         return torch.einsum("kn,bnchw->bckhw", self.deal.to(pictures), pictures).flatten(2, 3)
 
     def to(self, device: torch.device | str) -> SharedWarp:

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..arrays import norm
 from ..cameras.looks import rays
 from ..pictures import Range, spread
 from .space import Lookout, check_whole_sphere, equirect_taps
@@ -64,7 +65,7 @@ def depth_hints(depth: Tensor, rig: Lookout, meaning: Meaning, span: Range) -> t
         read = (around * share).sum(-1) / share.sum(-1).clamp_min(1e-12)
         read = torch.where(best >= 0, read, 1.0)
         # The rays have depth 1 along the axis: their length is distance / z.
-        hints.append(through.norm(dim=-1) / read)
+        hints.append(norm(through, -1) / read)
         seen.append(best >= 0)
     inverse, known = torch.stack(hints), torch.stack(seen)
     return spread(inverse, known, span).float(), known

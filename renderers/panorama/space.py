@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import ViewSet
+from ..arrays import triple
 from ..cameras.looks import Look, angles, angular_hann, direction, pixels_of, rays
 from ..cells import nearest_multiple
 from ..pictures import corners
@@ -173,7 +174,7 @@ def cells_read_view(
     right, back, up, level = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
     # (a little more than the frame's corner: which cells are seen is told below)
     reach = math.atan(math.hypot(*look.tangents(height, width))) + 1e-6
-    x, y, z = look.axis.tolist()
+    x, y, z = triple(look.axis)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for first, last in _bands(rows, columns):
         if float(elevation[first]) < look.elevation - reach or float(elevation[last - 1]) > look.elevation + reach:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import triple
 from ..cameras.looks import Look, direction, hann_at, pixels_of
 from ..pictures import TwoBands
 
@@ -82,7 +83,7 @@ class _Blend:
         first = max(0, math.floor((0.5 - (look.elevation + reach) / math.pi) * self.rows))
         last = min(self.rows, math.ceil((0.5 - (look.elevation - reach) / math.pi) * self.rows))
         (up, level), (right, back) = self.elevation, self.azimuth
-        x, y, z = look.axis.tolist()
+        x, y, z = triple(look.axis)
         # The cosine of the angle from the axis is a product of rows and columns: no trigonometry for each cell.
         cosine = level[first:last, None] * (right * x - back * z) + up[first:last, None] * y
         row, column = torch.nonzero(cosine >= math.cos(reach) - 1e-6, as_tuple=True)

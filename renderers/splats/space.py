@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import unflatten
 from ..cameras.chosen import Coverage
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Orbit, Vector, Viewpoint
@@ -63,7 +64,7 @@ class SplatColours:
     def laid_out(self, values: Tensor, cell: int) -> Tensor:
         """One value for each splat [..., K] -> on the grid [..., rows, columns], 0 where there is no splat."""
         rows, columns = self.grid(cell)
-        return F.pad(values, (0, rows * columns - len(self.splats))).unflatten(-1, (rows, columns))
+        return unflatten(F.pad(values, (0, rows * columns - len(self.splats))), -1, (rows, columns))
 
     def in_order(self, laid_out: Tensor) -> Tensor:
         """The inverse: [..., rows, columns] -> [..., K]."""

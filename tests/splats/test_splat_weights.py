@@ -14,7 +14,7 @@ from syncpack.renderers import compiled
 from syncpack.renderers.cameras.viewpoints import Viewpoint
 from syncpack.renderers.splats.splats import Splats
 from syncpack.renderers.splats.weights import project as project_module
-from syncpack.renderers.splats.weights import weights
+from syncpack.renderers.splats.weights import tiles, weights, weights_torch
 from syncpack.renderers.splats.weights.project import EPS2D, RULES, project
 from syncpack.renderers.splats.weights.tiles import ViewWeights
 from syncpack.renderers.splats.weights.weights import pooled, view_weights
@@ -145,11 +145,10 @@ def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     scene = ball(600)
     seen = project(scene, around(scene), 40, 52)
     whole = view_weights(seen, 600, "torch")
-    monkeypatch.setattr(weights, "_VALUES", 3 * 64 * 32)
-    tiles = [band.first for band in weights.bands(seen, 40)]
-    assert len(tiles) == 5
-    original = weights.bands
-    monkeypatch.setattr(weights, "bands", lambda view, every=1: original(view, 40, every))
+    monkeypatch.setattr(weights_torch, "_VALUES", 3 * 64 * 32)
+    assert len(list(tiles.bands(seen, 40))) == 5
+    original = tiles.bands
+    monkeypatch.setattr(weights_torch, "bands", lambda view, every=1: original(view, 40, every))
     parts = view_weights(seen, 600, "torch")
     assert torch.equal(whole.map.indices, parts.map.indices)
     torch.testing.assert_close(whole.map.weights, parts.map.weights, rtol=1e-6, atol=1e-7)
@@ -166,7 +165,7 @@ def test_numba_holds_one_band_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
     alive, most = list[weakref.ref[Any]](), list[int]()
 
     def few_at_once(view: Any) -> Any:
-        for band in weights.bands(view, pairs=1):
+        for band in tiles.bands(view, pairs=1):
             held = band.splat.numpy().copy()
             alive.append(weakref.ref(held))
             band = replace(band, splat=torch.from_numpy(held))

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 
+from ...arrays import tensor_of
 from ...files.atomic import write_whole
 from ..splats import SH_DC, SplatRows, Splats
 from .ply import ply_bytes, read_ply, too_many
@@ -58,11 +58,11 @@ def _read_splat(path: Path, limit: int | None) -> Splats:
     rows = np.fromfile(path, _ROW)
     colour = rows["colour"].astype(np.float64) / 255
     return Splats(
-        torch.from_numpy(rows["position"].astype(np.float32)),
-        torch.from_numpy(rows["scale"].astype(np.float32)),
-        torch.from_numpy((rows["rotation"].astype(np.float32) - 128) / 128),
-        torch.from_numpy(colour[:, 3]).float(),
-        torch.from_numpy((colour[:, :3] - 0.5) / SH_DC).float()[:, None],
+        tensor_of(rows["position"].astype(np.float32)),
+        tensor_of(rows["scale"].astype(np.float32)),
+        tensor_of((rows["rotation"].astype(np.float32) - 128) / 128),
+        tensor_of(colour[:, 3]).float(),
+        tensor_of((colour[:, :3] - 0.5) / SH_DC).float()[:, None],
         path.stem,
         SplatRows(rows, "splat"),
     )

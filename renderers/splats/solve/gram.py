@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
+from ...arrays import run_lengths, split, tensor_of
 from ..weights.weights import chosen_backend
 from .blocks import Block
 
@@ -40,7 +41,7 @@ def gram_matrix(views: Sequence[Block], diagonal: Tensor, prune: float = PRUNE) 
 
 def gram_rows_scipy(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values), some rows at a time."""
-    from scipy import sparse
+    from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
     def csr(matrix: LinearMap) -> Any:
         parts = (matrix.weights.numpy(), matrix.indices.numpy(), matrix.offsets.numpy())
@@ -54,11 +55,12 @@ def gram_rows_scipy(views: Sequence[Block], diagonal: Tensor, prune: float) -> t
         products += pattern.apply(view.forward.row_counts().float()[:, None])[:, 0]
     part = (products.cumsum(0) / _PRODUCTS).long()
     found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for rows in torch.arange(len(diagonal)).split(torch.unique_consecutive(part, return_counts=True)[1].tolist()):
+    for rows in split(torch.arange(len(diagonal)), run_lengths(part)):
         low, high = int(rows[0]), int(rows[-1]) + 1
-        total = sum(b[low:high] @ f for b, f in zip(backward, forward, strict=True)).tocoo()  # pyright: ignore
-        row, column = (torch.from_numpy(a).long() for a in (total.row, total.col))
-        value = torch.from_numpy(total.data)
+        total: Any = sum(b[low:high] @ f for b, f in zip(backward, forward, strict=True))
+        entries = total.tocoo()
+        row, column = tensor_of(entries.row).long(), tensor_of(entries.col).long()
+        value = tensor_of(entries.data)
         small = value**2 < prune**2 * diagonal[row + low] * diagonal[column]
         other = row + low != column
         own = diagonal[rows].index_add(0, row[small & other], value[small & other])

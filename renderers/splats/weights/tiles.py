@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
+from ...arrays import integers
 from .project import Projected
 
 ALPHA_MAX = 0.999
@@ -74,7 +75,7 @@ def bands(view: Projected, pairs: int = _PAIRS, every: int = 1) -> Iterator[Band
     wide = (x1 - x0 + 1).clamp_min(0)
     change = torch.zeros(rows + 1, dtype=torch.int64)
     change.index_add_(0, y0, wide).index_add_(0, (y1 + 1).clamp_min(0), -wide)
-    per_row = change.cumsum(0)[:rows].tolist()
+    per_row = integers(change.cumsum(0)[:rows])
     top = 0
     while top < rows:
         bottom, listed = top + 1, per_row[top]

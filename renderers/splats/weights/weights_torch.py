@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import split
 from .project import ALPHA_MIN, Projected
 from .tiles import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
 
@@ -46,7 +47,7 @@ def _walk(
     begin = 0
     active = torch.nonzero(band.count > 0)[:, 0]
     while active.numel():
-        for tiles in active.split(at_once):
+        for tiles in split(active, at_once):
             place = begin + torch.arange(DEPTH)
             there = place < band.count[tiles, None]
             seen = band.splat[(band.start[tiles, None] + place).clamp_max(len(band.splat) - 1)]

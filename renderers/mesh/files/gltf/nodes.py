@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ....arrays import Array, shaped, turned
+from ....quaternions import turn_rows
 from ..pieces import Notes
 from .file import Gltf
 
@@ -93,13 +94,7 @@ def transform(node: dict[str, Any]) -> Array:
     if "matrix" in node:
         return turned(shaped(np.array(node["matrix"], np.float64), 4, 4))
     x, y, z, w = node.get("rotation", (0, 0, 0, 1))
-    turn = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    turn = np.array(turn_rows(w, x, y, z))
     world = np.eye(4)
     world[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)))
     world[:3, 3] = node.get("translation", (0, 0, 0))
