@@ -200,7 +200,7 @@ def test_folders_for_other_processes_go_too(tmp_path, monkeypatch):
 
 def test_everything_is_written_here():
     """No other file of the pack opens one for writing: a half-written file would be found."""
-    allowed = {"renderers/files/atomic.py", "renderers/mesh/unwrap.py", "renderers/mesh/xatlas_worker.py"}
+    allowed = {"renderers/files/atomic.py", "renderers/mesh/uvs/unwrap.py", "renderers/mesh/uvs/xatlas_worker.py"}
     words = (
         "write_bytes(",
         "write_text(",
