@@ -4,7 +4,7 @@
                  where one cell feeds several pixels of a view, and too weak where a pixel is a mean of its own cells.
 ``independent``  white per view, nothing shared.
 ``polar``        U_i z_T + (I - U_i U_i^T) xi_i with the polar factor F_i = U_i H_i: exactly white in every view *and*
-                 shared through z_T (methods.md T7, K11). The default.
+                 shared through z_T. The default.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _projected(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor], d
 
 
 def canonical_noise_sampler(views: Views, canonical: NoiseSampler, own: NoiseSampler) -> NoiseSampler:
-    """A k-diffusion noise sampler for a view batch whose views share their noise (methods.md K7).
+    """A k-diffusion noise sampler for a view batch whose views share their noise.
 
     ``canonical(sigma, sigma_next)`` draws [B, C, *canonical]; ``own`` draws [B*N, C, h, w] and is asked only where
     views need noise of their own. Both may be Brownian: the path is then continuous in every view.

@@ -53,14 +53,14 @@ class Stochastic:
         if min(self.blank_steps or 0, self.soft_steps) < 0:
             raise ValueError("blank_steps and soft_steps are counts; use 0 or more")
 
-    def of(self, steps: int, sets: int, blank: bool) -> Walk:
+    def of(self, steps: int, sets: int, blank: bool) -> Timetable:
         """The walk of a run of ``steps`` on ``sets`` sets of views. blank: it begins with nothing."""
         first = (sets if self.blank_steps is None else self.blank_steps) if blank else 0
-        return Walk(self, steps, min(first, steps))
+        return Timetable(self, steps, min(first, steps))
 
 
 @dataclass(frozen=True)
-class Walk:
+class Timetable:
     """One run's steps: ``blank`` of ``steps`` see noise alone."""
 
     rule: Stochastic

@@ -5,7 +5,8 @@ Chunks hold views with the same conditionings, and whole groups where a patch ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,6 @@ from .. import host
 from ..host.errors import SyncError
 from .conds import ControlCopies, slice_cond
 from .controlnets import check_hints
-from .run import SyncSettings
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
@@ -43,6 +43,15 @@ class ViewBatches:
     merged: dict[tuple[int, ...], tuple[Conds, Conds]] = field(
         default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
+
+    @contextmanager
+    def only(self, rows: Iterable[int]) -> Generator[None, None, None]:
+        """Evaluate these rows of the batch alone for a while."""
+        self.rows = tuple(rows)
+        try:
+            yield
+        finally:
+            self.rows = None
 
     def size(self, model: Any, x: Tensor, unit: int = 1) -> int:
         """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
@@ -239,11 +248,11 @@ def fitting_views(model: Any, shape: Sequence[int], free: float) -> int:
     return low
 
 
-def views_at_once(model: Any, settings: SyncSettings, shape: Sequence[int]) -> int:
+def views_at_once(model: Any, views_per_batch: int, shape: Sequence[int]) -> int:
     """How many views' memory the host should make room for before it loads the MODEL.
 
     shape: of the batch of all views. With views_per_batch 0: what the device holds beside the whole model.
     """
-    if settings.views_per_batch:
-        return min(settings.views_per_batch, shape[0])
+    if views_per_batch:
+        return min(views_per_batch, shape[0])
     return fitting_views(model.model, shape, host.memory_beside(model))

@@ -129,7 +129,7 @@ _TALLEST = 16384
 def read_cameras(path: Path) -> tuple[tuple[Shot, ...], bool]:
     """The cameras of a transforms.json or cameras.json, of one of COLMAP's files, or of a folder that holds any
     -> (cameras, whether their lenses distort, which views do not follow). Where nerfstudio's
-    dataparser_transforms.json lies beside them, they are in the coordinates it leads to (camera_frames.py).
+    dataparser_transforms.json lies beside them, they are in the coordinates it leads to (frames.py).
 
     Raises ValueError when there are none, and for files that are damaged or of other cameras.
     """

@@ -51,7 +51,7 @@ def noise_notes(space: Illusion, rig: Warps, number: int, rows: int, columns: in
     """One line for each thing that goes wrong when process ``number`` runs this rig on rows x columns cells; empty when
     nothing does. Raises ValueError for an unknown process or a size that a warp cannot take.
 
-    A canonical state is white itself, so planes blended with weights b show only sum b^2 of its variance (T5, K9).
+    A canonical state is white itself, so planes blended with weights b show only sum b^2 of its variance.
     Averaging noise (processes 1 and 4) lets what averaging takes away grow instead of following the noise level.
     """
     rule, notes = process(number), list[str]()

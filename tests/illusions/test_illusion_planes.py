@@ -1,4 +1,4 @@
-"""n-to-1: several canonical planes blended into what the views see (T5, K9), against the published Adam path."""
+"""n-to-1: several canonical planes blended into what the views see, against the published Adam path."""
 
 import itertools
 import math

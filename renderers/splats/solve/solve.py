@@ -1,7 +1,7 @@
 """From pictures of splats back to their colours.
 
 With geometry at rest a view is F_i z + (1 - alpha_i) background, linear in the colours z, so what a renderer's
-gradient descent looks for is solved for (Kerbl et al. 2023 for the model; methods.md K12 for the solve):
+gradient descent looks for is solved for (the model is Kerbl et al.'s of 2023):
 
 ``mean``           F^T W v / F^T W 1, the normalised back-projection: one pass over the views.
 ``least_squares``  the z that shows the views best, held to that mean where views say little: CG on
