@@ -33,11 +33,12 @@ def child(width: int, steps: int) -> None:
     from unets import peak_memory_mib, prompt, random_unet
 
     model = random_unet("small")
+    from syncpack.nodes.declare import defaults
     from syncpack.nodes.sampling.plan import PLAN_INPUTS
     from syncpack.nodes.sampling.sampler import SyncTweediesSampler
     from syncpack.renderers.plane.space import Plane, Windows
 
-    plan = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
+    plan = defaults(PLAN_INPUTS)
     if steps:
         with torch.inference_mode():
             SyncTweediesSampler().sample(

@@ -47,12 +47,13 @@ def run() -> dict[str, float | str | list[float]]:
 
     model = random_unet("sd15")
     from syncpack.nodes import host
+    from syncpack.nodes.declare import defaults
     from syncpack.nodes.sampling.plan import PLAN_INPUTS
     from syncpack.nodes.sampling.sampler import SyncTweediesSampler
     from syncpack.renderers.plane.space import Plane, Windows
 
     positive, negative = prompt("sd15", 1), prompt("sd15", 2)
-    plan = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
+    plan = defaults(PLAN_INPUTS)
     space, rig = Plane(256 + 64 * (VIEWS - 1), 256), Windows(256, 256, 64, 256)
     latent = torch.zeros(VIEWS, 4, 32, 32)
 

@@ -16,6 +16,7 @@ def run() -> dict[str, float | str | list[float]]:
     from unets import start_host
 
     start_host()
+    from syncpack.nodes.declare import defaults
     from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
     from syncpack.nodes.sampling.plan import PLAN_INPUTS
     from syncpack.nodes.sampling.sampler import SyncTweediesSampler
@@ -27,7 +28,7 @@ def run() -> dict[str, float | str | list[float]]:
     model, clip, _ = ExemplarModel().build(image, name, True)
     built = time.perf_counter() - began
     words = clip.encode_from_tokens_scheduled(clip.tokenize(name))
-    plan = {key: spec[1]["default"] for key, spec in PLAN_INPUTS.items()}
+    plan = defaults(PLAN_INPUTS)
     space, rig = Plane(512, 128), Windows(128, 128, 64, 64)
     seconds: list[float] = []
     ratios: list[float] = []

@@ -40,6 +40,7 @@ def start() -> None:
 
 def sample(picture: str, width: int, height: int, seed: int, **plan: Any) -> Image.Image:
     """A wide picture from a shipped exemplar, 64-pixel windows every 32, 20 Euler steps."""
+    from syncpack.nodes.declare import defaults
     from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
     from syncpack.nodes.sampling.plan import PLAN_INPUTS
     from syncpack.nodes.sampling.sampler import SyncTweediesSampler
@@ -48,7 +49,7 @@ def sample(picture: str, width: int, height: int, seed: int, **plan: Any) -> Ima
     image, name = SyncTweediesExemplarPicture().load(picture)
     model, clip, vae = ExemplarModel().build(image, name, True)
     words = clip.encode_from_tokens_scheduled(clip.tokenize(name))
-    given = {**{key: spec[1]["default"] for key, spec in PLAN_INPUTS.items()}, **plan}
+    given = {**defaults(PLAN_INPUTS), **plan}
     with torch.inference_mode():
         _, whole = SyncTweediesSampler().sample(
             model,
@@ -99,6 +100,7 @@ ILLUSIONS = (
 def readings(model: tuple[Any, Any, Any], second: tuple[str, str, dict[str, Any]], planes: int, process: str) -> Any:
     """Both readings [2, 64, 64, 3] of one picture: bark upright, a stone wall through the warp; 20 Euler steps."""
     from syncpack.nodes import NODE_CLASS_MAPPINGS as NODES
+    from syncpack.nodes.declare import defaults
     from syncpack.nodes.illusions.pictures import readings_of
     from syncpack.nodes.sampling.plan import PLAN_INPUTS
     from syncpack.renderers.illusions.space import Illusion
@@ -108,7 +110,7 @@ def readings(model: tuple[Any, Any, Any], second: tuple[str, str, dict[str, Any]
     rig = NODES["IllusionRig"]().build("identity", "bark")[0]
     rig = NODES[node]().build(warp=warp, prompt="stone wall", rig=rig, **values)[0]
     space = Illusion(64, 64, planes)
-    given = {key: spec[1]["default"] for key, spec in PLAN_INPUTS.items()} | {"process": process}
+    given = defaults(PLAN_INPUTS) | {"process": process}
     positive, negative, _ = NODES["IllusionPrompts"]().build(model[1], rig, "")
     with torch.inference_mode():
         _, whole = NODES["SyncTweediesSampler"]().sample(

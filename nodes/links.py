@@ -5,16 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-# A file from another node: the last input of the nodes that load files.
-GIVEN: tuple[str, dict[str, Any]] = (
-    "STRING",
-    {
-        "forceInput": True,
-        "tooltip": "Instead of the list: a file's path from another node (mesh_path of Load 3D, file of Save Textured "
-        "Mesh), in ComfyUI's input, output or temp folder.",
-    },
-)
-
 
 def links_fit(node: Any, received: dict[str, Any] | None, *texts: str) -> str:
     """Why a link does not fit its input; empty when all do.

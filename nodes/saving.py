@@ -19,8 +19,6 @@ from ..renderers.files.atomic import Contents, write_new
 from ..renderers.panorama.gpano import png_xmp, with_exif, with_xmp
 from . import host
 
-# Hidden inputs of the nodes that save, and the names under which they reach the node.
-HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
 # The workflow as JSON texts by name: "workflow", "prompt", and what else the page sends.
 Workflow = Mapping[str, str]
 # Tags of EXIF that the host's page looks through, in the order in which the host fills them.

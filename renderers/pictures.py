@@ -1,31 +1,98 @@
-"""Filters of pictures that more than one space uses."""
+"""What more than one space does with pictures: filters, bilinear reading, blends of views, ranges of depth."""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Past = Literal["mirrored", "repeated"]
+"""What is taken for pixels past a picture's edges."""
 
-def gaussian(sigma: float) -> Tensor:
-    """float64 [2 r + 1]: samples of a Gaussian of ``sigma`` pixels out to 3 sigma, summing to 1. sigma 0: one 1."""
+
+def gaussian(sigma: float, dtype: torch.dtype = torch.float64) -> Tensor:
+    """[2 r + 1]: samples of a Gaussian of ``sigma`` pixels out to 3 sigma, summing to 1. sigma 0: one 1."""
     reach = math.ceil(3 * sigma)
-    steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weights = torch.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else torch.ones(1, dtype=torch.float64)
+    steps = torch.arange(-reach, reach + 1, dtype=dtype)
+    weights = torch.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else torch.ones(1, dtype=dtype)
     return weights / weights.sum()
 
 
-def filtered(picture: Tensor, kernel: Tensor) -> Tensor:
-    """A picture [B, C, H, W] filtered by a kernel [k, l] of odd sides, mirrored past its edges."""
+def filtered(picture: Tensor, kernel: Tensor, past: Past = "mirrored") -> Tensor:
+    """A picture [B, C, H, W] filtered by a kernel [k, l] of odd sides."""
     for axis, reach in ((-2, kernel.shape[0] // 2), (-1, kernel.shape[1] // 2)):
         length = picture.shape[axis]
-        index = torch.arange(-reach, length + reach, device=picture.device) % (2 * length)
-        picture = picture.index_select(axis, torch.where(index < length, index, 2 * length - 1 - index))
+        index = torch.arange(-reach, length + reach, device=picture.device)
+        if past == "mirrored":
+            index = index % (2 * length)
+            index = torch.where(index < length, index, 2 * length - 1 - index)
+        picture = picture.index_select(axis, index.clamp(0, length - 1))
     channels = picture.shape[1]
     weight = kernel.to(picture).expand(channels, 1, *kernel.shape)
     return F.conv2d(picture, weight, groups=channels)
+
+
+def corners(row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The four cells around positions [...], upper left, upper right, lower left, lower right: their rows and columns
+    (int64 [..., 4], which may lie outside of the picture) and bilinear weights (float32 [..., 4], summing to 1). A
+    position of 0.5 is the first cell's centre."""
+    y, x = row - 0.5, column - 0.5
+    top, left = y.floor(), x.floor()
+    down, right = (y - top).float(), (x - left).float()
+    rows = top.long()[..., None] + torch.tensor([0, 0, 1, 1], device=row.device)
+    columns = left.long()[..., None] + torch.tensor([0, 1, 0, 1], device=row.device)
+    shares = [(d, r) for d in (1 - down, down) for r in (1 - right, right)]
+    return rows, columns, torch.stack([d * r for d, r in shares], -1)
+
+
+Range = Literal["joint", "per view"]
+"""Near and far taken over all views together, so that a place is equally bright everywhere, or in each view."""
+
+
+def spread(values: Tensor, known: Tensor, span: Range) -> Tensor:
+    """Values [N, h, w] of N views -> the same brought to 0 (the least that is known) to 1 (the most): in every view, or
+    in all of them together. known: bool [N, h, w]. Where nothing is known 0; where all that is known is equal 1."""
+    out = torch.zeros_like(values)
+    for group in [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(out))]:
+        found = values[group][known[group]]
+        if found.numel():
+            low, high = found.min(), found.max()
+            out[group] = (values[group] - low) / (high - low) if high > low else torch.ones_like(values[group])
+    return torch.where(known, out, 0.0)
+
+
+class TwoBands:
+    """Means of views at ``count`` places: the coarse structure by one weight, and, with ``fine``, what is finer by
+    another that lets the best view win (two-band blend: Brown and Lowe, "Automatic panoramic image stitching", 2007).
+
+    weight: float32 [count], of the coarse structure so far; sums: float32 [count, channels], weighted.
+    """
+
+    def __init__(self, count: int, channels: int, fine: bool) -> None:
+        self.weight, self.sums = torch.zeros(count), torch.zeros(count, channels)
+        self._fine_weight = torch.zeros(count if fine else 0)
+        self._fine = torch.zeros(count if fine else 0, channels)
+
+    def add(self, at: Tensor, values: Tensor, weight: Tensor) -> None:
+        """Coarse values [m, channels] and their weights [m], at different places int64 [m]."""
+        self.weight[at] += weight
+        self.sums[at] += weight[:, None] * values
+
+    def add_fine(self, at: Tensor, values: Tensor, weight: Tensor) -> None:
+        """What the coarse values leave out, in the same way; weights are at least 1e-30."""
+        self._fine_weight[at] += weight
+        self._fine[at] += weight[:, None] * values
+
+    def mean(self) -> Tensor:
+        """float32 [count, channels]; 0 where no view is."""
+        seen = (self.weight > 0)[:, None]
+        mean = torch.where(seen, self.sums / self.weight.clamp_min(1e-30)[:, None], 0.0)
+        if len(self._fine_weight):
+            mean += torch.where(seen, self._fine / self._fine_weight.clamp_min(1e-38)[:, None], 0.0)
+        return mean
 
 
 # How much a picture's proportions may differ from the space's: those of sizes rounded to a model's cell do.

@@ -13,6 +13,7 @@ from ..sync_core.walked_mean import Averager, average_of
 from .directions import ViewPlace
 from .geometry import Geometry, Rig, Space, Wing
 from .illusions.geometry import WING as ILLUSIONS
+from .kept import Kept
 from .mesh.geometry import WING as MESH
 from .neighbours import nearest
 from .panorama.geometry import WING as PANORAMA
@@ -47,8 +48,8 @@ class Scene:
 
     space: Space
     rig: Rig
-    _built: dict[tuple[int, int], Views] = field(default_factory=dict, compare=False, repr=False)
-    _means: dict[tuple[int, str], Averager] = field(default_factory=dict, compare=False, repr=False)
+    _views: Kept = field(default_factory=Kept, compare=False, repr=False)
+    _means: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     geometry: Geometry = field(init=False, compare=False, repr=False)
 
@@ -62,9 +63,7 @@ class Scene:
     def views(self, cell: int, finer: int = 1) -> Views:
         """The views on cells of ``cell`` image pixels, each divided into ``finer`` x ``finer`` (cell, finer = 8, 8 are
         the pixels of a latent model: same windows, image resolution)."""
-        if (cell, finer) not in self._built:
-            self._built[cell, finer] = self.geometry.views(cell, finer)
-        return self._built[cell, finer]
+        return self._views.get((cell, finer), lambda: self.geometry.views(cell, finer))
 
     def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Averager:
         """The weighted mean over the views of a latent batch of ``shape``, on a device; built once for each.
@@ -73,9 +72,7 @@ class Scene:
         """
         views = self.views_of_batch(shape)
         key = (self.cell_of_views(shape), str(device))
-        if key not in self._means:
-            self._means[key] = average_of(views.to(device))
-        return self._means[key]
+        return self._means.get(key, lambda: average_of(views.to(device)))
 
     @property
     def view_size(self) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..sync_core.walked_mean import RunningMean, WalkedAggregator
+from .arrays import split
 
 
 class WalkedPictures:
@@ -45,7 +46,7 @@ class WalkedPictures:
         """What views ``first`` to ``last - 1`` see of the mean of all views added: [n, h, w, C]."""
         if not self._rows:
             assert self._mean is not None, "no view was added"
-            pictures = self._mean.result().split(self._channels)
+            pictures = split(self._mean.result(), self._channels)
             self._rows = [picture.T.contiguous() for picture in pictures]
             self._mean = None
         views, seen = self._aggregator.views, list[Tensor]()

@@ -2,7 +2,7 @@
 
 ``mean`` is the reference's: inside one view, a cell takes the mean of the pixels that see it (hit-normalised
 back-projection), then the views are averaged with the pixel weights. ``least_squares`` minimises
-sum_i |W^(1/2) (f_i z - w_i)|^2 by conjugate gradients, which also inverts interpolating maps (methods.md K12).
+sum_i |W^(1/2) (f_i z - w_i)|^2 by conjugate gradients, which also inverts interpolating maps.
 """
 
 from __future__ import annotations

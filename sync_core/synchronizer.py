@@ -33,7 +33,7 @@ class SyncPlan:
 
     process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
-    aggregate-and-project, so that the views agree exactly (methods.md K15). stochastic: walk with fresh noise instead
+    aggregate-and-project, so that the views agree exactly. stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
     far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
     (time_travel.py).

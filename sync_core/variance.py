@@ -1,7 +1,7 @@
 """Variance correction: contrast that averaging takes where views disagree, given back in canonical space.
 
 Views x_i = m + d_i whose disagreeing parts d_i are independent with variance v average to A(x) = m + sum_i w_i d_i: of
-their variance only g v is left, with the noise gain g = sum_i w_i^2 / (sum_i w_i)^2 (methods.md T6, K10). At noise
+their variance only g v is left, with the noise gain g = sum_i w_i^2 / (sum_i w_i)^2. At noise
 level sigma, with prior variance S^2 and m(t) = S^2 / (S^2 + t), one view knows the picture through noise sigma^2; its
 Tweedie estimate shrinks by m(sigma^2). All views together know it through g sigma^2, so their common estimate ought to
 shrink by m(g sigma^2) only: what the average lacks is the factor

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 # A busy machine is not a failing law.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("pack", deadline=None)
+settings.load_profile("pack")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,8 @@ from ...renderers.scene import Scene
 from ...sync_core.shared_attention import shared_attention
 from .. import host
 from ..host.errors import SyncError
-from .chunks import GROUP, VIEWS
+from ..host.objects import Model
+from .chunks import GROUP, ROWS
 
 NODE = "CrossViewAttention"
 
@@ -83,7 +84,7 @@ class CrossViewPatch:
         """The layer's output [rows, L, C] from its projected q [rows, L, C], k and v [rows, M, C]."""
         plan = self.plan
         base = None if self.inner is None else self.inner(q, k, v, options, *args, **kwargs)
-        level = _level(options)
+        level = _sigma(options)
         if not plan.end <= level <= plan.start or 0 < plan.most_tokens < q.shape[1]:
             return host.self_attention(q, k, v, options) if base is None else base
         groups = len(options.get("cond_or_uncond", [0]))
@@ -101,7 +102,7 @@ class CrossViewPatch:
         )
 
 
-def _level(options: dict[str, Any]) -> float:
+def _sigma(options: dict[str, Any]) -> float:
     if options.get("sigmas") is None:
         raise SyncError(f"{NODE}: the model was called without its noise level; use the host's or this pack's samplers")
     return float(options["sigmas"].reshape(-1)[0])
@@ -114,7 +115,7 @@ def _views(options: dict[str, Any], rows: int, groups: int, count: int) -> Seque
         raise SyncError(
             f"{NODE}: another patch changed the {called} rows of this layer to {rows}; remove it (HyperTile does that)"
         )
-    views = options.get(VIEWS)
+    views = options.get(ROWS)
     if views is None and (rows // groups) % count:
         raise SyncError(
             f"{NODE}: a batch of {rows // groups} does not match a rig of {count} views; sample with a SyncTweedies "
@@ -130,54 +131,73 @@ def _views(options: dict[str, Any], rows: int, groups: int, count: int) -> Seque
     return views
 
 
-def with_cross_view_attention(
-    model: Any,
-    scene: Scene,
-    weight: float,
-    count: int,
-    reference: int,
-    reference_weight: float,
-    start: float,
-    end: float,
-    reference_end: float,
-    most_tokens: int,
-    group: int,
-) -> Any:
-    """A clone of a MODEL whose views attend to ``count`` neighbours and to a reference view.
+@dataclass(frozen=True)
+class CrossView:
+    """What a user asks of the layers: each view sees ``neighbours`` others of its ``group`` of consecutive views (0: of
+    all), and a ``reference`` view (-1: none).
 
-    start, end, reference_end: fractions of the run, 0 = noise, 1 = clean, as in the host's own nodes. The rest: see the
-    node. Raises ValueError for values that make no sense and for models without such layers.
+    start, end, reference_end: fractions of the run, 0 = noise, 1 = clean, as in the host's own nodes. The rest: as in
+    `AttentionPlan`.
+    """
+
+    weight: float
+    neighbours: int
+    reference: int
+    reference_weight: float
+    start: float
+    end: float
+    reference_end: float
+    most_tokens: int
+    group: int
+
+    @property
+    def sees_reference(self) -> bool:
+        return self.reference >= 0 and self.reference_weight > 0
+
+    def check(self, views: int) -> None:
+        """Raise ValueError for values that make no sense with so many views."""
+        if self.reference >= views:
+            raise ValueError(f"reference view {self.reference} does not exist; use 0 to {views - 1}, or -1 for none")
+        if self.start > self.end:
+            raise ValueError(f"start {self.start:g} lies after end {self.end:g}; use start <= end")
+        if self.group == 1 or self.group < 0:
+            raise ValueError(f"a group of {self.group} views has no neighbours; use 2 or more, or 0 for all views")
+        if self.sees_reference and 0 < self.group < views:
+            raise ValueError(
+                f"groups of {self.group} views cannot all see reference view {self.reference}; use group 0, or "
+                "reference -1"
+            )
+
+
+def with_cross_view_attention(model: Model, scene: Scene, wanted: CrossView) -> Model:
+    """A clone of a MODEL whose views attend to their neighbours and to a reference view.
+
+    Raises ValueError for values that make no sense and for models without such layers.
     """
     blocks = host.self_attention_blocks(model)
-    table = scene.neighbours(host.cell_of(model), count, group).tolist()
-    views = len(table)
-    if reference >= views:
-        raise ValueError(f"reference view {reference} does not exist; use 0 to {views - 1}, or -1 for none")
-    if start > end:
-        raise ValueError(f"start {start:g} lies after end {end:g}; use start <= end")
-    if group == 1 or group < 0:
-        raise ValueError(f"a group of {group} views has no neighbours; use 2 or more, or 0 for all views")
-    sees_reference = reference >= 0 and reference_weight > 0
-    if sees_reference and 0 < group < views:
-        raise ValueError(
-            f"groups of {group} views cannot all see reference view {reference}; use group 0, or reference -1"
-        )
+    table = _table(scene.neighbours(host.cell_of(model), wanted.neighbours, wanted.group))
+    wanted.check(len(table))
     plan = AttentionPlan(
-        table=tuple(tuple(v for v in row if v >= 0) for row in table),
-        reference=reference if sees_reference else -1,
-        weight=weight,
-        reference_weight=reference_weight,
-        start=host.percent_to_sigma(model, start),
-        end=host.percent_to_sigma(model, end),
-        reference_end=host.percent_to_sigma(model, reference_end),
-        most_tokens=most_tokens,
+        table=table,
+        reference=wanted.reference if wanted.sees_reference else -1,
+        weight=wanted.weight,
+        reference_weight=wanted.reference_weight,
+        start=host.percent_to_sigma(model, wanted.start),
+        end=host.percent_to_sigma(model, wanted.end),
+        reference_end=host.percent_to_sigma(model, wanted.reference_end),
+        most_tokens=wanted.most_tokens,
     )
     patched = model.clone()
-    if weight == 0 or not (sees_reference or any(plan.table)):
+    if wanted.weight == 0 or not (wanted.sees_reference or any(table)):
         return patched
     host.replace_self_attention(patched, blocks, lambda inner: CrossViewPatch(plan, _others(inner)))
-    patched.model_options["transformer_options"][GROUP] = group
+    patched.model_options["transformer_options"][GROUP] = wanted.group
     return patched
+
+
+def _table(rows: Tensor) -> tuple[tuple[int, ...], ...]:
+    """int [N, count], -1 for nothing -> the views that each sees."""
+    return tuple(tuple(int(view) for view in row if view >= 0) for row in rows.cpu())
 
 
 def _others(inner: Any) -> Callable[..., Tensor] | None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...renderers.cameras.backgrounds import PALETTE, Background
-from ...renderers.cameras.viewpoints import Orbit
-from ...renderers.colours import rgb_of
+from ...renderers.cameras.backgrounds import Background
 from ...sync_core.schedule import Trajectory
 from ...sync_core.walked import Views
-from .vae import vae_encode
-
-POLICIES = ("own", "constant", "random")
 
 
 @dataclass(frozen=True)
@@ -57,21 +52,3 @@ class ViewBackgrounds:
                 "ViewBackground"
             )
         return self.model.process_latent_in(pictures.to(like))
-
-
-def rig_with_background(rig: Any, policy: str, colour: str, until: float, vae: Any) -> Orbit:
-    """The rig with a background. colour: "#rrggbb", for ``constant``. Raises ValueError for rigs that have none, and
-    without a VAE."""
-    if not isinstance(rig, Orbit):
-        raise ValueError(f"views of {rig.kind} have no background; use cameras around a mesh or splats (OrbitRig)")
-    if policy == "own":
-        return replace(rig, background=None)
-    if policy not in POLICIES:
-        raise ValueError(f"policy '{policy}' is unknown; use one of {', '.join(POLICIES)}")
-    if vae is None:
-        raise ValueError(f"background {policy} is encoded by the model's VAE; connect vae, or set policy to own")
-    colours = PALETTE if policy == "random" else (rgb_of(colour),)
-    encoded = [
-        vae_encode(vae, torch.tensor(c).expand(1, rig.height, rig.width, 3).contiguous()).squeeze(2) for c in colours
-    ]
-    return replace(rig, background=Background(torch.cat(encoded), until))

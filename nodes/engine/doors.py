@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ...sync_core.schedule import Trajectory
-from ...sync_core.synchronizer import NO_STATE, Synchronizer
+from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
+from ..host.objects import Guider, Model
 from .chunks import views_at_once
 from .noise import starting_noise
-from .rgb_domain import RgbSync
 from .run import Run, SyncSettings
 from .sampler import ACTIVE, decorate
 from .tagged_conds import has_tags
@@ -34,7 +34,7 @@ class SyncSampler(host.KSAMPLER):
 
     def sample(self, *args: Any, **kwargs: Any) -> Tensor:
         with named(self._node):
-            return super().sample(*args, **kwargs)
+            return cast(Any, super()).sample(*args, **kwargs)
 
 
 class SyncNoise:
@@ -52,19 +52,19 @@ class SyncNoise:
             return starting_noise(self._settings, views, samples.cpu(), self.seed)
 
 
-def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
+def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
     """A clone of a MODEL that synchronises whatever samples it; the MODEL itself is left untouched."""
     patched = model.clone()
     if host.HAS_WRAPPERS:
         host.add_wrapper(patched, "SAMPLER_SAMPLE", _sampler_wrapper(settings, node))
-        return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings, shape))
+        return host.with_memory_estimate(patched, lambda shape: views_at_once(model, settings.views_per_batch, shape))
     plan = settings.plan
     if plan.process != 2 or plan.stochastic is not None or plan.travel.times > 1 or not plan.schedule.is_constant:
         raise SyncError(
             f"{node}: this ComfyUI (2024) can patch a MODEL only for process 2 on every step; "
             "use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
-    if getattr(settings.scene.rig, "background", None) is not None:
+    if settings.scene.geometry.background is not None:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which backgrounds change with; use "
             "SyncTweediesSampler or SyncTweediesSamplerWrap, or set ViewBackground's policy to own"
@@ -81,7 +81,7 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
 def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
     def wrapper(
         executor: Any,
-        guider: Any,
+        guider: Guider,
         sigmas: Tensor,
         extra_args: dict[str, Any],
         callback: Any,
@@ -111,8 +111,10 @@ def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
 
 def _post_cfg(settings: SyncSettings, node: str) -> Any:
     """The 2024 fallback: the guided estimate of every call, synchronised."""
-    # The maps are built at the first call, not at each: a device and a latent size have one synchroniser.
-    made: dict[tuple[torch.device, int], Run] = {}
+    # The guider calls the model with all views at once, and does not say at which step.
+    whole = replace(settings, views_per_batch=0)
+    # The maps are built at the first call, not at each: a batch on a device has one run.
+    runs: dict[tuple[torch.device, tuple[int, ...]], Run] = {}
 
     def synchronise(args: dict[str, Any]) -> Tensor:
         denoised = args["denoised"]
@@ -124,13 +126,11 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
                 f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
             )
         with named(node):
-            views = settings.scene.views_of_batch(tuple(denoised.shape))
+            settings.scene.views_of_batch(tuple(denoised.shape))
             check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
-            key = (denoised.device, denoised.shape[-1])
-            if key not in made:
-                made[key] = Run(Synchronizer(settings.plan, views.to(denoised.device)), Trajectory(()), False)
-                if settings.rgb is not None:
-                    made[key].rgb = RgbSync(settings.rgb, settings.scene, settings.plan, args["model"])
-            return made[key].average(denoised, NO_STATE)[0]
+            key = (denoised.device, tuple(denoised.shape))
+            if key not in runs:
+                runs[key] = Run.start(whole, args["model"], denoised)
+            return runs[key].average(denoised, NO_STATE)[0]
 
     return synchronise

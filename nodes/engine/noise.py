@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +11,10 @@ from torch import Tensor
 from ...sync_core.noise import canonical_noise_sampler, view_noise
 from ...sync_core.walked import Views
 from .. import host
-from .run import Packing, Run, SyncSettings
+from .run import Run, SamplerCall, SyncSettings
+
+NoiseSampler = Callable[[Tensor, Tensor], Tensor]
+"""(this noise level, the next one) -> noise: what the host's stochastic samplers ask at every step."""
 
 # Added to the seed for noise that only one view has, so that it never repeats the shared noise.
 OWN_NOISE = 0x5EED
@@ -38,66 +41,78 @@ def starting_noise(settings: SyncSettings, views: Views, like: Tensor, seed: int
     return noise.reshape(like.shape)
 
 
-def share_inpaint_noise(model: Any, run: Run, extra_args: dict[str, Any]) -> None:
-    """Samplers that redraw the noise of masked-out regions ("ddim") draw it per view: share it instead."""
-    if extra_args.get("denoise_mask") is None or model.latent_image is None:
+def share_inpaint_noise(run: Run, call: SamplerCall) -> None:
+    """Samplers that redraw the noise of masked-out regions ("ddim") draw it per view: share it instead, on the call's
+    own copy of the model wrapper."""
+    model, packing = call.model, run.packing
+    if call.extra_args.get("denoise_mask") is None or model.latent_image is None:
         return
-    noise = run.flat(model.noise)
+    noise = packing.flat(model.noise)
     consistent, _ = run.sync.sync(noise)
     if torch.allclose(consistent, noise, atol=1e-4):
         return
-    seed = int(extra_args.get("seed") or 0) + 1
-    batch = noise.shape[0] // run.views.count
-    shared = host.prepare_noise(torch.zeros(batch, noise.shape[1], *run.views.canonical), seed).to(noise)
-    model.noise = run.framed(view_noise(run.views, "polar", shared, lambda: own_noise(tuple(noise.shape), seed, noise)))
+    seed = run.seed + 1
+    shared = host.prepare_noise(torch.zeros(packing.canonical_shape), seed).to(noise)
+    own = partial(own_noise, tuple(noise.shape), seed, noise)
+    model.noise = packing.framed(view_noise(run.views, "polar", shared, own))
 
 
-def starting_state(
-    model: Any, x: Tensor, sigmas: Tensor, packing: Packing, seed: int, settings: SyncSettings
-) -> Tensor:
-    """The sampler's first state. A canonical state is drawn anew: the mean of noisy views has too little noise."""
-    if packing.state == "instance":
+def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """The sampler's first state, from the views x. A canonical state is drawn anew: the mean of noisy views has too
+    little noise. Raises ValueError for a run that such a state cannot end before it is clean."""
+    model, packing, sigmas = call.model, run.packing, call.sigmas
+    if packing.holds == "instance":
         return x
-    run, guider = packing.run, model.inner_model
-    latent = run.flat(model.latent_image) if model.latent_image is not None else torch.zeros_like(run.flat(x))
+    guider = model.inner_model
+    latent = packing.flat(model.latent_image) if model.latent_image is not None else torch.zeros_like(packing.flat(x))
     clean = run.sync.maps.aggregator(latent)
     if float(sigmas[-1]) > 0:
         raise ValueError(
-            f"process {run.sync.plan.process} keeps a canonical state, which leftover noise cannot carry on from; "
+            f"process {run.plan.process} keeps a canonical state, which leftover noise cannot carry on from; "
             "sample to the end (last sigma 0), or use process 2"
         )
-    noise = host.prepare_noise(torch.zeros(clean.shape, dtype=clean.dtype), seed, settings.batch_index).to(clean)
+    noise = torch.zeros(clean.shape, dtype=clean.dtype)
+    noise = host.prepare_noise(noise, run.seed, run.settings.batch_index).to(clean)
     full = host.max_denoise(guider, sigmas)
     z = guider.inner_model.model_sampling.noise_scaling(sigmas[0], noise, clean, full)
-    return packing.join(run.flat(x), z)
+    return packing.join(packing.flat(x), z)
 
 
-def step_noise(
-    function: Callable[..., Any], start: Tensor, sigmas: Tensor, seed: int | None, packing: Packing
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """The host's noise for this sampler, drawn once in canonical shape and seen by every view."""
-    run, views = packing.run, packing.run.views
-    z_like = torch.zeros(packing.batch, packing.channels, *views.canonical, dtype=start.dtype, device=start.device)
-    w_like = z_like.new_zeros(packing.batch * views.count, packing.channels, views.height, views.width)
+def step_noise(run: Run, call: SamplerCall, like: Tensor) -> NoiseSampler:
+    """The host's noise for this sampler, drawn once in canonical shape and seen by every view. ``like``: the sampler's
+    state, for its type and device."""
+    packing, views, seed = run.packing, run.views, call.seed
+    z_like = torch.zeros(packing.canonical_shape, dtype=like.dtype, device=like.device)
+    w_like = z_like.new_zeros(packing.views_shape)
     # A 5-D latent draws in 5-D, as the host does for a single view.
-    shared = host.noise_sampler(function, run.framed(z_like), sigmas, seed)
-    made: list[Callable[..., Tensor]] = []
+    shared = host.noise_sampler(call.function, packing.framed(z_like), call.sigmas, seed)
+    made: list[NoiseSampler] = []
 
     def own(sigma: Tensor, sigma_next: Tensor) -> Tensor:
         if not made:  # Most views need none, and a Brownian path over all of them is not free.
             own_seed = None if seed is None else (seed + OWN_NOISE) % 2**63
-            made.append(host.noise_sampler(function, w_like, sigmas, own_seed))
+            made.append(host.noise_sampler(call.function, w_like, call.sigmas, own_seed))
         return made[0](sigma, sigma_next)
 
     def canonical(sigma: Tensor, sigma_next: Tensor) -> Tensor:
-        return run.flat(shared(sigma, sigma_next))
+        return packing.flat(shared(sigma, sigma_next))
 
-    if packing.state == "instance":
+    if packing.holds == "instance":
         views_noise = canonical_noise_sampler(views, canonical, own)
-        return lambda sigma, sigma_next: run.framed(views_noise(sigma, sigma_next))
+        return lambda sigma, sigma_next: packing.framed(views_noise(sigma, sigma_next))
 
     def both(sigma: Tensor, sigma_next: Tensor) -> Tensor:
         z = canonical(sigma, sigma_next)
         return packing.join(view_noise(views, "polar", z, lambda: own(sigma, sigma_next)), z)
 
     return both
+
+
+def journey_noise(run: Run, like: Tensor, seed: int) -> Tensor:
+    """White noise for a sampler's state, shared between views as the plan's step noise is."""
+    packing, views = run.packing, run.views
+    z = torch.randn(packing.canonical_shape, generator=torch.Generator().manual_seed(seed % 2**63)).to(like)
+    if packing.holds == "canonical":
+        return z
+    mode = "polar" if run.plan.step_noise == "canonical" else "independent"
+    return packing.join(view_noise(views, mode, z, lambda: own_noise(packing.views_shape, seed, z)), z)

@@ -1,117 +1,39 @@
 """The decorated sampler function: the host's own sampler, fed with synchronised clean estimates.
 
-A sampler calls ``model(x, sigma)`` and gets the clean estimate; every sampler is a function of those calls. So the
-decorator stands in for ``model``, outside guidance, the inpaint blend and noise scaling, and any SAMPLER with any
-GUIDER works. `doors.py` says how users reach it.
+A sampler calls ``model(x, sigma)`` and gets the clean estimate; every sampler is a function of those calls. So a
+stand-in for ``model`` (`denoiser.py`), outside guidance, the inpaint blend and noise scaling, is all that is needed,
+and any SAMPLER with any GUIDER works. `doors.py` says how users reach it.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ...sync_core.process_steps import blend
-from ...sync_core.schedule import Trajectory
-from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
+from ...sync_core.synchronizer import SyncPlan
 from .. import host
-from ..host.errors import check_finite
-from .backgrounds import ViewBackgrounds
+from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
 from .conds import check_concat
-from .noise import own_noise, share_inpaint_noise, starting_state, step_noise
+from .denoiser import UNCONDITIONAL
+from .noise import share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
-from .preview import LiveView
-from .rgb_domain import RgbSync
-from .run import Packing, Run, SyncSettings
+from .run import Run, SamplerCall, SyncSettings
 from .tagged_conds import has_tags
-from .travelling import check_travel, sample_travelling
-from .walks import sample_stochastic
+from .walks import walk_of
 
 ACTIVE = "synctweedies_active"
 
 # A process that moves the state is one explicit step; only these samplers are that step and nothing else.
 FIRST_ORDER = ("euler",)
 
-# Where the host keeps functions that see the guided estimate; CFG++ samplers add one to learn the unconditional.
-POST_CFG = "sampler_post_cfg_function"
-
-
-class SyncDenoiser(host.KSamplerX0Inpaint):
-    """Stands in for the host's model wrapper; ``inner`` is the real one. ``known``: how many functions stood behind
-    guidance before the sampler added its own."""
-
-    def __init__(self, inner: Any, run: Run, packing: Packing, known: int = 0) -> None:
-        self.__dict__.update(inner.__dict__)
-        self._inner = inner
-        self._run = run
-        self._packing = packing
-        self._known = known
-        self._noise: Tensor | None = None
-
-    def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        run, level = self._run, float(sigma.reshape(-1)[0])
-        host.check_interrupt()
-
-        def denoise(views: Tensor) -> Tensor:
-            views = self._with_background(views, sigma)
-            levels = sigma.reshape(-1)[:1].expand(views.shape[0])
-            with self._own_estimates(kwargs, level, views.shape[0]) as options:
-                clean = run.flat(self._inner(run.framed(views), levels, *args, **options))
-            check_finite(clean, level)
-            return clean
-
-        w, z = self._packing.split(x)
-        average = partial(run.average, sigma=level)
-        w, z, run.state = run.sync.step(denoise, level, run.trajectory, run.state, w, z, average)
-        return self._packing.join(w, z)
-
-    def _with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
-        """Projections of a canonical state, which has no background, get one that is as noisy as they are."""
-        run = self._run
-        if self._packing.state != "canonical" or run.backgrounds is None or run.views.fully_covered:
-            return views
-        if self._noise is None:
-            self._noise = own_noise(tuple(views.shape), run.backgrounds.seed, views)
-        return run.backgrounds.noisy(views, sigma.reshape(-1)[:1].reshape(1, 1, 1, 1), self._noise)
-
-    @contextmanager
-    def _own_estimates(self, kwargs: dict[str, Any], level: float, rows: int) -> Iterator[dict[str, Any]]:
-        """The model's arguments for one call. CFG++ samplers keep the unconditional estimate for themselves, before any
-        synchronisation of ours: afterwards they are shown it again, synchronised exactly as the guided one is."""
-        options = kwargs.get("model_options", {})
-        functions = options.get(POST_CFG, [])
-        own, run = functions[self._known :], self._run
-        if not own or run.sync.plan.process == 0:
-            yield kwargs
-            return
-        if run.sync.plan.process != 2:
-            raise ValueError(_UNCONDITIONAL.format("this sampler"))
-        seen: list[dict[str, Any]] = []
-
-        def watch(args: dict[str, Any]) -> Tensor:
-            seen.append(args)
-            return args["denoised"]
-
-        yield {**kwargs, "model_options": {**options, POST_CFG: [*functions, watch]}}
-        strength = run.sync.plan.schedule.at(run.trajectory, level)
-        if not seen or seen[-1]["uncond_denoised"] is None:
-            return
-        # (hosts of 2024 guide chunk by chunk; a guider that guides twice means its last estimate)
-        plain = run.flat(torch.cat([args["uncond_denoised"] for args in seen])[-rows:])
-        synced = plain if strength == 0 else blend(plain, run.average(plain, NO_STATE, level)[0], strength)
-        synced = run.framed(synced)
-        for function in own:
-            function({**seen[-1], "uncond_denoised": synced})
-
-
-_UNCONDITIONAL = "{} steps from the unconditional estimate, which only process 2 synchronises; use process 2"
+# Deterministic samplers of which a step knows nothing of the step before, nor of the one after.
+SINGLE_STEP = ("euler", "heun", "dpm_2")
 
 
 def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[str, Any]) -> None:
@@ -123,10 +45,14 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"use euler or ddim instead of {name}, or process 2"
         )
     if "cfg_pp" in name and rule.number not in (0, 2):
-        raise ValueError(_UNCONDITIONAL.format(name))
+        raise ValueError(UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
-    check_travel(name, plan)
+    if plan.travel.times > 1 and name not in SINGLE_STEP:
+        raise ValueError(
+            f"travel_times {plan.travel.times} repeats single steps, and {name} uses what it knows of other steps, or "
+            f"noise of its own; use {', '.join(SINGLE_STEP)} or ddim, or travel_times 1"
+        )
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 
@@ -134,8 +60,9 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
 def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[..., Tensor]:
     """A k-diffusion sampler function that synchronises the views of ``settings`` and otherwise is ``function``."""
 
+    # (the parameters are the host's)
     def synchronised(
-        model: Any,
+        model: Wrapper,
         x: Tensor,
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
@@ -143,73 +70,47 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         disable: bool | None = None,
         **options: Any,
     ) -> Tensor:
-        extra_args = dict(extra_args or {})
-        model_options = extra_args.get("model_options", {})
-        if model_options.get("transformer_options", {}).get(ACTIVE):
+        call = SamplerCall(function, model, sigmas, dict(extra_args or {}), callback, disable, options)
+        if call.model_options.get("transformer_options", {}).get(ACTIVE):
             # Another door already synchronises this run.
-            return function(model, x, sigmas, extra_args=extra_args, callback=callback, disable=disable, **options)
+            return call(x)
+        guider = model.inner_model
         check_sampler(function, settings.plan, options)
-        check_patches(model_options, x, model.inner_model)
-        views = settings.scene.views_of_batch(tuple(x.shape)).to(x.device)
-        warn_of_noise(settings, views)
-        check_concat(getattr(model.inner_model, "original_conds", {}).values(), views, x.shape[0])
-        run = Run(Synchronizer(settings.plan, views), Trajectory.of(sigmas.tolist()), x.ndim == 5)
-        packing = Packing(run, x.shape[0] // views.count, x.shape[1])
-        seed = extra_args.get("seed")
-        live = LiveView(getattr(model.inner_model, "model_patcher", None), settings.scene, run.trajectory.steps)
-        batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
-        base = model.inner_model.inner_model
-        if settings.rgb is not None:
-            run.rgb = RgbSync(settings.rgb, settings.scene, settings.plan, base, lambda: batches.views_per_batch)
-        background = getattr(settings.scene.rig, "background", None)
-        run.backgrounds = ViewBackgrounds(background, views, run.trajectory, base, int(seed or 0))
-        model, extra_args["model_options"] = _prepare(model, model_options, function, batches)
-        share_inpaint_noise(model, run, extra_args)
-
-        def shown(info: dict[str, Any]) -> None:
-            clean = packing.shown(info["denoised"])
-            if callback is not None:
-                callback({**info, "x": packing.shown(info["x"]), "denoised": clean})
-            # After the host's own preview, which shows the first view alone.
-            live.step(int(info["i"]), clean)
-
-        walk = settings.plan.stochastic
-        if walk is not None:
-            return sample_stochastic(function, model, x, sigmas, extra_args, shown, walk, run, batches, options)
-        start = starting_state(model, x, sigmas, packing, int(seed or 0), settings)
-        if (
-            settings.plan.step_noise == "canonical"
-            and host.takes_noise_sampler(function, options)
-            and packing.state != "canonical"
-        ):
-            options.setdefault("noise_sampler", step_noise(function, start, sigmas, seed, packing))
-        denoiser = SyncDenoiser(model, run, packing, len(model_options.get(POST_CFG, [])))
-        if settings.plan.travel.times > 1:
-            sampling = host.model_sampling(model)
-            plan, own_seed = settings.plan, int(seed or 0)
-            end = sample_travelling(
-                function, denoiser, start, sigmas, extra_args, shown, sampling, packing, plan, own_seed, options
-            )
-        else:
-            end = function(denoiser, start, sigmas, extra_args=extra_args, callback=shown, disable=disable, **options)
-        result = packing.shown(end)
-        # Views still noisy (a split schedule) are left as they are: averaging their noise would weaken it.
-        if (
-            settings.plan.final_sync
-            and settings.plan.rule.result == "w"
-            and settings.plan.process
-            and float(sigmas[-1]) == 0
-        ):
-            result = run.framed(run.average(run.flat(result), run.state, finished=True)[0])
-        return result
+        check_patches(call.model_options, x, guider)
+        previewed = getattr(guider, "model_patcher", None)
+        run = Run.start(
+            settings, guider.inner_model, x, [float(s) for s in sigmas.cpu()], int(call.seed or 0), previewed
+        )
+        warn_of_noise(settings, run.views)
+        check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
+        walk = walk_of(run.plan)
+        end = walk(run, _prepared(run, call), x)
+        # (asked afterwards: uni_pc raises its last level a little, and writes that into the levels it was given)
+        return run.result(end, is_clean=float(sigmas[-1]) == 0)
 
     synchronised.__name__ = function.__name__
     return synchronised
 
 
-def _prepare(
-    model: Any, model_options: dict[str, Any], function: Callable[..., Any], batches: ViewBatches
-) -> tuple[Any, dict[str, Any]]:
+def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
+    """The host's call on copies of its model wrapper and options: chunks of views, shared noise around a mask, and a
+    callback that sees views whatever the state is."""
+    model, model_options = _in_chunks(call.model, call.model_options, run.batches)
+    extra_args = {**call.extra_args, "model_options": model_options}
+
+    def shown(info: dict[str, Any]) -> None:
+        clean = run.packing.shown(info["denoised"])
+        if call.callback is not None:
+            call.callback({**info, "x": run.packing.shown(info["x"]), "denoised": clean})
+        # After the host's own preview, which shows the first view alone.
+        run.live.step(int(info["i"]), clean)
+
+    prepared = replace(call, model=model, extra_args=extra_args, callback=shown)
+    share_inpaint_noise(run, prepared)
+    return prepared
+
+
+def _in_chunks(model: Wrapper, model_options: dict[str, Any], batches: ViewBatches) -> tuple[Wrapper, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views."""
     model = copy.copy(model)
     if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
@@ -228,7 +129,7 @@ class _ChunkedGuider:
     """The guider, called in chunks of views: on hosts without wrappers, and for guidance that needs it. Everything
     else is the guider's own. ``together``: why it must not be called with some of the views, if so."""
 
-    def __init__(self, guider: Any, batches: ViewBatches, together: str) -> None:
+    def __init__(self, guider: Guider, batches: ViewBatches, together: str) -> None:
         self._guider = guider
         self._batches = batches
         self._together = together

@@ -1,21 +1,90 @@
-"""The stochastic mode around a sampler of the host: see ``sync_core/stochastic.py`` for what it does and why."""
+"""The three ways through a run, of one signature: walk(run, call, x) -> the last state of the sampler.
+
+``call``: the host's call of a sampler function, prepared for chunks of views. x: the view batch in the host's shape,
+noised. Which way is the plan's (`walk_of`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...sync_core.stochastic import NOISE, Stochastic, disjoint_sets, released
+from ...sync_core.stochastic import NOISE, Stochastic, Timetable, disjoint_sets, released
+from ...sync_core.synchronizer import SyncPlan
+from ...sync_core.time_travel import renoised
 from ...sync_core.walked import Views
 from ...sync_core.walked_mean import Averager, average_of
 from .. import host
 from ..host.errors import check_finite
-from .chunks import ViewBatches
-from .run import Run
+from ..host.objects import Sampling, Wrapper
+from .denoiser import POST_CFG, SyncDenoiser
+from .noise import journey_noise, starting_state, step_noise
+from .run import Run, SamplerCall
+
+Walk = Callable[[Run, SamplerCall, Tensor], Tensor]
+
+# Added to the seed, so that the noise of a journey is none that the run has had.
+_TRAVEL = 0x7EA7
+
+
+def walk_of(plan: SyncPlan) -> Walk:
+    """The way that a plan takes."""
+    if plan.stochastic is not None:
+        return walk_stochastic
+    return walk_travelling if plan.travel.times > 1 else walk_plain
+
+
+def walk_plain(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """The sampler as it is, fed with synchronised estimates."""
+    call, start = _synchronised(run, call, x)
+    return call(start)
+
+
+def walk_travelling(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """The same step by step, going back where the plan says so (``sync_core/time_travel.py``)."""
+    call, x = _synchronised(run, call, x)
+    sampling = host.model_sampling(call.model)
+    journeys = 0
+    for step in range(call.steps):
+        times, levels = run.plan.travel.at(step, call.steps), call.sigmas[step : step + 2]
+
+        def shown(info: dict[str, Any], step: int = step) -> None:
+            call.tell(step, info)
+
+        one_step = replace(call, sigmas=levels, callback=shown, disable=True)
+        for turn in range(times):
+            host.check_interrupt()
+            x = one_step(x)
+            if turn + 1 < times:
+                journeys += 1
+                noise = journey_noise(run, x, run.seed + _TRAVEL * journeys)
+                high, low = (_mixture(sampling, float(level)) for level in levels)
+                x = renoised(x, noise, low, high)
+    return x
+
+
+def _synchronised(run: Run, call: SamplerCall, x: Tensor) -> tuple[SamplerCall, Tensor]:
+    """The call with synchronised estimates and shared noise, and the state that it starts from."""
+    start = starting_state(run, call, x)
+    options = call.options
+    shares_noise = run.plan.step_noise == "canonical" and run.packing.holds != "canonical"
+    if shares_noise and host.takes_noise_sampler(call.function, options):
+        options = {"noise_sampler": step_noise(run, call, start), **options}
+    denoiser = SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, [])))
+    return replace(call, model=denoiser, options=options), start
+
+
+def _mixture(sampling: Sampling, sigma: float) -> tuple[float, float]:
+    """(how much of the picture, how much noise) a state of this model holds at ``sigma``. ``sampling``: the host's
+    model sampling, which knows what a noise level means."""
+    one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    level = torch.full((1, 1, 1, 1), sigma, dtype=torch.float64)
+    picture, noise = (sampling.noise_scaling(level, n, p) for n, p in ((nothing, one), (one, nothing)))
+    return float(picture), float(noise)
 
 
 @dataclass(frozen=True)
@@ -50,7 +119,7 @@ class _SoftBorder(host.KSamplerX0Inpaint):
     and the noise is the step's own, there it is drawn once more.)
     """
 
-    def __init__(self, inner: Any, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
+    def __init__(self, inner: Wrapper, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
         self.__dict__.update(inner.__dict__)
         self._inner, self._content, self._ramp, self._levels = inner, content, ramp, levels
 
@@ -61,88 +130,104 @@ class _SoftBorder(host.KSamplerX0Inpaint):
         return torch.where(self._ramp >= released(passed, len(self._levels)), clean, self._content)
 
 
-def inner_levels(sampling: Any, times: list[int], highest: float) -> list[float]:
+def inner_levels(sampling: Sampling, times: list[int], highest: float) -> list[float]:
     """The noise levels of timesteps (0 to 999), ending with 0. None is above ``highest``, where a run begins."""
     levels = [float(sampling.percent_to_sigma(1 - time / NOISE)) for time in times]
     first = min(levels[0], highest)
     return [first, *(level for level in levels[1:] if level < first * (1 - 1e-6)), 0.0]
 
 
-def sample_stochastic(
-    function: Callable[..., Tensor],
-    model: Any,
-    x: Tensor,
-    sigmas: Tensor,
-    extra_args: dict[str, Any],
-    callback: Callable[[dict[str, Any]], None],
-    rule: Stochastic,
-    run: Run,
-    batches: ViewBatches,
-    options: dict[str, Any],
-) -> Tensor:
-    """As many walk steps as ``sigmas`` has; every one runs ``function`` from its noise level to 0 on one set of views.
+def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """As many steps as the call has; every one runs the sampler from its noise level to 0 on one set of views
+    (``sync_core/stochastic.py`` says why).
 
-    x: the view batch in the host's shape; only its shape is read, and ``model.latent_image`` when the run starts from a
-    picture. Of ``sigmas`` the count and the first, which no level exceeds. Returns the consistent clean views.
-    Raises ValueError when there are fewer steps than sets of views, which would leave parts of the picture empty.
+    Of x only the shape is read, and ``model.latent_image`` when the run starts from a picture. Of the noise levels the
+    count and the first, which no level exceeds. Returns the consistent clean views. Raises ValueError when there are
+    fewer steps than sets of views, which would leave parts of the picture empty.
     """
-    views, steps = run.views, len(sigmas) - 1
-    sampling = host.model_sampling(model)
-    seed = int(extra_args.get("seed") or 0)
-    generator = torch.Generator().manual_seed(seed)
-    given = getattr(model, "latent_image", None)
-    began = given is not None and bool(given.count_nonzero())
-    batch = x.shape[0] // views.count
-    z = x.new_zeros(batch, x.shape[1], *views.canonical)
-    if given is not None and began:
-        z = average_of(views)(run.flat(given).to(x))
-    sets, highest, full = turns(views), float(sigmas[0]), host.max_denoise(model.inner_model, sigmas)
+    assert run.plan.stochastic is not None
+    views, steps, packing = run.views, call.steps, run.packing
+    began, z = _beginning(run, call, x)
+    sets = turns(views)
     if steps < len(sets) and not began:
         raise ValueError(
             f"StochSync paints the {views.count} views in {len(sets)} turns, and {steps} steps leave some of them out; "
-            f"use {len(sets) + rule.soft_steps} steps or more, 25 as published"
+            f"use {len(sets) + run.plan.stochastic.soft_steps} steps or more, 25 as published"
         )
-    walk = rule.of(steps, len(sets), blank=not began)
-    ramp = run.framed(ramps(views).repeat(batch, 1, 1, 1))
+    rounds = _Rounds.of(run, call, run.plan.stochastic, sets, began)
     for step in range(steps):
         host.check_interrupt()
-        inner = inner_levels(sampling, walk.times(step), highest)
-        level = inner[0]
         turn = sets[step % len(sets)]
-        content = _painted(run, views.project(z), step, steps)
-        noise = torch.randn(content.shape, generator=generator).to(x)
-        # At the highest timestep of all nothing is left of a picture; a run that begins later keeps it.
-        nothing = walk.time(step) == NOISE and not began
-        sigma = torch.full((content.shape[0], 1, 1, 1), level, device=x.device, dtype=x.dtype)
-        shown = torch.zeros_like(content) if nothing else content
-        start = sampling.noise_scaling(sigma, noise, shown, nothing and full)
-        walker, told, denoiser = function, options, model
-        if walk.is_soft(step):
-            # (plain steps: others would mix in what a pixel held before it was let go)
-            walker, told = host.sampler_object("euler").sampler_function, {}
-            denoiser = _SoftBorder(model, run.framed(content), ramp, inner)
-        batches.rows = tuple(b * views.count + i for b in range(batch) for i in turn.members)
-        try:
-            clean = walker(
-                denoiser,
-                run.framed(start),
-                torch.tensor(inner, device=x.device, dtype=sigmas.dtype),
-                # Samplers with noise of their own must not draw the same at every step.
-                extra_args={**extra_args, "seed": seed + step},
-                callback=None,
-                disable=True,
-                **told,
-            )
-        finally:
-            batches.rows = None
+        content = run.backgrounds.paint_step(views.project(z), step, steps)
+        clean, level = rounds.estimate(step, turn, content)
         check_finite(clean, level)
         seen = turn.mean.seen.reshape(views.canonical)
-        z = torch.where(seen, turn.mean(run.flat(clean)), z)
-        shown = run.framed(_painted(run, views.project(z), step, steps))
-        callback({"i": step, "x": shown, "denoised": shown, "sigma": level, "sigma_hat": level})
-    return run.framed(_painted(run, views.project(z), steps - 1, steps))
+        z = torch.where(seen, turn.mean(packing.flat(clean)), z)
+        shown = packing.framed(run.backgrounds.paint_step(views.project(z), step, steps))
+        call.tell(step, {"x": shown, "denoised": shown, "sigma": level, "sigma_hat": level})
+    return packing.framed(run.backgrounds.paint_step(views.project(z), steps - 1, steps))
 
 
-def _painted(run: Run, clean: Tensor, step: int, steps: int) -> Tensor:
-    """Views of the canonical picture, which has no background, with the rig's of a step."""
-    return clean if run.backgrounds is None else run.backgrounds.paint_step(clean, step, steps)
+def _beginning(run: Run, call: SamplerCall, x: Tensor) -> tuple[bool, Tensor]:
+    """(whether there is a picture to begin from, the canonical picture [B, C, *canonical], empty without one)."""
+    given = getattr(call.model, "latent_image", None)
+    if given is None or not bool(given.count_nonzero()):
+        return False, x.new_zeros(run.packing.canonical_shape)
+    return True, average_of(run.views)(run.packing.flat(given).to(x))
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """The inner runs of a stochastic walk: each noises what is there and estimates it anew.
+
+    full: the host scales the starting noise as for a full run. ramp: [B*N, 1, (1,) h, w], see `ramps`. ``generator``
+    draws the noise of one step after the other.
+    """
+
+    run: Run
+    call: SamplerCall
+    timetable: Timetable
+    began: bool
+    full: bool
+    ramp: Tensor
+    generator: torch.Generator
+
+    @staticmethod
+    def of(run: Run, call: SamplerCall, rule: Stochastic, sets: tuple[Turn, ...], began: bool) -> _Rounds:
+        return _Rounds(
+            run,
+            call,
+            rule.of(call.steps, len(sets), blank=not began),
+            began,
+            host.max_denoise(call.model.inner_model, call.sigmas),
+            run.packing.framed(ramps(run.views).repeat(run.packing.batch, 1, 1, 1)),
+            torch.Generator().manual_seed(run.seed),
+        )
+
+    def estimate(self, step: int, turn: Turn, content: Tensor) -> tuple[Tensor, float]:
+        """(clean views in the host's shape, 0 for views whose turn it is not; the noise level they began at), from
+        what the canonical picture shows, content [B*N, C, h, w]."""
+        run, call, packing = self.run, self.call, self.run.packing
+        sampling = host.model_sampling(call.model)
+        levels = inner_levels(sampling, self.timetable.times(step), float(call.sigmas[0]))
+        noise = torch.randn(content.shape, generator=self.generator).to(content)
+        # At the highest timestep of all nothing is left of a picture; a run that begins later keeps it.
+        nothing = self.timetable.time(step) == NOISE and not self.began
+        sigma = torch.full((content.shape[0], 1, 1, 1), levels[0], device=content.device, dtype=content.dtype)
+        shown = torch.zeros_like(content) if nothing else content
+        start = sampling.noise_scaling(sigma, noise, shown, nothing and self.full)
+        inner = replace(
+            call,
+            sigmas=torch.tensor(levels, device=content.device, dtype=call.sigmas.dtype),
+            # Samplers with noise of their own must not draw the same at every step.
+            extra_args={**call.extra_args, "seed": run.seed + step},
+            callback=None,
+            disable=True,
+        )
+        if self.timetable.is_soft(step):
+            # (plain steps: others would mix in what a pixel held before it was let go)
+            euler = host.sampler_object("euler").sampler_function
+            held = _SoftBorder(call.model, packing.framed(content), self.ramp, levels)
+            inner = replace(inner, function=euler, model=held, options={})
+        with run.batches.only(b * run.views.count + i for b in range(packing.batch) for i in turn.members):
+            return inner(packing.framed(start)), levels[0]

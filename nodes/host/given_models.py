@@ -14,11 +14,6 @@ from .types3d import file_3d_content
 
 # What an input has that nothing is linked to: None is what a node gives that has no file.
 NOTHING: Any = ""
-_MESHES = ("FILE_3D", "FILE_3D_GLB", "FILE_3D_GLTF", "FILE_3D_OBJ", "FILE_3D_STL", "FILE_3D_PLY")
-_SPLATS = ("FILE_3D", "FILE_3D_SPLAT_ANY", "FILE_3D_PLY", "FILE_3D_SPLAT")
-_TOOLTIP = "Instead of a file's name: a 3D file from another node, as {} gives it. Hosts before 2026 have none."
-MODEL_MESH: tuple[str, dict[str, Any]] = (",".join(_MESHES), {"tooltip": _TOOLTIP.format("Load 3D")})
-MODEL_SPLATS: tuple[str, dict[str, Any]] = (",".join(_SPLATS), {"tooltip": _TOOLTIP.format("Create 3D File")})
 _MARKS = ((b"glTF", "glb"), (b"ply", "ply"))
 
 

@@ -18,10 +18,11 @@ from ...renderers.mesh.bake.own_texture import own_texture, with_texture
 from ...renderers.mesh.bake.surface_fill import Filling, fill_surface
 from ...renderers.mesh.geometry import MeshGeometry
 from ...renderers.mesh.inside import check_outside
-from ...renderers.mesh.looks import MeshViews, NormalSpace, Span
+from ...renderers.mesh.looks import MeshViews, NormalSpace
 from ...renderers.mesh.mesh import Mesh
 from ...renderers.mesh.space import MeshTexture
 from ...renderers.mesh.turntable import turntable
+from ...renderers.pictures import Range
 from ...renderers.scene import Scene
 from .. import host
 from ..engine.vae import decoded
@@ -47,7 +48,7 @@ def space_texture(space: MeshTexture) -> Tensor:
 
 
 def condition_images(
-    space: Any, rig: Any, depth_range: Span, depth_floor: float, soft: bool, normals: NormalSpace, background: str
+    space: Any, rig: Any, depth_range: Range, depth_floor: float, soft: bool, normals: NormalSpace, background: str
 ) -> tuple[Tensor, ...]:
     """(depth, normal, mask [N, h, w], position, texture, shading) of every view, images [N, h, w, 3]; see MeshViews."""
     geometry, colour = need_mesh(space, rig), background_of(background)

@@ -147,7 +147,8 @@ def exemplar_model(
 ) -> tuple[Any, ExemplarClip, PixelVAE]:
     """MODEL, CLIP and VAE from exemplar images [H, W, 3] in [0, 1], each with a name that prompts can call.
 
-    smaller than the largest patch.
+    Raises ValueError for another number of names than images, and as ``ExemplarPrior.from_images`` (an exemplar that
+    is smaller than the smallest patch).
     """
     if len(names) != len(images):
         raise ValueError(f"{len(names)} names for {len(images)} exemplars; give one name for each image")

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...renderers.panorama.depth import Meaning, Range, depth_hints
+from ...renderers.panorama.depth import Meaning, depth_hints
 from ...renderers.panorama.depth_files import read_depth
 from ...renderers.panorama.equirect import check_equirect_picture
 from ...renderers.panorama.fill import Filling, fill_equirect
 from ...renderers.panorama.gpano import SphereMetadata
 from ...renderers.panorama.space import Lookout, Panorama
 from ...renderers.panorama.stitch import stitch_looks
+from ...renderers.pictures import Range
 from ...renderers.scene import Scene
 from ..engine.vae import decoded
 from ..files import input_file

@@ -1,0 +1,21 @@
+"""Views denoised together."""
+
+from .attention import CrossViewAttention
+from .controlnets import ControlStrengthSchedule
+from .sampler import (
+    SyncTweediesNoise,
+    SyncTweediesPatch,
+    SyncTweediesSampler,
+    SyncTweediesSamplerWrap,
+    SyncTweediesViewLatents,
+)
+
+NODES = (
+    SyncTweediesSampler,
+    SyncTweediesSamplerWrap,
+    SyncTweediesNoise,
+    SyncTweediesPatch,
+    SyncTweediesViewLatents,
+    CrossViewAttention,
+    ControlStrengthSchedule,
+)

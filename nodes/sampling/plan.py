@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
+from ...renderers.scene import Scene
 from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
 from ...sync_core.processes import PROCESSES
@@ -12,6 +14,9 @@ from ...sync_core.schedule import Schedule
 from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
+from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.rgb_domain import RgbDomain
+from ..engine.run import SyncSettings
 
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
@@ -21,227 +26,124 @@ PROCESS_LABELS = [
     *(p.label for p in PROCESSES if p.number not in _ORDER),
     STOCHASTIC_LABEL,
 ]
+# Widgets from 0 to 1.
+_SHARES = ("sync_start", "sync_end", "sync_strength", "variance_correction", "travel_start", "travel_end")
 
-PLAN_INPUTS: dict[str, Any] = {
-    "process": (
-        PROCESS_LABELS,
-        {
-            "default": PROCESS_LABELS[0],
-            "tooltip": "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. "
-            "2 is the paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need "
-            "euler or ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise "
-            "at every step and replaces instead of averaging, as published: whole pictures without depth or other "
-            "guidance, at the cost of 420 model calls for 25 steps, each on a part of the views.",
-        },
+PLAN_INPUTS: Inputs = {
+    "process": Choice(PROCESS_LABELS, default=PROCESS_LABELS[0]).says(
+        "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. 2 is the "
+        "paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need euler or "
+        "ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise at every "
+        "step and replaces instead of averaging, as published: whole pictures without depth or other guidance, at the "
+        "cost of 420 model calls for 25 steps, each on a part of the views."
     ),
-    "aggregation": (
-        list(METHODS),
-        {
-            "default": "mean",
-            "tooltip": "How views become one picture. mean: weighted average of every pixel that sees a cell. "
-            "least_squares: the picture whose views differ least from the given ones (same for windows, sharper for "
-            "views that interpolate; costs some milliseconds more).",
-        },
+    "aggregation": Choice(METHODS, default="mean", advanced=True).says(
+        "How views become one picture. mean: weighted average of every pixel that sees a cell. least_squares: the "
+        "picture whose views differ least from the given ones (same for windows, sharper for views that interpolate; "
+        "costs some milliseconds more)."
     ),
-    "noise": (
-        list(NOISE_MODES),
-        {
-            "default": "polar",
-            "tooltip": "Starting noise of the views. polar: shared through the canonical picture and exactly white in "
-            "every view. projected: the paper's, plainly looked up. independent: nothing shared; blurrier where views "
-            "overlap.",
-        },
+    "noise": Choice(NOISE_MODES, default="polar", advanced=True).says(
+        "Starting noise of the views. polar: shared through the canonical picture and exactly white in every view. "
+        "projected: the paper's, plainly looked up. independent: nothing shared; blurrier where views overlap."
     ),
-    "sync_start": (
-        "FLOAT",
-        {
-            "default": 0.0,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "tooltip": "Fraction of the steps after which views are synchronised.",
-        },
+    "sync_start": Number(0.0, 0.0, 1.0, advanced=True).says(
+        "Fraction of the steps after which views are synchronised."
     ),
-    "sync_end": (
-        "FLOAT",
-        {
-            "default": 1.0,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "tooltip": "Fraction of the steps after which each view goes on alone: 0.8 of 30 steps synchronises 24 (in "
-            "the paper's mesh runs, which stop at a timestep, 23). More detail, less agreement.",
-        },
+    "sync_end": Number(1.0, 0.0, 1.0).says(
+        "Fraction of the steps after which each view goes on alone: 0.8 of 30 steps synchronises 24 (in the paper's "
+        "mesh runs, which stop at a timestep, 23). More detail, less agreement."
     ),
 }
 
-PLAN_OPTIONS: dict[str, Any] = {
-    "sync_every": (
-        "INT",
-        {
-            "default": 1,
-            "min": 1,
-            "max": 1000,
-            "tooltip": "Synchronise every k-th step only. 1 = every step.",
-            "advanced": True,
-        },
+PLAN_OPTIONS: Inputs = {
+    "sync_every": Whole(1, 1, 1000, advanced=True).says("Synchronise every k-th step only. 1 = every step."),
+    "sync_strength": Number(1.0, 0.0, 1.0, advanced=True).says(
+        "How far each view is moved to the common estimate: 1 = fully, less leaves views some freedom."
     ),
-    "sync_strength": (
-        "FLOAT",
-        {
-            "default": 1.0,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "tooltip": "How far each view is moved to the common estimate: 1 = fully, less leaves views some freedom.",
-            "advanced": True,
-        },
+    "step_noise": Choice(STEP_NOISES, default="canonical", advanced=True).says(
+        "Noise that ancestral and SDE samplers add. canonical: views share it. independent: each view draws its own, "
+        "and overlaps blur."
     ),
-    "step_noise": (
-        list(STEP_NOISES),
-        {
-            "default": "canonical",
-            "tooltip": "Noise that ancestral and SDE samplers add. canonical: views share it. independent: each view "
-            "draws its own, and overlaps blur.",
-            "advanced": True,
-        },
+    "final_sync": Switch(True, advanced=True).says(
+        "End with one average over the views, so that they agree exactly. Costs nothing; with rgb_vae, one more "
+        "decode and two more encodes per view."
     ),
-    "final_sync": (
-        "BOOLEAN",
-        {
-            "default": True,
-            "tooltip": "End with one average over the views, so that they agree exactly. Costs nothing; with rgb_vae, "
-            "one more decode and two more encodes per view.",
-            "advanced": True,
-        },
+    "views_per_batch": Whole(0, 0, 4096, advanced=True).says(
+        "Views that go through the model at once. 0 = as many as the free memory holds. Fewer need less memory; the "
+        "picture is the same."
     ),
-    "views_per_batch": (
-        "INT",
-        {
-            "default": 0,
-            "min": 0,
-            "max": 4096,
-            "tooltip": "Views that go through the model at once. 0 = as many as the free memory holds. Fewer need less "
-            "memory; the picture is the same.",
-            "advanced": True,
-        },
+    "inner_steps": Whole(Stochastic.inner_steps, 1, 1000, advanced=True).says(
+        "StochSync only: rungs of the ladder from noise to clean; each clean estimate takes those below its own noise "
+        "level. 25 as published; fast samplers need fewer."
     ),
-    "inner_steps": (
-        "INT",
-        {
-            "default": Stochastic.inner_steps,
-            "min": 1,
-            "max": 1000,
-            "tooltip": "StochSync only: rungs of the ladder from noise to clean; each clean estimate takes those below "
-            "its own noise level. 25 as published; fast samplers need fewer.",
-            "advanced": True,
-        },
+    "variance_correction": Number(0.0, 0.0, 1.0, 0.05, advanced=True).says(
+        "Gives back contrast that averaging takes where views disagree (independent noise, views with prompts of "
+        "their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. Process 2 only."
     ),
-    "variance_correction": (
-        "FLOAT",
-        {
-            "default": 0.0,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.05,
-            "tooltip": "Gives back contrast that averaging takes where views disagree (independent noise, views with "
-            "prompts of their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. "
-            "Process 2 only.",
-            "advanced": True,
-        },
+    "rgb_vae": Socket("VAE").says(
+        "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, for views that "
+        "are turned or warped. Costs one decode and two encodes per view and such step. Process 2 only."
     ),
-    "rgb_vae": (
-        "VAE",
-        {
-            "tooltip": "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, "
-            "for views that are turned or warped. Costs one decode and two encodes per view and such step. Process 2 "
-            "only.",
-        },
+    "rgb_every": Whole(1, 1, 1000, advanced=True).says(
+        "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the others average "
+        "latents. To leave steps alone instead, use sync_every."
     ),
-    "rgb_every": (
-        "INT",
-        {
-            "default": 1,
-            "min": 1,
-            "max": 1000,
-            "tooltip": "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the "
-            "others average latents. To leave steps alone instead, use sync_every.",
-            "advanced": True,
-        },
+    "travel_times": Whole(1, 1, 100, advanced=True).says(
+        "Time travel: go back to where a step began with fresh noise and do it again. Views of hard illusions settle; "
+        "costs as many model calls. For euler, ddim, heun, dpm_2."
     ),
-    "travel_times": (
-        "INT",
-        {
-            "default": 1,
-            "min": 1,
-            "max": 100,
-            "tooltip": "Time travel: go back to where a step began with fresh noise and do it again. Views of "
-            "hard illusions settle; costs as many model calls. For euler, ddim, heun, dpm_2.",
-            "advanced": True,
-        },
+    "travel_start": Number(0.2, 0.0, 1.0, advanced=True).says(
+        "Time travel: fraction of the steps after which steps are repeated."
     ),
-    "travel_start": (
-        "FLOAT",
-        {
-            "default": 0.2,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "tooltip": "Time travel: fraction of the steps after which steps are repeated.",
-            "advanced": True,
-        },
-    ),
-    "travel_end": (
-        "FLOAT",
-        {
-            "default": 0.8,
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "tooltip": "Time travel: fraction of the steps after which steps are done once again.",
-            "advanced": True,
-        },
+    "travel_end": Number(0.8, 0.0, 1.0, advanced=True).says(
+        "Time travel: fraction of the steps after which steps are done once again."
     ),
 }
 
 
-def plan_from(
-    process: str,
-    aggregation: str,
-    noise: str,
-    sync_start: float,
-    sync_end: float,
-    sync_every: int = 1,
-    sync_strength: float = 1.0,
-    step_noise: str = "canonical",
-    final_sync: bool = True,
-    inner_steps: int = Stochastic.inner_steps,
-    variance_correction: float = 0.0,
-    travel_times: int = 1,
-    travel_start: float = 0.2,
-    travel_end: float = 0.8,
-) -> SyncPlan:
-    """The plan that the widgets describe. Raises ValueError on values that make none, unused ones that are no numbers
-    included."""
-    for name, value in (
-        ("sync_start", sync_start),
-        ("sync_end", sync_end),
-        ("sync_strength", sync_strength),
-        ("variance_correction", variance_correction),
-        ("travel_start", travel_start),
-        ("travel_end", travel_end),
-    ):
-        if not math.isfinite(value):
-            raise ValueError(f"{name} {value} is no number; use a value from 0 to 1")
-    stochastic = process == STOCHASTIC_LABEL
-    return SyncPlan(
-        process=2 if stochastic else int(process.split()[0]),
-        schedule=Schedule(sync_start, sync_end, sync_every, sync_strength),
-        aggregation=aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
-        noise=noise,  # pyright: ignore[reportArgumentType]
-        step_noise=step_noise,  # pyright: ignore[reportArgumentType]
-        final_sync=final_sync,
-        stochastic=Stochastic(inner_steps) if stochastic else None,
-        variance_correction=variance_correction,
-        travel=TimeTravel(travel_times, travel_start, travel_end) if travel_times != 1 else STAY,
-    )
+@dataclass(frozen=True)
+class PlanWishes:
+    """What the widgets of a plan say, by their names."""
+
+    process: str
+    aggregation: str
+    noise: str
+    sync_start: float
+    sync_end: float
+    sync_every: int = 1
+    sync_strength: float = 1.0
+    step_noise: str = "canonical"
+    final_sync: bool = True
+    inner_steps: int = Stochastic.inner_steps
+    variance_correction: float = 0.0
+    travel_times: int = 1
+    travel_start: float = 0.2
+    travel_end: float = 0.8
+
+    def plan(self) -> SyncPlan:
+        """The plan that they describe. Raises ValueError on values that make none, unused ones that are no numbers
+        included."""
+        for name in _SHARES:
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} {getattr(self, name)} is no number; use a value from 0 to 1")
+        stochastic = self.process == STOCHASTIC_LABEL
+        travel = TimeTravel(self.travel_times, self.travel_start, self.travel_end) if self.travel_times != 1 else STAY
+        return SyncPlan(
+            process=2 if stochastic else int(self.process.split()[0]),
+            schedule=Schedule(self.sync_start, self.sync_end, self.sync_every, self.sync_strength),
+            aggregation=self.aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
+            noise=self.noise,  # pyright: ignore[reportArgumentType]
+            step_noise=self.step_noise,  # pyright: ignore[reportArgumentType]
+            final_sync=self.final_sync,
+            stochastic=Stochastic(self.inner_steps) if stochastic else None,
+            variance_correction=self.variance_correction,
+            travel=travel,
+        )
+
+
+def settings_from(
+    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
+) -> SyncSettings:
+    """What the engine is told: the scene, the plan of the other widgets, and how views go through model and VAE."""
+    rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
+    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb)

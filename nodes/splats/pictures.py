@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...renderers.cameras.viewpoints import Vector
 from ...renderers.colours import background_of
-from ...renderers.panorama.depth import Range
+from ...renderers.pictures import Range
 from ...renderers.scene import Scene
 from ...renderers.splats.bake import Baked, BakedBands, Unseen, bake
 from ...renderers.splats.choose import in_box, in_views

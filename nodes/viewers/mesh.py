@@ -15,7 +15,7 @@ from ..mesh.files import textured
 from ..saving import save_files
 
 
-def save_meshes(mesh: Mesh, images: Tensor | None = None, layout: Layout = "joint") -> list[dict[str, str]]:
+def preview_meshes(mesh: Mesh, images: Tensor | None = None, layout: Layout = "joint") -> list[dict[str, str]]:
     """Write a mesh to the host's temp folder -> one entry for each file, for the front end.
 
     images [B, H, W, C] in [0, 1], C 1 (grey), 3 or 4: textures instead of the mesh's own, laid out as ``textured``

@@ -10,7 +10,7 @@ from .. import host
 from ..views.stitch import save_preview
 
 
-def save_panoramas(pictures: Tensor) -> list[dict[str, str]]:
+def preview_panoramas(pictures: Tensor) -> list[dict[str, str]]:
     """Write pictures [B, H, W, C] in [0, 1] to the host's temp folder -> one entry each for the front end.
 
     C is 1 (grey), 3, or more (the first three are shown). Raises ValueError for pictures that are no whole sphere or

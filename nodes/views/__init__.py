@@ -1,0 +1,23 @@
+"""Spaces, rigs, and what becomes of the views: prompts, pictures, stitching."""
+
+from .backgrounds import ViewBackground
+from .orbit_nodes import OrbitRig, RigCamera
+from .picture_nodes import SyncTweediesViewImages
+from .prompt_nodes import CanonicalPrompt, ViewPrompts
+from .report import RigReport
+from .spaces import CanonicalSpace, ViewRig
+from .stitch_nodes import StitchViews, SyncReport
+
+NODES = (
+    CanonicalSpace,
+    ViewRig,
+    OrbitRig,
+    RigCamera,
+    ViewBackground,
+    RigReport,
+    SyncTweediesViewImages,
+    ViewPrompts,
+    CanonicalPrompt,
+    StitchViews,
+    SyncReport,
+)

@@ -20,7 +20,7 @@ class Figures:
 
     seen_once, seen_by_several, holes: shares of the cells. detail: variance of the Laplacian (low is blurred). noise:
     standard deviation of the finest detail's noise. canonical_noise: how strong the views see a canonical state's noise
-    (1 is right; see noise_notes.py).
+    (1 is right; see nodes/engine/notes.py).
     """
 
     views: int

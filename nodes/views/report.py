@@ -7,12 +7,9 @@ from typing import Any
 
 from ...renderers.counts import RigSight
 from ...renderers.scene import Scene
-from ..host.errors import named
-from ..sampling.sampler import SCENE
+from ..declare import Node, Socket
+from ..widgets import SCENE
 from .stitch import save_preview
-
-# Coarse counts are shown at about this many pixels.
-_SHOWN = 1024
 
 
 def rig_report(scene: Scene) -> RigSight:
@@ -23,36 +20,28 @@ def rig_report(scene: Scene) -> RigSight:
     return found
 
 
+@Node(
+    "Rig Report",
+    "space",
+    inputs=SCENE,
+    outputs={
+        "views": Socket("INT").says("Number of views: model calls per step."),
+        "coverage": Socket("IMAGE").says(
+            "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and "
+            "object: how straight the best view looks at each place. Of splats a square, one pixel a splat."
+        ),
+        "text": Socket("STRING").says("The figures, one a line; the last warns of holes."),
+    },
+    search=["coverage", "holes"],
+    output_node=True,
+)
 class RigReport:
-    CATEGORY = "SyncTweedies/space"
-    DESCRIPTION = (
-        "Shows what the views see before anything is sampled: how many views each place has, and holes that none sees. "
-        "Costs some milliseconds."
-    )
-    RETURN_TYPES = ("INT", "IMAGE", "STRING")
-    RETURN_NAMES = ("views", "coverage", "text")
-    OUTPUT_TOOLTIPS = (
-        "Number of views: model calls per step.",
-        "How many views see each place, dark to bright; black is a hole. Of a mesh two pictures, texture and object: "
-        "how straight the best view looks at each place. Of splats a square, one pixel a splat.",
-        "The figures, one a line; the last warns of holes.",
-    )
-    FUNCTION = "report"
-    OUTPUT_NODE = True
-    SEARCH_ALIASES = ["coverage", "holes", "synctweedies"]
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": dict(SCENE)}
+    """Shows what the views see before anything is sampled: how many views each place has, and holes that none sees.
+    Costs some milliseconds."""
 
     def report(self, space: Any, rig: Any) -> dict[str, Any]:
-        with named("RigReport"):
-            scene = Scene(space, rig)
-            found = rig_report(scene)
-            shown = [save_preview(picture) for picture in found.pictures]
-            result = (len(scene.view_places()), found.pictures, found.text)
-            return {"ui": {"images": shown, "text": [found.text]}, "result": result}
-
-
-NODES = {"RigReport": RigReport}
-NAMES = {"RigReport": "Rig Report"}
+        scene = Scene(space, rig)
+        found = rig_report(scene)
+        shown = [save_preview(picture) for picture in found.pictures]
+        result = (len(scene.view_places()), found.pictures, found.text)
+        return {"ui": {"images": shown, "text": [found.text]}, "result": result}

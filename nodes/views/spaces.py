@@ -1,7 +1,4 @@
-"""The canonical space and the rig that looks at it.
-
-What the widgets of CanonicalSpace and ViewRig mean.
-"""
+"""The canonical space and the rig that looks at it, and what their widgets mean."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ from ...renderers.geometry import Rig, Space
 from ...renderers.illusions.space import Illusion
 from ...renderers.panorama.space import SAMPLINGS, Lookout, Panorama
 from ...renderers.plane.space import TAPERS, Plane, Windows
-from ..host.errors import named
+from ..declare import Choice, Node, Number, Socket, Switch, Text, Whole
+from ..widgets import MAX_SIDE
 
 SPACE_KINDS = ("plane", "panorama", "illusion")
 RIG_KINDS = ("windows", "ring", "sphere", "fibonacci", "custom")
@@ -69,209 +67,86 @@ def rig_from(
     return Lookout(looks, width, height, sampling)  # pyright: ignore[reportArgumentType] (checked by Lookout)
 
 
-MAX_SIDE = 16384
-
-
+@Node(
+    "Canonical Space",
+    "space",
+    inputs={
+        "kind": Choice(SPACE_KINDS).says(
+            "plane: a flat image of any size. panorama: the whole sphere as an equirectangular image, twice as wide "
+            "as high. illusion: one picture that is read in several ways (Illusion nodes)."
+        ),
+        "width": Whole(1536, 1, MAX_SIDE, 8).says("Width of the whole picture, image pixels."),
+        "height": Whole(512, 1, MAX_SIDE, 8).says("Height of the whole picture, image pixels."),
+        "wrap_x": Switch(False).says("plane: left and right edge meet, the picture tiles. A panorama always does."),
+        "wrap_y": Switch(False).says("plane: top and bottom edge meet, the picture tiles vertically."),
+    },
+    optional={
+        "planes": Whole(1, 1, 64, advanced=True).says(
+            "illusion: as many pictures, all canonical, whose mean is what the readings show (IllusionBlend sets "
+            "other shares). 1 = one picture."
+        )
+    },
+    outputs={"space": Socket("CANONICAL_SPACE").says("Connect to a sampler, and to the nodes that stitch or report.")},
+    search=["canvas", "wide image", "tileable", "panorama", "360", "equirectangular", "illusion"],
+)
 class CanonicalSpace:
-    CATEGORY = "SyncTweedies/space"
-    DESCRIPTION = "The picture that all views share. Costs nothing: it only names the kind and the size."
-    RETURN_TYPES = ("CANONICAL_SPACE",)
-    RETURN_NAMES = ("space",)
-    OUTPUT_TOOLTIPS = ("Connect to a sampler, and to the nodes that stitch or report.",)
-    FUNCTION = "build"
-    SEARCH_ALIASES = [
-        "canvas",
-        "wide image",
-        "tileable",
-        "panorama",
-        "360",
-        "equirectangular",
-        "illusion",
-        "synctweedies",
-    ]
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        side = {"min": 1, "max": MAX_SIDE, "step": 8}
-        return {
-            "required": {
-                "kind": (
-                    list(SPACE_KINDS),
-                    {
-                        "tooltip": "plane: a flat image of any size. panorama: the whole sphere as an equirectangular "
-                        "image, twice as wide as high. illusion: one picture that is read in several ways (Illusion "
-                        "nodes)."
-                    },
-                ),
-                "width": ("INT", {"default": 1536, "tooltip": "Width of the whole picture, image pixels.", **side}),
-                "height": ("INT", {"default": 512, "tooltip": "Height of the whole picture, image pixels.", **side}),
-                "wrap_x": (
-                    "BOOLEAN",
-                    {
-                        "default": False,
-                        "tooltip": "plane: left and right edge meet, the picture tiles. A panorama always does.",
-                    },
-                ),
-                "wrap_y": (
-                    "BOOLEAN",
-                    {"default": False, "tooltip": "plane: top and bottom edge meet, the picture tiles vertically."},
-                ),
-            },
-            "optional": {
-                "planes": (
-                    "INT",
-                    {
-                        "default": 1,
-                        "min": 1,
-                        "max": 64,
-                        "tooltip": "illusion: as many pictures, all canonical, whose mean is what the readings show "
-                        "(IllusionBlend sets other shares). 1 = one picture.",
-                        "advanced": True,
-                    },
-                ),
-            },
-        }
+    """The picture that all views share. Costs nothing: it only names the kind and the size."""
 
     def build(self, kind: str, width: int, height: int, wrap_x: bool, wrap_y: bool, planes: int = 1) -> tuple[Space]:
-        with named("CanonicalSpace"):
-            return (space_from(kind, width, height, wrap_x, wrap_y, planes),)
+        return (space_from(kind, width, height, wrap_x, wrap_y, planes),)
 
 
+@Node(
+    "View Rig",
+    "space",
+    inputs={
+        "kind": Choice(RIG_KINDS).says(
+            "windows: rectangles of a plane, in reading order. The others are cameras in the middle of a panorama. "
+            "ring: around the horizon. sphere: rings and both poles, sees all. fibonacci: spread evenly, sees all. "
+            "custom: a list of cameras."
+        ),
+        "width": Whole(512, 1, MAX_SIDE, 8).says(
+            "Width of a view, image pixels. Use the size the model was trained on."
+        ),
+        "height": Whole(512, 1, MAX_SIDE, 8).says("Height of a view, image pixels."),
+        "spacing": Choice(["stride", "overlap"]).says(
+            "windows: what 'pixels' means: stride = the distance from one window to the next, overlap = how much "
+            "neighbours share."
+        ),
+        "pixels": Whole(128, 0, MAX_SIDE, 8).says(
+            "windows: stride or overlap in image pixels, both directions. A last window is added where the canvas "
+            "would stick out."
+        ),
+        "weights": Choice(TAPERS, advanced=True).says(
+            "windows: how much a pixel counts where windows overlap. hann and triangle fade towards the window's "
+            "border and leave no seam; flat is the reference's. Cameras always fade, by the angle from their axis."
+        ),
+    },
+    optional={
+        "fov": Number(90.0, 1.0, 179.0, 1.0).says(
+            "Cameras: horizontal field of view in degrees. 60 to 100 look natural to models; a wider one needs fewer "
+            "views and is coarser."
+        ),
+        "azimuth_step": Number(45.0, 1.0, 360.0, 1.0).says("ring: degrees from one camera to the next, around."),
+        "elevations": Text("0").says("ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up."),
+        "view_overlap": Number(0.25, 0.0, 0.9).says(
+            "sphere, fibonacci: part of a view's width that its neighbours see too. More joins better and costs more "
+            "views."
+        ),
+        "cameras": Text(EXAMPLE_CAMERAS, multiline=True).says(
+            "custom: one camera a line, azimuth elevation [fov [roll]] in degrees; # begins a comment. Azimuth 0 is "
+            "the middle of the panorama and grows to the right."
+        ),
+        "sampling": Choice(SAMPLINGS, default="nearest", advanced=True).says(
+            "Cameras: how a view reads the panorama while sampling. nearest, as published, mixes no cells, so fine "
+            "grain stays. bilinear is smoother and takes grain at every step."
+        ),
+    },
+    outputs={"rig": Socket("VIEW_RIG").says("Connect together with a CANONICAL_SPACE.")},
+    search=["tiles", "windows", "cameras", "panorama", "360"],
+)
 class ViewRig:
-    CATEGORY = "SyncTweedies/space"
-    DESCRIPTION = (
-        "The views that the model denoises together. More overlap joins them better and costs one model call per view."
-    )
-    RETURN_TYPES = ("VIEW_RIG",)
-    RETURN_NAMES = ("rig",)
-    OUTPUT_TOOLTIPS = ("Connect together with a CANONICAL_SPACE.",)
-    FUNCTION = "build"
-    SEARCH_ALIASES = ["tiles", "windows", "cameras", "panorama", "360", "synctweedies"]
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "kind": (
-                    list(RIG_KINDS),
-                    {
-                        "tooltip": "windows: rectangles of a plane, in reading order. The others are cameras in the "
-                        "middle of a panorama. ring: around the horizon. sphere: rings and both poles, sees all. "
-                        "fibonacci: spread evenly, sees all. custom: a list of cameras."
-                    },
-                ),
-                "width": (
-                    "INT",
-                    {
-                        "default": 512,
-                        "min": 1,
-                        "max": MAX_SIDE,
-                        "step": 8,
-                        "tooltip": "Width of a view, image pixels. Use the size the model was trained on.",
-                    },
-                ),
-                "height": (
-                    "INT",
-                    {
-                        "default": 512,
-                        "min": 1,
-                        "max": MAX_SIDE,
-                        "step": 8,
-                        "tooltip": "Height of a view, image pixels.",
-                    },
-                ),
-                "spacing": (
-                    ["stride", "overlap"],
-                    {
-                        "tooltip": "windows: what 'pixels' means: stride = the distance from one window to the next, "
-                        "overlap = how much neighbours share."
-                    },
-                ),
-                "pixels": (
-                    "INT",
-                    {
-                        "default": 128,
-                        "min": 0,
-                        "max": MAX_SIDE,
-                        "step": 8,
-                        "tooltip": "windows: stride or overlap in image pixels, both directions. A last window is "
-                        "added where the canvas would stick out.",
-                    },
-                ),
-                "weights": (
-                    list(TAPERS),
-                    {
-                        "tooltip": "windows: how much a pixel counts where windows overlap. hann and triangle fade "
-                        "towards the window's border and leave no seam; flat is the reference's. Cameras always fade, "
-                        "by the angle from their axis.",
-                    },
-                ),
-            },
-            "optional": {
-                "fov": (
-                    "FLOAT",
-                    {
-                        "default": 90.0,
-                        "min": 1.0,
-                        "max": 179.0,
-                        "step": 1.0,
-                        "tooltip": "Cameras: horizontal field of view in degrees. 60 to 100 look natural to models; "
-                        "a wider one needs fewer views and is coarser.",
-                    },
-                ),
-                "azimuth_step": (
-                    "FLOAT",
-                    {
-                        "default": 45.0,
-                        "min": 1.0,
-                        "max": 360.0,
-                        "step": 1.0,
-                        "tooltip": "ring: degrees from one camera to the next, around.",
-                    },
-                ),
-                "elevations": (
-                    "STRING",
-                    {
-                        "default": "0",
-                        "tooltip": "ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up.",
-                    },
-                ),
-                "view_overlap": (
-                    "FLOAT",
-                    {
-                        "default": 0.25,
-                        "min": 0.0,
-                        "max": 0.9,
-                        "step": 0.01,
-                        "tooltip": "sphere, fibonacci: part of a view's width that its neighbours see too. More joins "
-                        "better and costs more views.",
-                    },
-                ),
-                "cameras": (
-                    "STRING",
-                    {
-                        "default": EXAMPLE_CAMERAS,
-                        "multiline": True,
-                        "tooltip": "custom: one camera a line, azimuth elevation [fov [roll]] in degrees; # begins a "
-                        "comment. Azimuth 0 is the middle of the panorama and grows to the right.",
-                    },
-                ),
-                "sampling": (
-                    list(SAMPLINGS),
-                    {
-                        "default": "nearest",
-                        "tooltip": "Cameras: how a view reads the panorama while sampling. nearest, as published, "
-                        "mixes no cells, so fine grain stays. bilinear is smoother and takes grain at every step.",
-                        "advanced": True,
-                    },
-                ),
-            },
-        }
+    """The views that the model denoises together. More overlap joins them better and costs one model call per view."""
 
     def build(self, kind: str, width: int, height: int, **values: Any) -> tuple[Rig]:
-        with named("ViewRig"):
-            return (rig_from(kind, width, height, **values),)
-
-
-NODES = {"CanonicalSpace": CanonicalSpace, "ViewRig": ViewRig}
-NAMES = {"CanonicalSpace": "Canonical Space", "ViewRig": "View Rig"}
+        return (rig_from(kind, width, height, **values),)

@@ -52,7 +52,7 @@ class Report:
     """float [H, W, 3] in [0, 1]: number of views that see each pixel, dark to bright; of splats a square, one pixel a
     splat."""
     json: str
-    """The figures as one JSON object (see sync_figures.py)."""
+    """The figures as one JSON object (see figures.py)."""
 
 
 def report(scene: Scene, samples: Tensor) -> Report:

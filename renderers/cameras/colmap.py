@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..quaternions import turn_rows
 from .shots import Shot, check_size, short_name, shot
 
 # By number, as binary files name them: (name, how many parameters).
@@ -115,11 +116,7 @@ def _shot(pose: _Pose, lenses: _Lenses, file: str) -> Shot:
     if not 1e-12 < length < math.inf:
         raise ValueError(f"file '{file}': image '{name}' has a quaternion that is zero or no number; repair the file")
     w, x, y, z = (v / length for v in values[:4])
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
+    rows = turn_rows(w, x, y, z)
     place = tuple(-sum(rows[i][axis] * values[4 + i] for i in range(3)) for axis in range(3))
     down = tuple(-v for v in rows[1])
     principal = (parameters[behind], parameters[behind + 1])

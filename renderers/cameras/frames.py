@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ..arrays import Array
 from .shots import Shot
 
 TRAINED = "dataparser_transforms.json"
@@ -62,18 +63,18 @@ def _read(path: Path) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise ValueError(f"file '{path.name}' is no JSON of nerfstudio; copy it again, or remove it")
-    return content
+    return cast("dict[str, Any]", content)
 
 
-def _transform(content: dict[str, Any], key: str, path: Path) -> np.ndarray[Any, Any]:
+def _transform(content: dict[str, Any], key: str, path: Path) -> Array:
     """A rotation and a translation [4, 4]."""
     try:
-        rows = np.array(content.get(key), float)
+        rows: Array = np.array(content.get(key), float)
     except (TypeError, ValueError, OverflowError):
         rows = np.zeros(0)
     if rows.shape in ((3, 4), (4, 4)) and np.isfinite(rows).all():
         turn = rows[:3, :3]
-        if np.abs(turn @ turn.T - np.eye(3)).max() < _CROOKED and np.linalg.det(turn) > 0:
+        if np.abs(turn @ np.transpose(turn) - np.eye(3)).max() < _CROOKED and np.linalg.det(turn) > 0:
             return np.concatenate([rows[:3], [[0.0, 0.0, 0.0, 1.0]]])
     raise ValueError(
         f"file '{path.name}' holds no {key} that only turns and moves (3 x 4); copy it again, or remove it"

@@ -65,7 +65,7 @@ def filled(viewpoint: Viewpoint, points: Tensor, height: int, width: int) -> flo
 def fitted_size(viewpoints: Sequence[Viewpoint], points: Tensor, height: int, width: int) -> tuple[int, int]:
     """(height, width), about as many pixels as asked for, in multiples of 64: the one shape for all views of which
     tight frames waste least. Raises ValueError as ``bounds``."""
-    ratios = []
+    ratios: list[float] = []
     for viewpoint in viewpoints:
         left, right, bottom, top = bounds(viewpoint, points)
         ratios.append(max(right - left, 1e-9) / max(top - bottom, 1e-9))

@@ -8,11 +8,9 @@ import re
 import torch
 from torch import Tensor
 
-from ..typed import as_typed, shown, unquoted
+from ..typed import shown, unquoted
 from .looks import Look, direction
-
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
-_CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
+from .typed_cameras import NUMBER, typed_cameras
 
 
 def ring(step: float, fov: float, elevations: tuple[float, ...] = (0.0,), start: float = 0.0) -> tuple[Look, ...]:
@@ -30,7 +28,7 @@ def elevations_of(text: str) -> tuple[float, ...]:
     """Degrees written down one after another ("0, 45, -45"). Raises ValueError for what is no number, or for none."""
     words = re.split(r"[\s,;]+", unquoted(text).replace("\u00b0", ""))
     for word in words:
-        if not re.fullmatch(_NUMBER, word):
+        if not re.fullmatch(NUMBER, word):
             raise ValueError(f"elevation '{shown(word)}' is not a number of degrees; write e.g. '0, 45, -45'")
     return tuple(float(word) for word in words)
 
@@ -79,19 +77,8 @@ def custom(text: str, fov: float) -> tuple[Look, ...]:
     Raises ValueError naming the line that is none.
     """
     looks: list[Look] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
-        if not plain:
-            continue
-        found = _CAMERA.fullmatch(plain)
-        if found is None:
-            raise ValueError(
-                f"camera line {number} '{shown(plain)}' is not 'azimuth elevation [fov [roll]]' in degrees"
-            )
-        values = [float(v) if v else None for v in found.groups()]
-        azimuth, elevation = values[0] or 0.0, values[1] or 0.0
-        own = fov if values[2] is None else values[2]
-        looks.append(Look.degrees(_signed(azimuth), elevation, own, values[3] or 0.0))
+    for _, azimuth, elevation, own, roll in typed_cameras(text, "'azimuth elevation [fov [roll]]' in degrees"):
+        looks.append(Look.degrees(_signed(azimuth), elevation, fov if own is None else own, roll or 0.0))
     if not looks:
         raise ValueError("no camera is written down; write lines like '0 0' and '45 30 90' (azimuth elevation fov)")
     return tuple(looks)

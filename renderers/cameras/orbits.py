@@ -6,15 +6,11 @@ Azimuth 0 sees the front (the +Z side), 90 the +X side; elevation 90 looks strai
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..typed import as_typed, shown, unquoted
+from .typed_cameras import typed_cameras
 from .viewpoints import Viewpoint
-
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
-_CAMERA = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?(?:[\s,;]+({_NUMBER}))?\s*")
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def orbit(
 ) -> tuple[Viewpoint, ...]:
     """A camera every ``step`` degrees of azimuth on every elevation, then those of ``tops`` (azimuth, elevation).
 
-    The defaults are the reference's ten cameras (SyncMVD's and SyncTweedies'; apps 6.2: distance 2, field of view 60,
+    The defaults are the reference's ten cameras (SyncMVD's and SyncTweedies': distance 2, field of view 60,
     so that the unit sphere just fills the frame), front first. Raises ValueError for a step outside 0 to 360.
     """
     if not 0 < step <= 360:
@@ -98,17 +94,9 @@ def custom(text: str, lens: Lens = Lens(), start: float = 0.0) -> tuple[Viewpoin
     Raises ValueError naming the line that is none.
     """
     out: list[Viewpoint] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        plain = unquoted(as_typed(line).split("#")[0]).replace("\u00b0", "")
-        if not plain:
-            continue
-        found = _CAMERA.fullmatch(plain)
-        if found is None:
-            raise ValueError(f"camera line {number} '{shown(plain)}' is not 'azimuth elevation [distance [fov]]'")
-        azimuth, elevation, distance, fov = (None if v is None else float(v) for v in found.groups())
-        assert azimuth is not None and elevation is not None
+    for number, azimuth, elevation, away, fov in typed_cameras(text, "'azimuth elevation [distance [fov]]'"):
         try:
-            out.append(lens.at(start + azimuth, elevation, distance, fov))
+            out.append(lens.at(start + azimuth, elevation, away, fov))
         except ValueError as error:
             raise ValueError(f"camera line {number}: {error}") from error
     if not out:

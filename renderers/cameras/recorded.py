@@ -16,7 +16,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,12 +44,14 @@ def read_listed(path: Path) -> tuple[tuple[Shot, ...], bool]:
     except ValueError as error:  # not JSON, not UTF-8, numbers of thousands of digits
         reason = short_name(error)
         raise ValueError(f"file '{path.name}' is no JSON ({reason}); use a transforms.json") from None
-    shared = content if isinstance(content, dict) else {}
-    frames = shared.get("frames", content)
-    if not isinstance(frames, list) or not frames or not all(isinstance(f, dict) for f in frames):
+    shared = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    listed = cast("list[Any]", found) if isinstance(found := shared.get("frames", content), list) else []
+    if not listed or not all(isinstance(f, dict) for f in listed):
         raise ValueError(f"file '{path.name}' holds no list of cameras; use a transforms.json or a COLMAP folder")
     # (null is a value that is not there)
-    frames = [{k: v for k, v in {**shared, **frame}.items() if v is not None and k != "frames"} for frame in frames]
+    frames: list[dict[str, Any]] = [
+        {k: v for k, v in {**shared, **frame}.items() if v is not None and k != "frames"} for frame in listed
+    ]
     read = _transform if "frames" in shared else _trained
     try:
         shots = tuple(read(frame, number) for number, frame in enumerate(frames))
@@ -127,7 +129,7 @@ _TALLEST = 16384
 def read_cameras(path: Path) -> tuple[tuple[Shot, ...], bool]:
     """The cameras of a transforms.json or cameras.json, of one of COLMAP's files, or of a folder that holds any
     -> (cameras, whether their lenses distort, which views do not follow). Where nerfstudio's
-    dataparser_transforms.json lies beside them, they are in the coordinates it leads to (camera_frames.py).
+    dataparser_transforms.json lies beside them, they are in the coordinates it leads to (frames.py).
 
     Raises ValueError when there are none, and for files that are damaged or of other cameras.
     """

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from ..arrays import cross, floats, norm, triple
+from ..quaternions import turn_rows
 from .viewpoints import Vector, Viewpoint
 
 # What a viewer that fits models makes of their longest side; an orthographic camera of zoom 1 shows a height of twice
@@ -53,8 +55,8 @@ def in_viewer(camera: Mapping[str, Any], height: int, width: int) -> Viewpoint:
 
 def _flat_height(camera: Mapping[str, Any], half: float, away: float) -> float:
     """What an orthographic camera of zoom 1 shows from top to bottom."""
-    frustum = camera.get("frustum")
-    if isinstance(frustum, Mapping):
+    frustum = _mapping(camera.get("frustum"))
+    if frustum is not None:
         high = _number(frustum, "top", 0.0) - _number(frustum, "bottom", 0.0)
         if not high > 0:
             raise ValueError(f"the camera's frustum is {high:g} high; it must be above 0")
@@ -160,11 +162,11 @@ def _number(camera: Mapping[str, Any], name: str, missing: float) -> float:
 
 
 def _vector(camera: Mapping[str, Any], name: str, missing: Vector | None = None, whose: str = "camera") -> Vector:
-    value = camera.get(name, missing)
-    if isinstance(value, Mapping):
-        value = [value.get(axis) for axis in "xyz"]
+    value: Any = camera.get(name, missing)
+    if (by_axis := _mapping(value)) is not None:
+        value = [by_axis.get(axis) for axis in "xyz"]
     try:
-        x, y, z = (float(v) for v in value)  # pyright: ignore
+        x, y, z = (float(v) for v in value)
     except (TypeError, ValueError):
         raise ValueError(
             f"the {whose}'s {name} is {value!r}, not three numbers; connect a 3D viewer's {whose}"
@@ -179,46 +181,46 @@ def _frame(camera: Mapping[str, Any], place: Vector, target: Vector) -> tuple[Ve
         right, up, _ = _rows(_turn(turn, "camera").T)
         return right, up
     back = torch.tensor(place, dtype=torch.float64) - torch.tensor(target, dtype=torch.float64)
-    if not float(back.norm()) > 0:
+    if not float(norm(back)) > 0:
         raise ValueError("the camera stands on its target; move it away")
-    return _upright(back / back.norm())
+    return _upright(back / norm(back))
 
 
 def _turn(turn: Any, whose: str) -> Tensor:
     """float64 [3, 3]: what a quaternion turns by; columns are where X, Y and Z go."""
+    by_axis = _mapping(turn)
     try:
-        x, y, z, w = (float(v) for v in ([turn[a] for a in "xyzw"] if isinstance(turn, Mapping) else turn))
+        x, y, z, w = (float(v) for v in (turn if by_axis is None else [by_axis[a] for a in "xyzw"]))
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"the {whose}'s quaternion is {turn!r}, not x, y, z and w") from None
     length = math.sqrt(x * x + y * y + z * z + w * w)
     if not length > 0:
         raise ValueError(f"the {whose}'s quaternion is 0; it turns nothing")
-    x, y, z, w = x / length, y / length, z / length, w / length
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    )
-    return torch.tensor(rows, dtype=torch.float64)
+    return torch.tensor(turn_rows(w / length, x / length, y / length, z / length), dtype=torch.float64)
 
 
 def _quaternion(turn: Tensor) -> tuple[float, float, float, float]:
     """(x, y, z, w) of a rotation [3, 3]: the eigenvector of Bar-Itzhack's matrix to its largest eigenvalue, which is
     right for every angle."""
-    (a, b, c), (d, e, f), (g, h, i) = turn.double().tolist()
+    (a, b, c), (d, e, f), (g, h, i) = _rows(turn.double())
     rows = [
         [a - e - i, d + b, g + c, h - f],
         [d + b, e - a - i, h + f, c - g],
         [g + c, h + f, i - a - e, d - b],
         [h - f, c - g, d - b, a + e + i],
     ]
-    x, y, z, w = torch.linalg.eigh(torch.tensor(rows, dtype=torch.float64)).eigenvectors[:, -1].tolist()
+    _, vectors = cast("tuple[Tensor, Tensor]", torch.linalg.eigh(torch.tensor(rows, dtype=torch.float64)))  # pyright: ignore[reportUnknownMemberType]
+    x, y, z, w = floats(vectors[:, -1])
     return (-x, -y, -z, -w) if w < 0 else (x, y, z, w)
 
 
 def _rows(matrix: Tensor) -> tuple[Vector, Vector, Vector]:
-    first, second, third = (tuple(row) for row in matrix.tolist())
-    return first, second, third
+    return triple(matrix[0]), triple(matrix[1]), triple(matrix[2])
+
+
+def _mapping(value: Any) -> Mapping[str, Any] | None:
+    """What names its values; None for anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
 def _xyz(values: Sequence[float]) -> dict[str, float]:
@@ -227,9 +229,8 @@ def _xyz(values: Sequence[float]) -> dict[str, float]:
 
 def _upright(back: Tensor) -> tuple[Vector, Vector]:
     """(right, up) of a camera with the unit vector ``back`` and +Y up; straight above or below as at azimuth 0."""
-    right = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64), back)
-    if float(right.norm()) < 1e-9:
+    right = cross(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64), back)
+    if float(norm(right)) < 1e-9:
         right = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
-    right = right / right.norm()
-    up = torch.linalg.cross(back, right)
-    return tuple(right.tolist()), tuple(up.tolist())  # pyright: ignore[reportReturnType]
+    right = right / norm(right)
+    return triple(right), triple(cross(back, right))

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..arrays import cross, triple
 from .backgrounds import Background
 
 Vector = tuple[float, float, float]
@@ -68,13 +69,12 @@ class Viewpoint:
     def rotation(self) -> Tensor:
         """float64 [3, 3]: world from camera; columns are right, up and back."""
         right, up = (torch.tensor(v, dtype=torch.float64) for v in (self.right, self.up))
-        return torch.stack([right, up, torch.linalg.cross(right, up)], 1)
+        return torch.stack([right, up, cross(right, up)], 1)
 
     @property
     def backward(self) -> Vector:
         """Unit vector from what it looks at towards the camera."""
-        x, y, z = self.rotation[:, 2].tolist()
-        return x, y, z
+        return triple(self.rotation[:, 2])
 
     @property
     def azimuth(self) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,11 +31,6 @@ _FIXES = {
     errno.EROFS: "allow writing there, or save elsewhere",
     errno.ENAMETOOLONG: "use a shorter name",
 }
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, in place of what was there; an error leaves what was there. Raises ValueError as ``write_all``."""
-    write_all(path.parent, {path.name: content})
 
 
 def write_all(folder: Path, files: Contents) -> tuple[Path, ...]:
@@ -67,7 +62,7 @@ def write_new(folder: Path, make: Callable[[int], Contents], first: int = 1, las
 
 
 @contextmanager
-def _complete(folder: Path, files: Contents, lasting: bool) -> Iterator[list[tuple[Path, Path]]]:
+def _complete(folder: Path, files: Contents, lasting: bool) -> Generator[list[tuple[Path, Path]], None, None]:
     """(Complete hidden file, the place it is meant for) for each; hidden ones that are left go in the end."""
     waiting: list[tuple[Path, Path]] = []
     try:

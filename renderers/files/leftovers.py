@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder() -> Generator[Path, None, None]:
     """A folder for the files of another process, gone in the end; those of killed processes go with it."""
     base = Path(tempfile.gettempdir())
     remove_leftovers(base)

@@ -51,11 +51,10 @@ def noise_notes(space: Illusion, rig: Warps, number: int, rows: int, columns: in
     """One line for each thing that goes wrong when process ``number`` runs this rig on rows x columns cells; empty when
     nothing does. Raises ValueError for an unknown process or a size that a warp cannot take.
 
-    A canonical state is white itself, so planes blended with weights b show only sum b^2 of its variance (T5, K9).
-    Averaging noise (processes 1 and 4) lets what averaging takes away grow instead of following the noise level (T2,
-    K12).
+    A canonical state is white itself, so planes blended with weights b show only sum b^2 of its variance.
+    Averaging noise (processes 1 and 4) lets what averaging takes away grow instead of following the noise level.
     """
-    rule, notes = process(number), []
+    rule, notes = process(number), list[str]()
     if space.planes > 1 and rule.state != "instance":
         kept = max(sum(b * b for b in row) for row in rig.blends(space.planes))
         notes.append(

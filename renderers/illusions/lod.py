@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.linear_map import LinearMap
+from ..arrays import norm, unflatten
 from ..panorama.space import pixel_taps
 from ..pictures import filtered, gaussian
 
@@ -30,7 +31,7 @@ def levels_of(row: Tensor, column: Tensor, height: int, width: int) -> Tensor:
     place = torch.stack([row, column]).reshape(2, height, width)
     widest = torch.zeros(height, width, dtype=torch.float64)
     for axis in (1, 2):
-        step = place.diff(dim=axis).norm(dim=0)
+        step = norm(place.diff(dim=axis), 0)
         step = torch.where(torch.isnan(step), torch.inf, step)
         edge = torch.full_like(place[0].narrow(axis - 1, 0, 1), torch.inf)
         near = torch.minimum(torch.cat([step, edge], axis - 1), torch.cat([edge, step], axis - 1))
@@ -84,7 +85,7 @@ class DetailMean:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """[B*N, C, h, w] -> [B, C, H, W]."""
-        views = batch.unflatten(0, (-1, len(self.unwarp)))
+        views = unflatten(batch, 0, (-1, len(self.unwarp)))
         deepest = int(self.levels.max().ceil()) if self.levels.numel() else 0
         totals = [torch.zeros_like(views[:, 0]) for _ in range(deepest + 1)]
         weights = [views.new_zeros(views.shape[-2:]) for _ in range(deepest + 1)]

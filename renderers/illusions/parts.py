@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
+from ..arrays import unflatten
 from .warp import Warp, map_of_order
 
 
-class Part(Warp):
+class PartWarp(Warp):
     """Subclasses give ``part``: linear in the picture [B, C, H, W]. Its reading is that part, around middle grey."""
 
     exact_on_latents = False
@@ -42,7 +43,7 @@ class SumOfParts:
     parts: tuple[Callable[[Tensor], Tensor | None], ...]
 
     def __call__(self, batch: Tensor) -> Tensor:
-        views = batch.unflatten(0, (-1, len(self.parts)))
+        views = unflatten(batch, 0, (-1, len(self.parts)))
         total = torch.zeros_like(views[:, 0])
         for number, part in enumerate(self.parts):
             kept = part(views[:, number])
@@ -60,7 +61,7 @@ def sum_of_parts(warps: tuple[Warp, ...]) -> SumOfParts | None:
 
     Raises ValueError when only some are parts, or when the parts do not add up to the picture.
     """
-    parts = [w for w in warps if isinstance(w, Part)]
+    parts = [w for w in warps if isinstance(w, PartWarp)]
     if not parts:
         return None
     names = ", ".join(w.name for w in warps)

@@ -15,10 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import cross, distinct_places, norm
 from ..cameras.viewpoints import Orbit, Viewpoint
+from ..pictures import Range, spread
 from .mesh import Mesh
 from .part_textures import part_colours
-from .raster.raster import Backend, Fragments, rasterise
+from .raster.fragments import Fragments
+from .raster.raster import Backend, rasterise
 
 # Faces that meet at less than this angle are one smooth surface, degrees.
 CREASE = 45.0
@@ -36,10 +39,10 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
         if own is None:
             assert mesh.normals is not None
             own = mesh.normals[mesh.faces]
-        return torch.where(own.norm(dim=-1, keepdim=True) > 0.5, own, mesh.face_normals[:, None])
-    place = torch.unique(mesh.vertices, dim=0, return_inverse=True)[1][mesh.faces]
+        return torch.where(norm(own, -1, keepdim=True) > 0.5, own, mesh.face_normals[:, None])
+    place = distinct_places(mesh.vertices, 0)[1][mesh.faces]
     corners = mesh.vertices.double()[mesh.faces]
-    heavy = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    heavy = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     unit = mesh.face_normals.double()
     # All corners, sorted by vertex: those of one vertex stand together.
     order = torch.argsort(place.reshape(-1), stable=True)
@@ -54,7 +57,7 @@ def corner_normals(mesh: Mesh, crease: float = CREASE) -> Tensor:
         alike = (unit[face[there]] * unit[other]).sum(1) >= limit
         total[there] += torch.where(alike[:, None], heavy[other], 0.0)
     out = torch.empty_like(total)
-    out[order] = total / total.norm(dim=1, keepdim=True).clamp_min(1e-300)
+    out[order] = total / norm(total, 1, keepdim=True).clamp_min(1e-300)
     return out.reshape(-1, 3, 3).float()
 
 
@@ -65,8 +68,7 @@ def to_camera(camera: Viewpoint, points: Tensor) -> Tensor:
     return F.normalize(torch.tensor(camera.position, dtype=points.dtype) - points, dim=-1)
 
 
-Span = Literal["per view", "joint"]
-SPANS: tuple[Span, ...] = ("per view", "joint")
+SPANS: tuple[Range, ...] = ("per view", "joint")
 NormalSpace = Literal["camera", "camera, red to the left", "world"]
 NORMAL_SPACES: tuple[NormalSpace, ...] = ("camera", "camera, red to the left", "world")
 
@@ -102,9 +104,9 @@ class MeshViews:
         """float32 [N, h, w]: 1 where the object is."""
         return torch.stack([seen.covered for seen in self.fragments]).float()
 
-    def depth(self, span: Span = "per view", blur: bool = False, floor: float = 0.0) -> Tensor:
+    def depth(self, span: Range = "per view", blur: bool = False, floor: float = 0.0) -> Tensor:
         """float32 [N, h, w]: inverse depth along the axis, 1 at the nearest surface, ``floor`` at the farthest,
-        background 0 (apps 6.5: what depth ControlNets read).
+        background 0: what depth ControlNets read.
 
         span: nearest and farthest of each view, or of all views, so that a place has one grey everywhere. blur: edges
         softened by a 5 x 5 bell of 2 pixels, as the reference does. Raises ValueError for another span.
@@ -115,15 +117,7 @@ class MeshViews:
             raise ValueError(f"depth floor {floor:g} is outside 0 to below 1; the reference uses 0")
         inverse = torch.stack([1 / seen.depth for seen in self.fragments])
         known = torch.stack([seen.covered for seen in self.fragments])
-        out = torch.zeros_like(inverse)
-        groups = [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(out))]
-        for group in groups:
-            values = inverse[group][known[group]]
-            if values.numel():
-                low, high = values.min(), values.max()
-                share = (inverse[group] - low) / (high - low) if high > low else torch.ones_like(inverse[group])
-                out[group] = floor + (1 - floor) * share
-        out = torch.where(known, out, 0.0)
+        out = torch.where(known, floor + (1 - floor) * spread(inverse, known, span), 0.0)
         return _softened(out) if blur else out
 
     def normals(self, space: NormalSpace = "camera") -> Tensor:

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..arrays import cross, distinct, norm, triple
 from ..cameras.viewpoints import Vector
 from .material import Part
 
@@ -71,13 +72,12 @@ class Mesh:
     @cached_property
     def centre(self) -> Vector:
         """Middle of the bounding box."""
-        x, y, z = ((self.used.amin(0) + self.used.amax(0)) / 2).tolist()
-        return x, y, z
+        return triple((self.used.amin(0) + self.used.amax(0)) / 2)
 
     @cached_property
     def radius(self) -> float:
         """Largest distance of a vertex from ``centre``. Raises ValueError when all vertices coincide."""
-        radius = float((self.used - torch.tensor(self.centre)).norm(dim=1).max())
+        radius = float(norm(self.used - torch.tensor(self.centre), 1).max())
         if radius <= 0:
             raise ValueError(f"mesh '{self.name}' is a single point; use a file with a surface")
         return radius
@@ -87,14 +87,14 @@ class Mesh:
         """Vertices that some face with an area uses: stray ones must not decide how large the object is, or how near
         it is seen. Without any area, all that faces use."""
         solid = self.face_normals.any(1)
-        return self.vertices[(self.faces[solid] if bool(solid.any()) else self.faces).unique()]
+        return self.vertices[distinct(self.faces[solid] if bool(solid.any()) else self.faces)]
 
     @cached_property
     def face_normals(self) -> Tensor:
         """float32 [F, 3]: unit geometric normals; 0 for faces without area."""
         a, b, c = (self.vertices.double()[self.faces[:, i]] for i in range(3))
-        normal = torch.linalg.cross(b - a, c - a)
-        return (normal / normal.norm(dim=1, keepdim=True).clamp_min(1e-300)).float()
+        normal = cross(b - a, c - a)
+        return (normal / norm(normal, 1, keepdim=True).clamp_min(1e-300)).float()
 
     @cached_property
     def fingerprint(self) -> str:

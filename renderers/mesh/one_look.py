@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import distinct, distinct_places, integers
 from .base_colour import multiplied, whole_texture
 from .material import Maps, Part
 from .mesh import Mesh
@@ -57,7 +58,7 @@ def _looks(mesh: Mesh) -> tuple[list[Part], Tensor]:
     found: dict[object, int] = {}
     parts: list[Part] = []
     number = torch.zeros(len(mesh.parts), dtype=torch.int64)
-    for index in mesh.part_of_face.unique().tolist():
+    for index in integers(distinct(mesh.part_of_face)):
         part = mesh.parts[index]
         maps = tuple(id(v) if isinstance(v, Tensor) else v for v in vars(part.maps).values())
         key = (id(part.texture), part.colour[:3], maps)
@@ -132,7 +133,7 @@ def _in_tiles(mesh: Mesh, looks: list[Part], look_of_face: Tensor) -> OneLook | 
     place = torch.stack([look_of_face % columns, look_of_face // columns], 1).double()
     inner = torch.stack([uv[..., 0], 1 - uv[..., 1]], -1).clamp(0, 1) * torch.tensor([wide, high])
     at = ((place * step + _BORDER)[:, None] + inner) / (step * torch.tensor([columns, rows]))
-    flat, number = torch.stack([at[..., 0], 1 - at[..., 1]], -1).reshape(-1, 2).unique(dim=0, return_inverse=True)
+    flat, number = distinct_places(torch.stack([at[..., 0], 1 - at[..., 1]], -1).reshape(-1, 2), 0)
     moved = replace(mesh, uvs=flat.float(), face_uvs=number.reshape(-1, 3))
     tiles = [_tile(part, high, wide) for part in looks]
     tiles += [torch.zeros_like(tiles[0])] * (columns * rows - len(tiles))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import distinct, integers
 from .base_colour import multiplied
 from .light import encoded, linear
 from .material import Part
@@ -33,7 +34,7 @@ def part_colours(mesh: Mesh, face: Tensor, bary: Tensor) -> Tensor:
     """
     out = torch.empty(len(face), 3)
     part = mesh.part_of_face[face]
-    for number in part.unique().tolist():
+    for number in integers(distinct(part)):
         here = torch.nonzero(part == number).squeeze(1)
         out[here] = _one_part(mesh, mesh.parts[number], face[here], bary[here])
     return out.clamp(0, 1)

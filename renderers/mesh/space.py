@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +12,7 @@ from torch import Tensor
 from ..cameras.chosen import Coverage
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Orbit, Vector, Viewpoint
+from ..kept import Kept
 from .coverage_rig import coverage_rig
 from .inside import check_outside
 from .maps.maps import SAMPLINGS, Sampling
@@ -23,28 +22,8 @@ from .uvs.adjacency import charts
 from .uvs.atlas import AtlasLayout, Layout
 from .uvs.uv_raster import Texels, texels
 
-
-@dataclass
-class Kept:
-    """Results kept by key, the least recently used dropped first. One belongs to every MeshTexture value, so that runs
-    on the same mesh with other prompts or seeds build nothing again."""
-
-    most: int = 12
-    _values: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
-
-    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
-        """The value under ``key``, built when it is not there."""
-        if key in self._values:
-            self._values.move_to_end(key)
-            return self._values[key]
-        value = build()
-        self._values[key] = value
-        while len(self._values) > self.most:
-            self._values.popitem(last=False)
-        return value
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Kept:
-        return self
+# Results kept with a space: runs on the same mesh with other prompts or seeds build nothing again.
+_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -69,7 +48,7 @@ class MeshTexture:
     sampling: Sampling = "nearest"
     two_sided: bool = True
     backend: Backend = "auto"
-    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
+    kept: Kept = field(default_factory=lambda: Kept(_KEPT), compare=False, repr=False)
     fingerprint: str = field(init=False)
 
     kind = "mesh"

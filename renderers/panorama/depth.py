@@ -11,12 +11,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..arrays import norm
 from ..cameras.looks import rays
+from ..pictures import Range, spread
 from .space import Lookout, check_whole_sphere, equirect_taps
 
 Meaning = Literal["distance", "inverse"]
 MEANINGS: tuple[Meaning, ...] = ("distance", "inverse")
-Range = Literal["joint", "per view"]
 RANGES: tuple[Range, ...] = ("joint", "per view")
 
 # Neighbours whose distances differ by no more than this part are one surface.
@@ -64,14 +65,7 @@ def depth_hints(depth: Tensor, rig: Lookout, meaning: Meaning, span: Range) -> t
         read = (around * share).sum(-1) / share.sum(-1).clamp_min(1e-12)
         read = torch.where(best >= 0, read, 1.0)
         # The rays have depth 1 along the axis: their length is distance / z.
-        hints.append(through.norm(dim=-1) / read)
+        hints.append(norm(through, -1) / read)
         seen.append(best >= 0)
     inverse, known = torch.stack(hints), torch.stack(seen)
-    groups = [slice(None)] if span == "joint" else [slice(i, i + 1) for i in range(len(inverse))]
-    out = torch.zeros_like(inverse)
-    for group in groups:
-        values = inverse[group][known[group]]
-        if values.numel():
-            low, high = values.min(), values.max()
-            out[group] = (inverse[group] - low) / (high - low) if high > low else torch.ones_like(inverse[group])
-    return torch.where(known, out, 0.0).float(), known
+    return spread(inverse, known, span).float(), known

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from ..arrays import Array, tensor_of
 from .depth_exr import read_exr
 
 # The float that a .dpt file (Middlebury's format) begins with; it tells the byte order.
@@ -47,7 +47,7 @@ def read_depth(path: Path) -> Tensor:
         raise ValueError(f"'{path.name}' cannot be read ({error.strerror or 'damaged'}); copy it again") from None
     if values.dtype.kind not in "fiu" or len(_squeezed(values.shape)) != 2:
         raise ValueError(_not_one_number(path.name, values.dtype, values.shape))
-    return torch.from_numpy(np.array(values.reshape(_squeezed(values.shape)), dtype=np.float32))
+    return tensor_of(np.array(np.reshape(values, _squeezed(values.shape)), dtype=np.float32))
 
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -58,7 +58,7 @@ def _not_one_number(name: str, dtype: Any, shape: tuple[int, ...]) -> str:
     return f"'{name}' holds {dtype} {shape}; depth is one number per pixel [H, W]"
 
 
-def _read_npy(path: Path) -> np.ndarray[Any, Any]:
+def _read_npy(path: Path) -> Array:
     """As ``np.load``, but what the header says is compared with the bytes that are there first."""
     with path.open("rb") as file:
         start = file.read(6)
@@ -76,10 +76,11 @@ def _read_npy(path: Path) -> np.ndarray[Any, Any]:
         there, needed = os.fstat(file.fileno()).st_size - file.tell(), math.prod(shape) * dtype.itemsize
         if there < needed:
             raise ValueError(f"'{path.name}' is cut short: {there} of {needed} bytes for {dtype} {shape}")
-        return np.fromfile(file, dtype, math.prod(shape)).reshape(shape, order="F" if by_columns else "C")
+        values: Array = np.fromfile(file, dtype, math.prod(shape))
+        return np.reshape(values, shape, order="F" if by_columns else "C")
 
 
-def _read_dpt(data: bytes, name: str) -> np.ndarray[Any, Any]:
+def _read_dpt(data: bytes, name: str) -> Array:
     """Header: float tag, int32 width, int32 height; then rows of float32. All in the byte order that the tag shows."""
     if len(data) < 12:
         raise ValueError(f"'{name}' is cut short: {len(data)} bytes hold no header of 12")
@@ -93,17 +94,19 @@ def _read_dpt(data: bytes, name: str) -> np.ndarray[Any, Any]:
         raise ValueError(
             f"'{name}' is cut short: {len(data) - 12} of {4 * width * height} bytes for {width} x {height} pixels"
         )
-    return np.frombuffer(data, order + "f4", width * height, 12).reshape(height, width)
+    values: Array = np.frombuffer(data, order + "f4", width * height, 12)
+    return np.reshape(values, (height, width))
 
 
-def _read_picture(path: Path) -> np.ndarray[Any, Any]:
+def _read_picture(path: Path) -> Array:
     from PIL import Image
 
     with warnings.catch_warnings():
         # Pillow tells of large and of odd files; the large ones are looked at here.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=("PNG", "TIFF")) as picture:
+            opened: Any = Image.open(path, formats=("PNG", "TIFF"))
+            with opened as picture:
                 _check_size(picture, path)
                 return _grey(picture, path.name)
         except Image.DecompressionBombError:
@@ -130,7 +133,7 @@ def _check_size(picture: Any, path: Path) -> None:
         raise _Told(f"'{path.name}' says it is {width} x {height} pixels, which its bytes cannot hold; save it again")
 
 
-def _grey(picture: Any, name: str) -> np.ndarray[Any, Any]:
+def _grey(picture: Any, name: str) -> Array:
     """A picture of one channel, or of channels that are alike, 0 to 1 but for floats; alpha is left out."""
     if picture.mode in ("F", "I", "1", "L", "I;16", "I;16B", "I;16L"):
         values = np.asarray(picture)
@@ -152,14 +155,14 @@ def _grey(picture: Any, name: str) -> np.ndarray[Any, Any]:
     return values[..., 0]
 
 
-def _fine(picture: Any, name: str) -> np.ndarray[Any, Any]:
+def _fine(picture: Any, name: str) -> Array:
     """The channels [H, W, C], uint8 or uint16. Pillow has no pictures of several channels of 16 bits and keeps the
     upper bytes: read by the other byte order, the same file gives the lower ones."""
     tile = picture.tile[0] if len(picture.tile) == 1 else None
     packing = tile[3] if tile and isinstance(tile[3], str) else ""
     if picture.format == "TIFF":
-        bits = picture.tag_v2.get(258, (8,))  # BitsPerSample
-        if max(bits if isinstance(bits, tuple) else (bits,)) > 8:
+        bits: Any = picture.tag_v2.get(258, (8,))  # BitsPerSample
+        if np.max(bits) > 8:
             raise _Told(f"'{name}' has colours of more than 8 bits, which are not read; save grey of 16 bits, or NPY")
     if packing not in ("RGB;16B", "RGBA;16B", "LA;16B"):
         return np.asarray(picture)
@@ -172,7 +175,8 @@ def _fine(picture: Any, name: str) -> np.ndarray[Any, Any]:
     from PIL import Image
 
     upper = np.asarray(picture).astype(np.uint16)
-    with Image.open(picture.filename, formats=("PNG",)) as again:
+    opened: Any = Image.open(picture.filename, formats=("PNG",))
+    with opened as again:
         again.tile = [(*tile[:3], packing[:-1] + "L")]
         return upper * np.uint16(256) + np.asarray(again)
 

@@ -8,7 +8,7 @@ the poles are as exact as any other place.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +17,10 @@ from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import ViewSet
+from ..arrays import triple
 from ..cameras.looks import Look, angles, angular_hann, direction, pixels_of, rays
 from ..cells import nearest_multiple
+from ..pictures import corners
 
 Sampling = Literal["bilinear", "nearest"]
 SAMPLINGS: tuple[Sampling, ...] = ("bilinear", "nearest")
@@ -105,7 +107,8 @@ def equirect_taps(
     if sampling == "nearest":
         cells = cell_across(row.floor(), column.floor(), rows, columns)[..., None]
         return cells, torch.ones_like(cells, dtype=torch.float32)
-    return _corners(row, column, lambda r, c: cell_across(r, c, rows, columns))
+    down, right, weights = corners(row, column)
+    return cell_across(down, right, rows, columns), weights
 
 
 def cell_across(row: Tensor, column: Tensor, rows: int, columns: int) -> Tensor:
@@ -115,16 +118,6 @@ def cell_across(row: Tensor, column: Tensor, rows: int, columns: int) -> Tensor:
     row = torch.where(row < 0, -1 - row, torch.where(row >= rows, 2 * rows - 1 - row, row))
     # Over the pole the map continues half way around. With an odd number of columns that lies between two cells.
     return row * columns + (column + beyond * (columns // 2)) % columns
-
-
-def _corners(row: Tensor, column: Tensor, index: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The four places around a position, and their bilinear weights: [..., 4] each."""
-    y, x = row - 0.5, column - 0.5
-    top, left = y.floor(), x.floor()
-    down, right = (y - top).float(), (x - left).float()
-    cells = [index(top + i, left + j) for i in (0, 1) for j in (0, 1)]
-    weights = [(down if i else 1 - down) * (right if j else 1 - right) for i in (0, 1) for j in (0, 1)]
-    return torch.stack(cells, -1), torch.stack(weights, -1)
 
 
 def panorama_views(rig: Lookout, height: int, width: int, grid: tuple[int, int]) -> ViewSet:
@@ -181,7 +174,7 @@ def cells_read_view(
     right, back, up, level = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
     # (a little more than the frame's corner: which cells are seen is told below)
     reach = math.atan(math.hypot(*look.tangents(height, width))) + 1e-6
-    x, y, z = look.axis.tolist()
+    x, y, z = triple(look.axis)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for first, last in _bands(rows, columns):
         if float(elevation[first]) < look.elevation - reach or float(elevation[last - 1]) > look.elevation + reach:
@@ -239,4 +232,5 @@ def pixel_taps(
 
     if sampling == "nearest":
         return index(row.floor(), column.floor())[:, None], torch.ones(len(row), 1)
-    return _corners(row, column, index)
+    rows, columns, weights = corners(row, column)
+    return index(rows, columns), weights

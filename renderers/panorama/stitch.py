@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import triple
 from ..cameras.looks import Look, direction, hann_at, pixels_of
+from ..pictures import TwoBands, filtered, gaussian
 
 # How decidedly the best view wins the fine detail: weights are raised to this power.
 _DECISION = 12.0
@@ -58,10 +60,7 @@ class _Blend:
         elevation = (0.5 - (torch.arange(rows) + 0.5).double() / rows) * math.pi
         self.azimuth = (azimuth.sin().float(), azimuth.cos().float())
         self.elevation = (elevation.sin().float(), elevation.cos().float())
-        self.weight = torch.zeros(rows * columns)
-        self.sums = torch.zeros(rows * columns, channels)
-        self.fine_weight = torch.zeros(rows * columns if detail > 0 else 0)
-        self.fine = torch.zeros(rows * columns if detail > 0 else 0, channels)
+        self.bands = TwoBands(rows * columns, channels, detail > 0)
 
     def add(self, look: Look, image: Tensor) -> None:
         height, width = image.shape[:2]
@@ -74,19 +73,17 @@ class _Blend:
         place = torch.stack([column * 2 / width - 1, row * 2 / height - 1], -1)[None, None]
         planes = image.permute(2, 0, 1)[None]
         coarse = _blurred(planes, self.detail) if self.detail > 0 else planes
-        self.weight[cells] += weight
-        self.sums[cells] += weight[:, None] * _read(coarse, place)
+        self.bands.add(cells, _read(coarse, place), weight)
         if self.detail > 0:
             decided = weight.double().pow(_DECISION).float().clamp_min(1e-30)
-            self.fine_weight[cells] += decided
-            self.fine[cells] += decided[:, None] * _read(planes - coarse, place)
+            self.bands.add_fine(cells, _read(planes - coarse, place), decided)
 
     def _near(self, look: Look, reach: float) -> tuple[Tensor, Tensor]:
         """Cells within ``reach`` radians of the axis, and their directions [n, 3]."""
         first = max(0, math.floor((0.5 - (look.elevation + reach) / math.pi) * self.rows))
         last = min(self.rows, math.ceil((0.5 - (look.elevation - reach) / math.pi) * self.rows))
         (up, level), (right, back) = self.elevation, self.azimuth
-        x, y, z = look.axis.tolist()
+        x, y, z = triple(look.axis)
         # The cosine of the angle from the axis is a product of rows and columns: no trigonometry for each cell.
         cosine = level[first:last, None] * (right * x - back * z) + up[first:last, None] * y
         row, column = torch.nonzero(cosine >= math.cos(reach) - 1e-6, as_tuple=True)
@@ -95,11 +92,8 @@ class _Blend:
         return row * self.columns + column, torch.stack([flat * right[column], up[row], -flat * back[column]], -1)
 
     def joined(self) -> Joined:
-        seen = self.weight > 0
-        picture = torch.where(seen[:, None], self.sums / self.weight.clamp_min(1e-12)[:, None], 0.0)
-        if self.detail > 0:
-            picture += torch.where(seen[:, None], self.fine / self.fine_weight.clamp_min(1e-30)[:, None], 0.0)
-        return Joined(picture.reshape(self.rows, self.columns, -1), self.weight.reshape(self.rows, self.columns))
+        shape = (self.rows, self.columns)
+        return Joined(self.bands.mean().reshape(*shape, -1), self.bands.weight.reshape(shape))
 
 
 def _read(planes: Tensor, place: Tensor) -> Tensor:
@@ -109,13 +103,8 @@ def _read(planes: Tensor, place: Tensor) -> Tensor:
 
 def _blurred(planes: Tensor, size: float) -> Tensor:
     """Gaussian blur of [1, C, h, w] with a standard deviation of ``size`` pixels; the border repeats."""
-    radius = max(1, math.ceil(3 * size))
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / size) ** 2)
-    line = (line / line.sum())[None, None]
-    channels = planes.shape[1]
-    wide = F.pad(planes, (radius, radius, radius, radius), mode="replicate")
-    across = F.conv2d(wide, line[:, :, None].expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(across, line[..., None].expand(channels, 1, -1, 1), groups=channels)
+    line = gaussian(size, planes.dtype)
+    return filtered(filtered(planes, line[None], "repeated"), line[:, None], "repeated")
 
 
 def view_edges(looks: Sequence[Look], height: int, width: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:

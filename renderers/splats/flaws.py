@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..arrays import norm
+
 # A splat that reaches this many radii of the scene is a broken value, not a sky.
 HUGE = 1e4
 
@@ -21,7 +23,7 @@ def found_flaws(fields: Fields) -> list[tuple[str, Tensor]]:
     ]
     found.append(("scales below zero", (fields["scales"] < 0).any(1)))
     found.append(("opacities outside 0 to 1", (fields["opacities"] < 0) | (fields["opacities"] > 1)))
-    found.append(("zero quaternions", fields["rotations"].double().norm(dim=1) < 1e-12))
+    found.append(("zero quaternions", norm(fields["rotations"].double(), 1) < 1e-12))
     return [(words, which) for words, which in found if bool(which.any())]
 
 

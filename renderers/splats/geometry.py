@@ -24,11 +24,13 @@ from ..picture_means import MeanWish, PictureMeans
 from ..pictures import contact_sheet
 from .background import background_pixels
 from .memory import check_memory, estimated_entries, free_memory
+from .solve.blocks import pixel_weights
 from .solve.picture_mean import SplatMean
-from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver, pixel_weights
+from .solve.solve import BYTES_FOR_MANY, BYTES_PER_ENTRY, SplatSolver
 from .space import SplatColours
 from .weights.project import project
-from .weights.weights import ViewWeights, pooled
+from .weights.tiles import ViewWeights
+from .weights.weights import pooled
 
 # Peak main memory for one entry of the maps of latents, built, averaged and applied.
 _BYTES_OF_MAPS = 120
@@ -75,7 +77,7 @@ class SplatGeometry(Geometry):
         # Splats much smaller than a latent's cell would each be too faint there to count: a cell is the mean of pixels.
         parts = min(_PARTS, max(1, cell // finer))
         key = ("views", self.viewpoints, height, width, canonical)
-        return self.space.kept(key, lambda: self._views(height, width, canonical, parts))
+        return self.space.kept.get(key, lambda: self._views(height, width, canonical, parts))
 
     def _views(self, height: int, width: int, canonical: tuple[int, int], parts: int) -> ViewSet:
         columns = canonical[0] * canonical[1]
@@ -131,7 +133,7 @@ class SplatGeometry(Geometry):
         key = ("solver", self.viewpoints, height, width)
         each = BYTES_FOR_MANY if many else BYTES_PER_ENTRY
         build = lambda: SplatSolver.of(self._weights(height, width, each), height, width)  # noqa: E731
-        found: SplatSolver = self.space.kept(key, build)
+        found: SplatSolver = self.space.kept.get(key, build)
         return found.for_many if many else found
 
     def places(self) -> tuple[ViewPlace, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from .weights.project import Projected
-from .weights.weights import listed_torch, tile_grid
+from .weights.tiles import tile_grid
+from .weights.weights_torch import listed_torch
 
 # Tiles that an estimate looks at, spread over the view.
 _TILES = 96

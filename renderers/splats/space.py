@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arrays import norm, unflatten
 from ..cameras.chosen import Coverage
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Orbit, Vector, Viewpoint
+from ..kept import Kept
 from .coverage_rig import splat_coverage_rig
 from .splats import IN_VIEWER, Splats
 from .weights.project import Rule, check_rule, project
-from .weights.weights import PRUNE, Backend, ViewWeights, chosen_backend, view_weights
+from .weights.tiles import ViewWeights
+from .weights.weights import PRUNE, Backend, chosen_backend, view_weights
 
 # Splats further out than this share of them are strays, that frames need not hold.
 _NO_STRAYS = 0.995
@@ -37,7 +39,7 @@ class SplatColours:
     rule: Rule = "antialiased"
     backend: Backend = "auto"
     prune: float = PRUNE
-    _built: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    kept: Kept = field(default_factory=lambda: Kept(_KEPT), repr=False)
 
     kind = "splats"
     height = 1
@@ -62,7 +64,7 @@ class SplatColours:
     def laid_out(self, values: Tensor, cell: int) -> Tensor:
         """One value for each splat [..., K] -> on the grid [..., rows, columns], 0 where there is no splat."""
         rows, columns = self.grid(cell)
-        return F.pad(values, (0, rows * columns - len(self.splats))).unflatten(-1, (rows, columns))
+        return unflatten(F.pad(values, (0, rows * columns - len(self.splats))), -1, (rows, columns))
 
     def in_order(self, laid_out: Tensor) -> Tensor:
         """The inverse: [..., rows, columns] -> [..., K]."""
@@ -78,16 +80,6 @@ class SplatColours:
         seen = project(self.splats, viewpoint, height, width, self.rule)
         return view_weights(seen, columns or len(self.splats), self.backend, self.prune)
 
-    def kept(self, key: Hashable, build: Any) -> Any:
-        """What ``build()`` gives, made once for ``key`` and kept with the space for the next run; only the latest few
-        are."""
-        if key not in self._built:
-            # Before the next is built, which may need the memory.
-            while len(self._built) >= _KEPT:
-                self._built.pop(next(iter(self._built)))
-            self._built[key] = build()
-        return self._built[key]
-
     # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
 
     solid = False
@@ -95,7 +87,8 @@ class SplatColours:
     def points(self) -> Tensor:
         """float64 [V, 3]: the splats without strays, in object units."""
         points = self.splats.object_positions.double()
-        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_NO_STRAYS)))]
+        away = norm(points, 1)
+        return points[away <= max(1.0, float(away.quantile(_NO_STRAYS)))]
 
     def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
         """Cameras may stand among splats."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from ..arrays import floats, norm
 from ..cameras.viewpoints import Orbit, Vector, Viewpoint
 from .flaws import HUGE, found_flaws, harmless, said
 
@@ -116,7 +117,7 @@ class Splats:
             self._refuse("every scale is zero: there is nothing to see; use another file")
         if float(self.opacities.max()) <= 0:
             self._refuse("every opacity is zero: there is nothing to see; use another file")
-        length = self.rotations.double().norm(dim=1, keepdim=True)
+        length = norm(self.rotations.double(), 1, keepdim=True)
         unit = (self.rotations.double() / length).float()
         # Those that are unit to a float's precision stay as they are: a scene passed on keeps its bits.
         near = (length - 1).abs() < 1e-6
@@ -180,7 +181,7 @@ class Splats:
 
     def _distance_quantile(self, part: float) -> float:
         away = self.positions.double() - torch.tensor(self.centre, dtype=torch.float64)
-        return _quantile(away.norm(dim=1), self._weight, (part,))[0]
+        return _quantile(norm(away, 1), self._weight, (part,))[0]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -266,4 +267,4 @@ def _quantile(values: Tensor, weight: Tensor, parts: tuple[float, ...]) -> list[
     order = values.argsort()
     below = weight[order].cumsum(0)
     index = torch.searchsorted(below, torch.tensor(parts, dtype=below.dtype) * below[-1])
-    return values[order[index.clamp_max(len(values) - 1)]].tolist()
+    return floats(values[order[index.clamp_max(len(values) - 1)]])

@@ -111,6 +111,9 @@ def page_run(page, names, size=(500, 440)):
     page.evaluate(BUILD, [names, list(size)])
     page.evaluate("app.queuePrompt(0)")
     page.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
+    # A node of the same number has been here before: on a busy machine its picture is still seen for a moment.
+    count = f"document.querySelectorAll('{BAR} select option').length"
+    page.wait_for_function(f"{count} === {len(names)}", timeout=60_000)
     page.wait_for_timeout(300)
 
 

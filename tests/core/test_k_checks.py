@@ -1,7 +1,12 @@
-"""Checks K1, K2, K3, K8, K12, K19: when the five cases are one trajectory, and what keeps them from it.
+"""When the paper's five cases are one trajectory, and what keeps them from it.
 
-Theory (T1): if A f A = A and the start is f(z_T), all five cases give one trajectory for any denoiser. DDIM on the SD
-schedule, 50 steps, at the host's scale.
+Theory: if A f A = A and the start is f(z_T), all five cases give one trajectory for any denoiser. DDIM on the SD
+schedule, 50 steps, at the host's scale. "The study": figures of an evaluation of the cases made before this code, by
+other code; where it does not state its setup only sizes are compared.
+
+K1: the theory itself. K2: noise that is reused unsynchronised is another method. K3: clipping inside phi separates the
+cases. K8: the inner rotation, nearest sampling (one cell, many pixels). K12: views that interpolate need least squares.
+K19: MultiDiffusion's closed form solves the normal equations.
 """
 
 import itertools
@@ -13,6 +18,7 @@ from helpers.k_runs import CLEAN, SD, Denoise, gain_of, gaussian, product, rms, 
 from oracles.mixture import GaussianMixturePrior
 from oracles.parameterization import Level, ddim_levels
 from oracles.stepping import ddim_step
+from oracles.transposes import adjoint
 from oracles.twin_processes import Twin, Vp
 from oracles.twins import F64, dense, draw, least_squares, make_views, mean_matrix, permuted_views
 from syncpack.renderers.plane.space import Plane, Windows, place, taper_weights, window_views
@@ -133,7 +139,7 @@ def test_k1_needs_its_condition() -> None:
 
 def test_k2_reusing_the_views_own_noise_is_not_case_2() -> None:
     """a' F(x0) + s' eps_i: off by s' (eps_i - F eps_i) in the very first step, and far off at the end (0.36 at signal
-    rms 0.99 in the notes; the mixture there is not stated, so only the size is compared)."""
+    rms 0.99 in the study; the mixture there is not stated, so only the size is compared)."""
     views = permutations()
     denoise, sigmas = mixtures(views), ve(CLEAN)
     aggregator = Aggregator(views)
@@ -156,7 +162,7 @@ def test_k2_reusing_the_views_own_noise_is_not_case_2() -> None:
 
 
 def test_k3_clipping_inside_phi_separates_the_cases_and_clipping_the_model_does_not() -> None:
-    """A scheduler that clips x0 inside phi splits {1, 4} from {2, 3, 5} (0.10 rms in the notes). The engine's noise is
+    """A scheduler that clips x0 inside phi splits {1, 4} from {2, 3, 5} (0.10 rms in the study). The engine's noise is
     derived from the denoised value, so a clipping model leaves one trajectory."""
     views = permutations()
     inner = mixtures(views)
@@ -199,7 +205,7 @@ def test_k8_inner_rotation_nearest(degrees: int) -> None:
     """1-to-n. Unprojecting by turning back (as published) is not the inverse of nearest sampling: cases 1 and 4 inflate
     the noise (1.5 and 2.8 to 2.9 times the target), 2, 3 and 5 do not. The hit-mean inverts it, and no case inflates.
 
-    The notes do not state the disc or the draw: figures are compared to 10 %, against the run without sync (0.92 of
+    The study does not state the disc or the draw: figures are compared to 10 %, against the run without sync (0.92 of
     the target at 30 steps; their own 2, 3 and 5 lie at 1.01 to 1.06).
     """
     size, levels = 64, ddim_levels(30)
@@ -245,7 +251,7 @@ def bilinear(size: int) -> ViewSet:
 
 def test_k12_interpolating_views_need_least_squares() -> None:
     """Splatting back blurs (Pi has eigenvalues down to 0.1): cases 1 and 4 inflate, 2, 3 and 5 lose variance. Least
-    squares inverts (Pi = I): all five are the plain run. Notes: 4.66 .23 .08 55 .27 against 1.004."""
+    squares inverts (Pi = I): all five are the plain run. The study: 4.66 .23 .08 55 .27 against 1.004."""
     views, size, sigmas = bilinear(6), 6, ve(SD)
     splat = Aggregator(views)
     exact = Aggregator(views, "least_squares", iterations=200, tolerance=1e-14, ridge=1e-15)
@@ -268,18 +274,18 @@ def test_k12_interpolating_views_need_least_squares() -> None:
     one, two, three, four, five = variance["splat"]
     assert four > one > 2
     assert three < two < five < 0.6
-    # f(z_T) interpolated is no start either: its variance is the mean of sum w^2 (0.59 in the notes).
+    # f(z_T) interpolated is no start either: its variance is the mean of sum w^2 (0.59 in the study).
     assert 0.4 < rms(views.project(basis)) ** 2 * size * size < 0.7
 
 
 def test_k19_multidiffusions_closed_form_solves_the_normal_equations() -> None:
-    """sum g(W v) / sum g(W) is argmin sum |W^(1/2) (f z - v)|^2 for windows: residual 6e-16 in the notes."""
+    """sum g(W v) / sum g(W) is argmin sum |W^(1/2) (f z - v)|^2 for windows: residual 6e-16 in the study."""
     placed = place(Plane(9, 5), Windows(4, 3, 2, 2), 1)
     weight = (taper_weights(3, "hann")[:, None] * taper_weights(4, "hann")).to(F64).flatten().repeat(placed.count)
     matrix = dense(window_views(placed, "hann").forward)
     views = make_views(matrix, placed.grid, placed.count, 3, 4, weight)
     v = draw(placed.count, 2, 3, 4)
     closed = Aggregator(views)(v)
-    gradient = views.adjoint((views.project(closed) - v) * weight.reshape(placed.count, 1, 3, 4))
+    gradient = adjoint(views, (views.project(closed) - v) * weight.reshape(placed.count, 1, 3, 4))
     assert float(gradient.abs().max()) < 1e-14
     torch.testing.assert_close(closed, least_squares(views, v), rtol=0, atol=1e-12)

@@ -1,7 +1,9 @@
-"""Checks K9, K10, K11, K13: what averaging does to variance.
+"""What averaging does to variance. K9: many cells to one pixel. K10: views that start from noise of their own, for a
+Gaussian and for a prior of two modes. K11: polar, projected and independent starts. K13: windows of a wide picture.
 
 Gaussian priors make a run linear in its start, so figures are exact: unit vectors in, covariance out. DDIM on the SD
-schedule, 50 steps, S = 0.5 unless said. States are at the host's scale (VE); "VP" figures are times alpha.
+schedule, 50 steps, S = 0.5 unless said. States are at the host's scale (VE); "VP" figures are times alpha. Tables and
+"the study": figures of an evaluation of the cases made before this code, by other code.
 """
 
 import itertools
@@ -87,7 +89,7 @@ def test_k10_independent_noise_loses_variance_to_the_effective_number_of_views(w
 
 
 def test_k10_averaging_while_sampling_chooses_a_mode_and_averaging_afterwards_does_not() -> None:
-    """Prior +-1 with std 0.2, four views, independent starts: total variance .604 against .249 in the notes."""
+    """Prior +-1 with std 0.2, four views, independent starts: total variance .604 against .249 in the study."""
     signals = 8000
     prior = GaussianMixturePrior.make(torch.tensor([[-1.0], [1.0]]), 0.2)
     aggregator = Aggregator(same_views(4, 1))
@@ -105,7 +107,7 @@ def test_k10_averaging_while_sampling_chooses_a_mode_and_averaging_afterwards_do
 
 def test_k11_polar_start_of_duplicated_views() -> None:
     """1-to-4, AR(1) .97 over view pixels, Case 2, exact covariances. Against one view with white noise (.978 in the
-    notes): projected 4 x too strong at low frequencies, independent 1/N, polar unchanged in N. The level itself
+    study): projected 4 x too strong at low frequencies, independent 1/N, polar unchanged in N. The level itself
     depends on an unstated size and step count, so ratios to it are compared."""
     cells = 16
     pixels = 4 * cells
@@ -175,7 +177,7 @@ def test_k13_window_panorama_of_an_ar1_prior() -> None:
         border = torch.zeros(length - 1, dtype=torch.bool)
         border[[b - 1 for b in placed.borders((False, False))[1]]] = True
         ratio = float(steps[border].mean() / steps[~border].mean())
-        assert abs(far) < 0.006  # .003 in the notes: windows alone carry no long-range coherence
+        assert abs(far) < 0.006  # .003 in the study: windows alone carry no long-range coherence
         if expected is not None:
             assert kl == pytest.approx(expected, rel=0.01)
         if seam is not None:

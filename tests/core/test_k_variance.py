@@ -1,4 +1,8 @@
-"""Checks K4, K5, K7, K15: what averaging does to views that differ, and how well they agree at the end.
+"""What averaging does to views that differ, and how well they agree at the end.
+
+K4: the gain of one direction over a run, by its eigenvalue. K5: the disagreement of four views over a run. K7:
+stochastic samplers need noise that views share. K15: agreement at the end, with and without a final synchronisation.
+Tables are figures of an evaluation of the cases made before this code, by other code.
 
 DDIM on the SD schedule, 50 steps, S = 0.5. States are at the host's scale (VE); "VP" figures are times alpha.
 """
@@ -35,8 +39,8 @@ from torch import Tensor
     ],
 )
 def test_k4_eigen_gain(lam: float, one: float, two: float, three: float) -> None:
-    """One pixel that reads one cell with weight lam: Q = Pi = lam. Gain after 50 steps, ending clean, against T2 and
-    the table."""
+    """One pixel that reads one cell with weight lam: Q = Pi = lam. Gain after 50 steps, ending clean, by the closed
+    form and by the table."""
     matrix = torch.tensor([[lam]], dtype=F64) if lam else torch.tensor([[1.0], [1.0]], dtype=F64)
     # lam = 0: the difference of two views of one cell; for the canonical cases the same of one view of two cells.
     start = {"w": torch.tensor([1.0], dtype=F64), "z": torch.tensor([1.0], dtype=F64)}
@@ -137,7 +141,7 @@ def test_k7_stochastic_samplers_need_canonical_noise(count: int, kept: float) ->
 )
 def test_k15_final_agreement(plan: SyncPlan, psnr: float) -> None:
     """Four views of the whole signal, independent starts: PSNR (peak 2) of each view against what the canonical shows,
-    exactly what T2 and T4 leave of the start's disagreement; a final sync makes it perfect."""
+    exactly what 50 steps leave of the start's disagreement; a final sync makes it perfect."""
     pixels, count = 4000, 4
     views = same_views(count, pixels)
     sync = Synchronizer(plan, views)
@@ -175,7 +179,7 @@ def test_k15_sync_to_the_very_end_agrees_without_a_final_sync_when_the_last_leve
 
 
 def test_the_dense_view_of_the_setup() -> None:
-    """Q of identical views is the mean over views: eigenvalues 1 and 0, which K4's extremes stand for."""
+    """Q of identical views is the mean over views: eigenvalues 1 and 0, the extremes of test_k4_eigen_gain."""
     views = same_views(4, 1)
     q = dense(views.forward) @ dense(Aggregator(views).mean)
     assert torch.linalg.eigvalsh(q).tolist() == pytest.approx([0, 0, 0, 1], abs=1e-12)

@@ -115,7 +115,7 @@ def test_psi_of_the_true_signal_is_the_next_state(one: float, other: float, make
     level, following = make(one), make(other)
     step = Coefficients.between(level, following)
     close(step.apply(noisy(x0, eps, level), x0), noisy(x0, eps, following), level)
-    # The other form in the notes: x' = (a'/a) x + b eps with b = -(e s)/a.
+    # The other form: x' = (a'/a) x + b eps with b = -(e s)/a.
     b = following.sigma - level.sigma * following.alpha / level.alpha
     assert b == pytest.approx(-step.e * level.sigma / level.alpha, abs=1e-12)
 
@@ -229,7 +229,7 @@ def test_ddim_levels_end_at_alpha_bar_zero() -> None:
     assert levels[-1] == Level.vp(float(table[0]))
     assert levels[-1].ve_sigma == pytest.approx(0.0292, abs=5e-5)
     assert all(a.ve_sigma > b.ve_sigma for a, b in pairwise(levels))
-    # 50 steps ending noise-free: all the signal a state can gain, 13.16 in the evaluation notes (K4).
+    # 50 steps ending noise-free: all the signal a state can gain.
     levels = ddim_levels(50, final_alpha_bar=1.0)
     assert levels[-1] == Level(1.0, 0.0)
     assert levels[-1].alpha / levels[0].alpha == pytest.approx(13.16, abs=5e-3)

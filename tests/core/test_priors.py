@@ -1,4 +1,4 @@
-"""The analytic denoisers against independent routes to the same posterior mean (K19)."""
+"""The analytic denoisers against independent routes to the same posterior mean."""
 
 import math
 

@@ -107,7 +107,7 @@ def test_psnr_of_a_known_error() -> None:
 
 
 def test_psnr_of_views_that_were_not_synchronised() -> None:
-    """N independent views against their mean: 10 log10(peak^2 / ((1 - 1/N) s^2)), the notes' formula (K15)."""
+    """N independent views against their mean: 10 log10(peak^2 / ((1 - 1/N) s^2))."""
     views = 0.5 * noise(4, 3, 64, 64)
     mean = views.mean(0, keepdim=True).expand_as(views)
     expected = 10 * math.log10(4 / ((1 - 1 / 4) * 0.25))
@@ -144,7 +144,7 @@ def test_variance_ratio_scales_with_the_square(scale: float, shift: float) -> No
 
 
 def test_variance_of_averaged_views() -> None:
-    """Averaging N independent views leaves 1/N of the variance (K10)."""
+    """Averaging N independent views leaves 1/N of the variance."""
     for count in (2, 4, 8):
         assert variance_ratio(noise(count, 200000).mean(0), 1.0) == pytest.approx(1 / count, rel=0.02)
     for bad in (lambda: variance_ratio(torch.ones(0), 1.0), lambda: variance_ratio(torch.ones(2), 0.0)):

@@ -169,7 +169,7 @@ def test_full_renoising_forgets_the_state(pair, make) -> None:
 
 
 def test_trap_of_the_unsynchronised_noise() -> None:
-    """With a changed x0 the direction must change too: the state otherwise no longer is what the level says (K2)."""
+    """With a changed x0 the direction must change too: the state otherwise no longer is what the level says."""
     x0, eps, _ = triple()
     level, following = Level.vp(0.2), Level.vp(0.6)
     x = level.alpha * x0 + level.sigma * eps
@@ -181,7 +181,7 @@ def test_trap_of_the_unsynchronised_noise() -> None:
 
 
 def test_gaussian_run_gains_as_the_theory_says() -> None:
-    """50 DDIM steps on N(0, 0.5^2): a direction seen by every view is scaled by 0.476 in all (K4)."""
+    """50 DDIM steps on N(0, 0.5^2): a direction seen by every view is scaled by 0.476 in all."""
     levels, prior = ddim_levels(50, final_alpha_bar=1.0), GaussianPrior.diagonal(0.0, 0.5)
     x = torch.ones((1, 4), dtype=torch.float64)
     gain = 1.0

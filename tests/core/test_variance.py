@@ -63,9 +63,10 @@ def test_gain_is_the_variance_left_of_independent_views(views: ViewSet) -> None:
 @pytest.mark.parametrize(
     "weights", [[1.0] * 2, [1.0] * 4, [1.0] * 8, [1, 0.5, 0.25, 0.125], [1, 0.1, 0.1, 0.1]], ids=str
 )
-def test_k10_independent_noise_keeps_the_variance_of_the_prior(weights: list[float]) -> None:
-    """K10's views and weights. Without: sum w^2 of what a run from shared noise has (.897 of the prior's variance after
-    50 steps). With: at least that, and not more than the prior's; the start's own variance is known to 3 %."""
+def test_independent_noise_keeps_the_variance_of_the_prior(weights: list[float]) -> None:
+    """Views of the whole picture from noise of their own. Without: sum w^2 of what a run from shared noise has (.897 of
+    the prior's variance after 50 steps). With: at least that, and not more than the prior's; the start's own variance
+    is known to 3 %."""
     share = torch.tensor(weights, dtype=F64)
     left = float((share / share.sum()).square().sum())
     views, prior = whole_views(len(weights), share), GaussianPrior.diagonal(0.0, STD)
@@ -130,7 +131,7 @@ def test_it_returns_what_was_lost_at_every_scale() -> None:
 
 
 def test_two_modes_stay_two_modes() -> None:
-    """K10's prior +-1, std .2, total variance 1.04: .60 by symmetry breaking alone, and with the correction all."""
+    """A prior of +-1, std .2, total variance 1.04: .60 by symmetry breaking alone, and with the correction all."""
     views = whole_views(4, side=32)
     prior = GaussianMixturePrior.make(torch.tensor([[-1.0], [1.0]]), 0.2)
     start = draw(4, 3, 32, 32, seed=1)

@@ -12,8 +12,8 @@ from syncpack.nodes import host
 from syncpack.nodes.engine.backgrounds import ViewBackgrounds
 from syncpack.nodes.host.errors import SyncError
 from syncpack.nodes.models.exemplar import PixelVAE
-from syncpack.nodes.sampling.backgrounds import ViewBackground
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
+from syncpack.nodes.views.backgrounds import ViewBackground
 from syncpack.renderers.cameras.backgrounds import PALETTE, Background
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
 from syncpack.renderers.colours import rgb_of

@@ -1,4 +1,7 @@
-"""Every sampler of the host through the decorator: what it sees (K6, K7), and which processes it may run."""
+"""Every sampler of the host through the decorator: what it sees, and which processes it may run.
+
+K6: what views disagree in keeps the sampler's noise level. K7: noise that views share keeps the prior's variance.
+"""
 
 import pytest
 import torch
@@ -65,7 +68,7 @@ def levels_seen(name, kind, process):
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_k6_a_synchronised_estimate_of_zero_keeps_the_noise_level(name, kind):
-    """D averages to 0, so dx/dsigma = x/sigma: x is sigma times its start at every call (methods.md K6)."""
+    """D averages to 0, so dx/dsigma = x/sigma: x is sigma times its start at every call (K6)."""
     # deis integrates polynomials numerically between levels of the VP process, which flow levels are not;
     # uni_pc takes 1 - exp(-sigma^2) in float32, where flow levels end at 0.001.
     allowed = {"deis": 2e-4, "ipndm": 1e-4, "uni_pc": 1e-4, "uni_pc_bh2": 1e-4}.get(name, 2e-5)
@@ -136,7 +139,7 @@ def test_the_noise_is_drawn_in_canonical_shape_and_none_besides(name, kind, monk
 
 @pytest.mark.parametrize("name", ["euler_ancestral", "dpmpp_2s_ancestral", "dpmpp_2m_sde"])
 def test_k7_shared_noise_keeps_the_variance(name):
-    """Noise of their own is averaged away by four views (methods.md K7: 0.252 of the variance stays)."""
+    """Noise of their own is averaged away by four views (K7: 0.252 of the variance stays)."""
 
     def variance(space, rig, step_noise):
         _, canonical = run_node(
@@ -209,7 +212,7 @@ def test_all_sixty_processes_run_with_euler(kind):
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("name", [n for n in host.SAMPLER_NAMES if "cfg_pp" not in n])
 def test_cases_agree_on_windows(name, kind):
-    """Where f looks up single cells and views start consistent, cases 1, 2, 4, 5 are one process (methods.md K1, T1).
+    """Where f looks up single cells and views start consistent, cases 1, 2, 4, 5 are one process.
     Cases 4 and 5 are the host's sampler on one canonical state, so the views of 1 and 2 did what it does."""
     model, pictures = opinionated(kind), {}
     for process in (0, 1, 2, 4, 5):

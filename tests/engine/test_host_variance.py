@@ -65,7 +65,7 @@ def test_one_identity_view_changes_no_bit():
 
 
 def test_views_that_end_alone_get_the_contrast_of_one_view():
-    """Synchronised until half-way, averaged at the end: K15's residual disagreement would be averaged away."""
+    """Synchronised until half-way, averaged at the end: what views still disagree in would be averaged away."""
     options = dict(sync_end=0.5, noise="independent", steps=10, batch_size=4)
     free = run_node(gaussian(), RING, QUARTERS, **options, final_sync=False)[0]["samples"]
     ends = [run_node(gaussian(), RING, QUARTERS, **options, variance_correction=c)[0]["samples"] for c in (0.0, 1.0)]

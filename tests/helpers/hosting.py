@@ -73,6 +73,7 @@ from helpers.host_models import (  # noqa: E402
     tiny_unet,
 )
 from syncpack.nodes import host  # noqa: E402
+from syncpack.nodes.declare import defaults  # noqa: E402
 from syncpack.nodes.sampling.plan import PLAN_INPUTS, PLAN_OPTIONS, PROCESS_LABELS  # noqa: E402
 from syncpack.nodes.sampling.sampler import (  # noqa: E402
     SyncTweediesNoise,
@@ -100,7 +101,7 @@ __all__ = [
     "tiny_unet",
 ]
 
-PLAN: dict[str, Any] = {name: spec[1]["default"] for name, spec in PLAN_INPUTS.items()}
+PLAN: dict[str, Any] = defaults(PLAN_INPUTS)
 LABELS: dict[int, str] = {int(label.split()[0]): label for label in PROCESS_LABELS if label[0].isdigit()}
 
 

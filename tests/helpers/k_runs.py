@@ -58,7 +58,7 @@ def gaussian(std: float) -> Denoise:
 
 
 def gain_of(std: float, level: Level, following: Level) -> float:
-    """rho: what one DDIM step does to a Gaussian direction (T2), in VP scale."""
+    """rho: what one DDIM step does to a Gaussian direction, in VP scale."""
     a, s, b, t = level.alpha, level.sigma, following.alpha, following.sigma
     return (a * b * std**2 + s * t) / (a**2 * std**2 + s**2)
 

@@ -132,7 +132,8 @@ def test_every_view_decides_its_part(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_five_cases_are_one_trajectory_for_hybrids(family: str) -> None:
-    """A f = I, so T1 holds with A a sum of parts; averaging x0 is averaging noise, as flow models need."""
+    """A f = I, so all cases are one trajectory, with A a sum of parts; averaging x0 is averaging noise, as flow models
+    need."""
     parts, levels = FAMILIES[family], ve(ddim_levels(20, final_alpha_bar=1.0))
     views = illusion_views(Illusion(16, 16), Warps(parts), 16, 16)
     targets = draw(len(parts), 3, 16, 16, seed=4)

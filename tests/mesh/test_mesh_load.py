@@ -366,5 +366,5 @@ def test_damaged_bytes_never_escape_as_other_errors(tmp_path, name):
 def test_the_reader_does_not_import_trimesh():
     """It is the second reader of these tests and no requirement."""
     root = Path(__file__).resolve().parents[2]
-    code = "import sys, renderers.mesh.load; sys.exit('trimesh' in sys.modules)"
+    code = "import sys, renderers.mesh.files.load; sys.exit('trimesh' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

@@ -11,7 +11,8 @@ import pytest
 import torch
 from helpers.meshes import box, ring_of_cameras, slow_raster, torus
 from syncpack.renderers.cameras.viewpoints import Viewpoint
-from syncpack.renderers.mesh.raster.raster import NEAR, Backend, depth_buffer, rasterise
+from syncpack.renderers.mesh.raster.fragments import NEAR
+from syncpack.renderers.mesh.raster.raster import Backend, depth_buffer, rasterise
 
 BACKENDS: list[Backend] = [
     "torch",

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from helpers.hosting import Scene, gaussian, opinionated, run_node
 from helpers.meshes import ring_of_cameras, torus
-from syncpack.nodes.engine.backgrounds import rig_with_background
 from syncpack.nodes.models.exemplar import PixelVAE
+from syncpack.nodes.views.backgrounds import rig_with_background
 from syncpack.renderers.cameras.viewpoints import Orbit
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.sync_core.aggregate import Aggregator

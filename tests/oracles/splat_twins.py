@@ -8,7 +8,7 @@ import torch
 from syncpack.renderers.cameras.viewpoints import Viewpoint
 from syncpack.renderers.splats.splats import Splats
 from syncpack.renderers.splats.weights.project import ALPHA_MIN, Projected
-from syncpack.renderers.splats.weights.weights import ALPHA_MAX, TRANSMITTANCE_MIN
+from syncpack.renderers.splats.weights.tiles import ALPHA_MAX, TRANSMITTANCE_MIN
 from torch import Tensor
 
 torch.set_num_threads(1)

@@ -39,7 +39,7 @@ def test_more_overlap_takes_more_views():
 
 
 def test_the_reference_ring():
-    """39.2 % of the pixels, 17.7 % by one view and 21.5 % by two (apps.md 5.8), by the exact frames."""
+    """39.2 % of the pixels, 17.7 % by one view and 21.5 % by two by the exact frames."""
     looks = ring(45, 72)
     assert [round(math.degrees(look.azimuth)) for look in looks] == [0, 45, 90, 135, 180, -135, -90, -45]
     seen = views_per_cell(looks, 512)

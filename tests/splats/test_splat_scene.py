@@ -1,6 +1,7 @@
 """Splats as a scene: what the engine is given, what is refused, what is kept."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -216,14 +217,16 @@ def test_few_splats_say_their_cell(count: int, cell: int) -> None:
 
 def test_old_weights_make_room_before_new_ones_are_built() -> None:
     space = SplatColours(ball(300), backend="torch")
-    held = []
+    held: list[int] = []
+    alive = weakref.WeakSet()
 
-    def build() -> list[int]:
-        held.append(len(space._built))
-        return held
+    class Weights:
+        def __init__(self) -> None:
+            held.append(len(alive))
+            alive.add(self)
 
     for key in ("a", "b", "c", "d", "d", "c"):
-        space.kept(key, build)
+        space.kept.get(key, Weights)
     assert held == [0, 1, 1, 1]
 
 

@@ -10,13 +10,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from oracles.splat_twins import around, ball, dense_weights, fog, tile_pairs
+from syncpack.renderers import compiled
 from syncpack.renderers.cameras.viewpoints import Viewpoint
 from syncpack.renderers.splats.splats import Splats
 from syncpack.renderers.splats.weights import project as project_module
-from syncpack.renderers.splats.weights import weights
+from syncpack.renderers.splats.weights import tiles, weights, weights_torch
 from syncpack.renderers.splats.weights.project import EPS2D, RULES, project
-from syncpack.renderers.splats.weights.weights import ViewWeights, pooled, view_weights
+from syncpack.renderers.splats.weights.tiles import ViewWeights
+from syncpack.renderers.splats.weights.weights import pooled, view_weights
 from syncpack.renderers.splats.weights.weights_gsplat import listed_gsplat
+from syncpack.renderers.splats.weights.weights_torch import DEPTH, listed_torch
 from torch import Tensor
 
 BACKENDS = [
@@ -142,11 +145,10 @@ def test_bands_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     scene = ball(600)
     seen = project(scene, around(scene), 40, 52)
     whole = view_weights(seen, 600, "torch")
-    monkeypatch.setattr(weights, "_VALUES", 3 * 64 * 32)
-    tiles = [band.first for band in weights.bands(seen, 40)]
-    assert len(tiles) == 5
-    original = weights.bands
-    monkeypatch.setattr(weights, "bands", lambda view, every=1: original(view, 40, every))
+    monkeypatch.setattr(weights_torch, "_VALUES", 3 * 64 * 32)
+    assert len(list(tiles.bands(seen, 40))) == 5
+    original = tiles.bands
+    monkeypatch.setattr(weights_torch, "bands", lambda view, every=1: original(view, 40, every))
     parts = view_weights(seen, 600, "torch")
     assert torch.equal(whole.map.indices, parts.map.indices)
     torch.testing.assert_close(whole.map.weights, parts.map.weights, rtol=1e-6, atol=1e-7)
@@ -163,7 +165,7 @@ def test_numba_holds_one_band_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
     alive, most = list[weakref.ref[Any]](), list[int]()
 
     def few_at_once(view: Any) -> Any:
-        for band in weights.bands(view, pairs=1):
+        for band in tiles.bands(view, pairs=1):
             held = band.splat.numpy().copy()
             alive.append(weakref.ref(held))
             band = replace(band, splat=torch.from_numpy(held))
@@ -187,7 +189,7 @@ def test_more_splats_deep_than_one_chunk() -> None:
     scene = Splats(positions, torch.full((count, 3), 0.5), turn, torch.full((count,), 0.05), torch.zeros(count, 1, 3))
     seen = project(scene, Viewpoint((0, 0, 6.0)), 9, 9)
     slow = dense_weights(seen, count)
-    assert int((slow > 0).sum(1).max()) > 3 * weights._DEPTH
+    assert int((slow > 0).sum(1).max()) > 3 * DEPTH
     assert float((dense(view_weights(seen, count, "torch", 0)) - slow).abs().max()) <= 1e-6
 
 
@@ -239,13 +241,13 @@ def test_lists_of_gsplats_pairs_are_the_twins(name: str, prune: float) -> None:
         return splats[order], pixels[order], images[order]
 
     found = listed_gsplat(seen, prune, pairs, "cpu")  # pyright: ignore[reportArgumentType]
-    expected = weights.listed_torch(seen, prune)
-    theirs, ours = (dense(weights._assembled(seen, lists, 200)) for lists in (found, expected))
+    expected = listed_torch(seen, prune)
+    theirs, ours = (dense(weights.assembled(seen, lists, 200)) for lists in (found, expected))
     assert float((theirs - ours).abs().max()) <= 1e-4
     torch.testing.assert_close(found.alpha, expected.alpha, rtol=0, atol=1e-5)
     assert torch.equal(theirs > 0, ours > 0)
-    rows = weights._assembled(seen, found, 200).map
-    assert torch.equal(rows.indices, weights._assembled(seen, expected, 200).map.indices), "front to back"
+    rows = weights.assembled(seen, found, 200).map
+    assert torch.equal(rows.indices, weights.assembled(seen, expected, 200).map.indices), "front to back"
     fields = ("index", "mean", "covariance", "opacity", "depth", "extent")
     nothing = replace(seen, **{field: getattr(seen, field)[:0] for field in fields})
     assert listed_gsplat(nothing, prune, pairs, "cpu").weight.numel() == 0  # pyright: ignore[reportArgumentType]
@@ -271,10 +273,10 @@ def test_gsplat_on_a_gpu_lists_the_same(name: str) -> None:
 def test_a_backend_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="'cuda' is unknown; use one of auto, torch, numba, gsplat"):
         weights.chosen_backend("cuda")
-    monkeypatch.setattr(weights, "_installed", lambda module: False)
+    monkeypatch.setattr(compiled, "installed", lambda module: False)
     with pytest.raises(ValueError, match="'gsplat' is not installed; pip install gsplat, or use torch"):
         weights.chosen_backend("gsplat")
-    monkeypatch.setattr(weights, "_installed", lambda module: True)
+    monkeypatch.setattr(compiled, "installed", lambda module: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="'gsplat' needs an NVIDIA GPU, which torch does not find; use numba or torch"):
         weights.chosen_backend("gsplat")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import integers
 from ..frames import splat
 from ..warp import Permutation, centres, turned
 from .patches import seeded_order
@@ -71,7 +72,7 @@ class Jigsaw(Permutation):
         """(row, column of the knob's centre in pieces, the piece it belongs to), all 24."""
         outward = torch.rand(len(BORDERS), generator=torch.Generator().manual_seed(self.seed)) < 0.5
         found: list[tuple[float, float, tuple[int, int]]] = []
-        for (row, column, _), out in zip(BORDERS, outward.tolist(), strict=True):
+        for (row, column, _), out in zip(BORDERS, integers(outward), strict=True):
             y, x = row + 0.5, column + 1 + (REACH if out else -REACH)
             owner = (row, column) if out else (row, column + 1)
             for turns in range(4):

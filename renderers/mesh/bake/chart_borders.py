@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...arrays import distinct_counts, tensor_of
+from ...by_scipy import tree
 from ..space import MeshTexture
 from ..uvs.uv_raster import Texels, first_of_each
 
@@ -68,15 +70,13 @@ def _border_edges(space: MeshTexture) -> tuple[Tensor, Tensor, Tensor]:
     faces = space.mesh.face_uvs
     pairs = torch.stack([faces, faces.roll(-1, 1)], -1).reshape(-1, 2).sort(1)[0]
     key = pairs[:, 0] * (int(faces.max()) + 1) + pairs[:, 1]
-    _, where, times = torch.unique(key, return_inverse=True, return_counts=True)
+    _, where, times = distinct_counts(key)
     alone = torch.nonzero(times[where] == 1).squeeze(1)
     return alone // 3, alone % 3, (alone % 3 + 1) % 3
 
 
 def _nearest(grid: Texels, position: Tensor, normal: Tensor) -> Tensor:
     """int64 [m]: the nearest texel; the two sides of a sheet are apart."""
-    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
-
     apart = 4 * float(grid.size.median())
-    tree = cKDTree(np.concatenate([grid.position.numpy(), apart * grid.normal.numpy()], 1), balanced_tree=False)
-    return torch.from_numpy(tree.query(np.concatenate([position.numpy(), apart * normal.numpy()], 1))[1]).long()
+    known = tree(np.concatenate([grid.position.numpy(), apart * grid.normal.numpy()], 1))
+    return tensor_of(known.query(np.concatenate([position.numpy(), apart * normal.numpy()], 1))[1]).long()

@@ -6,11 +6,14 @@ the texture may be far apart on the object, and the two sides of a thin sheet ar
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ...arrays import Array, shaped, tensor_of
+from ...by_scipy import nearest_outside, scipy_part, tree
 
 Filling = Literal["smooth", "nearest", "nothing"]
 FILLINGS: tuple[Filling, ...] = ("smooth", "nearest", "nothing")
@@ -49,11 +52,11 @@ def fill_surface(positions: Tensor, normals: Tensor, colours: Tensor, seen: Tens
         share = np.exp(-np.square(distance / size))[:, None]
         spread = _membrane(place, facing, given, ~hole, patch, size)
         border = share * border + (1 - share) * _read_patches(place, facing, hole, *spread, size)
-    known[~seen] = torch.from_numpy(border).to(colours.dtype)
+    known[~seen] = tensor_of(border).to(colours.dtype)
     return known
 
 
-def _patches(place: np.ndarray, facing: np.ndarray) -> tuple[float, np.ndarray]:
+def _patches(place: Array, facing: Array) -> tuple[float, Array]:
     """(size, patch of every point): points in one cube of that size that face the same of six ways, ``_PATCHES`` of
     them at most."""
     low = place.min(0)
@@ -71,41 +74,36 @@ def _patches(place: np.ndarray, facing: np.ndarray) -> tuple[float, np.ndarray]:
         size *= 1.3
 
 
-def _features(place: np.ndarray, facing: np.ndarray, size: float) -> np.ndarray:
+def _features(place: Array, facing: Array, size: float) -> Array:
     """Normals that differ count as distance: opposite ones as twice ``size``."""
     return np.concatenate([place, size * facing], 1)
 
 
-def _nearest(
-    place: np.ndarray, facing: np.ndarray, seen: np.ndarray, hole: np.ndarray, reach: float = np.inf
-) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(place: Array, facing: Array, seen: Array, hole: Array, reach: float = np.inf) -> tuple[Array, Array]:
     """For every point of the hole: (which of the seen points is nearest, its distance; inf when beyond ``reach``). The
     other side of a sheet counts as half the object away."""
     side = float((place.max(0) - place.min(0)).max()) / 4
-    tree = _tree(_features(place[seen], facing[seen], side))
-    found = tree.query(_features(place[hole], facing[hole], side), distance_upper_bound=reach)[1]
+    known = tree(_features(place[seen], facing[seen], side))
+    found = known.query(_features(place[hole], facing[hole], side), distance_upper_bound=reach)[1]
     none = found == int(seen.sum())
     found = np.where(none, 0, found)
     return found, np.where(none, np.inf, np.linalg.norm(place[hole] - place[seen][found], axis=1))
 
 
-def _far(place: np.ndarray, facing: np.ndarray, seen: np.ndarray, points: np.ndarray, patch: np.ndarray) -> np.ndarray:
+def _far(place: Array, facing: Array, seen: Array, points: Array, patch: Array) -> Array:
     """For points far from all seen ones: a seen point that is nearest up to a patch's size. To look for the very
     nearest among many thousands that are equally far would take minutes."""
     candidates = np.flatnonzero(seen)
     candidates = candidates[np.unique(patch[candidates], return_index=True)[1]]
     side = float((place.max(0) - place.min(0)).max()) / 4
-    tree = _tree(_features(place[candidates], facing[candidates], side))
-    return candidates[tree.query(_features(place[points], facing[points], side))[1]]
+    known = tree(_features(place[candidates], facing[candidates], side))
+    return candidates[known.query(_features(place[points], facing[points], side))[1]]
 
 
 def _membrane(
-    place: np.ndarray, facing: np.ndarray, colours: np.ndarray, seen: np.ndarray, patch: np.ndarray, size: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    place: Array, facing: Array, colours: Array, seen: Array, patch: Array, size: float
+) -> tuple[Array, Array, Array]:
     """Harmonic colours: (place, normal, colour) of every patch; a patch with seen points keeps their mean."""
-    from scipy.sparse import coo_matrix, diags
-    from scipy.sparse.linalg import splu
-
     count = int(patch.max()) + 1
     every = np.bincount(patch, minlength=count)[:, None]
     middle, way = (_sums(values, patch, count) / every for values in (place, facing))
@@ -117,57 +115,51 @@ def _membrane(
         return middle, way, colour
     features = _features(middle, way, size)
     around = min(_NEIGHBOURS + 1, count)
-    far, there = _tree(features).query(features, k=around)
-    far, there = far.reshape(count, around)[:, 1:], there.reshape(count, around)[:, 1:]
+    far, there = tree(features).query(features, k=around)
+    far, there = (shaped(found, count, around)[:, 1:] for found in (far, there))
     here = np.repeat(np.arange(count), around - 1)
-    there = there.reshape(-1)
+    there = shaped(there, -1)
     along = np.maximum((way[here] * way[there]).sum(1) + _BEND, 0.0) + _WEAK
-    link = coo_matrix((along * np.exp(-np.square(far.reshape(-1) / size) / 2) + 1e-9, (here, there)), (count, count))
+    sparse = scipy_part("sparse")
+    link = sparse.coo_matrix(
+        (along * np.exp(-np.square(shaped(far, -1) / size) / 2) + 1e-9, (here, there)), (count, count)
+    )
     link = (link + link.T).tocsr()
     # What hangs together with nothing seen still gets the colour of the nearest.
     anchor, _ = _nearest(middle, way, fixed, ~fixed)
     weak = 1e-7 * float(along.max())
-    matrix = (diags(np.asarray(link.sum(1)).reshape(-1)) - link).tocsr()[~fixed]
+    matrix = (sparse.diags(shaped(np.asarray(link.sum(1)), -1)) - link).tocsr()[~fixed]
     right = link[~fixed][:, fixed] @ colour[fixed] + weak * colour[fixed][anchor]
-    inner = matrix[:, ~fixed] + weak * diags(np.ones(int((~fixed).sum())))
-    colour[~fixed] = splu(inner.tocsc()).solve(np.ascontiguousarray(right))
+    inner = matrix[:, ~fixed] + weak * sparse.diags(np.ones(int((~fixed).sum())))
+    colour[~fixed] = scipy_part("sparse.linalg").splu(inner.tocsc()).solve(np.ascontiguousarray(right))
     return middle, way, colour
 
 
 def _read_patches(
-    place: np.ndarray,
-    facing: np.ndarray,
-    hole: np.ndarray,
-    middle: np.ndarray,
-    way: np.ndarray,
-    colour: np.ndarray,
+    place: Array,
+    facing: Array,
+    hole: Array,
+    middle: Array,
+    way: Array,
+    colour: Array,
     size: float,
-) -> np.ndarray:
+) -> Array:
     """Colours of the hole's points between the nearest patches, by a bell of a patch's size."""
     near = min(8, len(middle))
-    far, which = _tree(_features(middle, way, size)).query(_features(place[hole], facing[hole], size), k=near)
-    far, which = far.reshape(-1, near), which.reshape(-1, near)
+    far, which = tree(_features(middle, way, size)).query(_features(place[hole], facing[hole], size), k=near)
+    far, which = shaped(far, -1, near), shaped(which, -1, near)
     share = np.exp(-np.square((far - far[:, :1]) / size)) * np.exp(-np.square(far / size) / 2).clip(1e-30)
     return (share[..., None] * colour[which]).sum(1) / share.sum(1, keepdims=True)
 
 
-def _sums(values: np.ndarray, patch: np.ndarray, count: int) -> np.ndarray:
-    return np.stack([np.bincount(patch, column, count) for column in values.T], 1)
-
-
-def _tree(points: np.ndarray) -> Any:
-    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
-
-    # (balancing is slow where many points share coordinates, as on a box)
-    return cKDTree(points, balanced_tree=False)
+def _sums(values: Array, patch: Array, count: int) -> Array:
+    return np.stack([np.bincount(patch, values[:, i], count) for i in range(values.shape[1])], 1)
 
 
 def pad_charts(picture: Tensor, charts: Tensor) -> Tensor:
     """A texture [H, W, C] whose texels outside ``charts`` (bool [H, W]) take the nearest texel inside, everywhere: what
     filters and mipmaps read beyond a chart's border is the chart's own colour. Charts keep every bit."""
-    from scipy.ndimage import distance_transform_edt
-
     if bool(charts.all()) or not bool(charts.any()):
         return picture.clone()
-    near: Any = distance_transform_edt(~charts.numpy(), return_distances=False, return_indices=True)
-    return picture[torch.from_numpy(near[0]).long(), torch.from_numpy(near[1]).long()]
+    row, column = nearest_outside(~charts.numpy())
+    return picture[tensor_of(row).long(), tensor_of(column).long()]

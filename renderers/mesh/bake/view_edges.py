@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from ...arrays import tensor_of
+from ...by_scipy import depth_within
 
 # Neighbouring pixels whose depths differ by more than this part lie on different surfaces.
 _STEP = 0.03
@@ -38,8 +40,6 @@ class Links:
 
 def from_edge(links: Links) -> Tensor:
     """float32 [h, w]: pixels from the nearest pixel beside an outline, a step in depth, or the frame; 0 on it."""
-    from scipy.ndimage import distance_transform_edt
-
     height, width = links.right.shape[0], links.down.shape[1]
     inner = torch.zeros(height + 2, width + 2, dtype=torch.bool)
     whole = torch.ones(height, width, dtype=torch.bool)
@@ -48,8 +48,7 @@ def from_edge(links: Links) -> Tensor:
     whole[:-1] &= links.down
     whole[1:] &= links.down
     inner[1:-1, 1:-1] = whole
-    far: Any = distance_transform_edt(inner.numpy())
-    return torch.from_numpy(far)[1:-1, 1:-1].float()
+    return tensor_of(depth_within(inner.numpy()))[1:-1, 1:-1].float()
 
 
 def smoothed(image: Tensor, links: Links, size: float) -> Tensor:

@@ -14,6 +14,7 @@ from collections import deque
 
 import numpy as np
 
+from ...arrays import Array, shaped
 from .point_tree import PointTree
 
 # Share of the polygon's extent below which a distance is rounding.
@@ -23,7 +24,7 @@ _LARGEST = 1e100
 _FOLDED = 1e-6
 
 
-def ears(points: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, bool]:
+def ears(points: Array, normal: Array) -> tuple[Array, bool]:
     """float [n, 3] corners around ``normal`` -> (int [T, 3] of them, whether the cut is right).
 
     T = n - 2 less the corners that repeat the one before or stick out as spikes without area. A polygon that crosses
@@ -37,22 +38,22 @@ def ears(points: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, bool]:
         return np.zeros((0, 3), np.int64), True
     polygon = _Polygon(flat[kept])
     polygon.cut()
-    found = kept[np.array(polygon.found, np.int64).reshape(-1, 3)]
+    found = kept[shaped(np.array(polygon.found, np.int64), -1, 3)]
     covered, inside = np.abs(_areas(flat, found)).sum(), _areas(flat, _fan(len(flat))).sum()
     return found, bool(abs(covered - inside) <= _FOLDED * inside)
 
 
-def _areas(flat: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def _areas(flat: Array, triangles: Array) -> Array:
     """Twice the area of each; below 0 where it turns clockwise."""
     a, b, c = (flat[triangles[:, i]] for i in range(3))
     return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
 
-def _fan(n: int) -> np.ndarray:
+def _fan(n: int) -> Array:
     return np.stack([np.zeros(n - 2, np.int64), np.arange(1, n - 1), np.arange(2, n)], 1)
 
 
-def _flattened(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def _flattened(points: Array, normal: Array) -> Array:
     """[n, 2], counter-clockwise: without the coordinate along which the polygon is thinnest."""
     points = points - points[0]
     size = np.abs(normal)
@@ -63,7 +64,7 @@ def _flattened(points: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return flat
 
 
-def _apart(flat: np.ndarray) -> np.ndarray:
+def _apart(flat: Array) -> Array:
     """Indices of the corners that do not repeat the one before."""
     tolerance = _ROUNDING * max(np.ptp(flat, 0).max(), 1e-300)
     moved = np.abs(flat - np.roll(flat, 1, 0)).max(1) > tolerance
@@ -73,7 +74,7 @@ def _apart(flat: np.ndarray) -> np.ndarray:
 class _Polygon:
     """A polygon while it is cut: a ring of corners. ``found`` are the triangles so far."""
 
-    def __init__(self, flat: np.ndarray) -> None:
+    def __init__(self, flat: Array) -> None:
         n = len(flat)
         self.x, self.y = flat[:, 0].tolist(), flat[:, 1].tolist()
         self.before = [n - 1, *range(n - 1)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ...arrays import norm
 from ..mesh import Mesh
 from .gltf.file import short
 from .gltf.read import read_gltf
@@ -63,7 +64,7 @@ def load_mesh(
         if path.stat().st_size == 0:
             raise ValueError("it is empty; export or download it again")
         mesh = reader(path, Path(root) if root is not None else path.parent, Limits(max_faces, textures), notes)
-        if not bool(torch.isfinite(mesh.used.double().norm(dim=1)).all()):
+        if not bool(torch.isfinite(norm(mesh.used.double(), 1)).all()):
             raise ValueError("its coordinates are too large; scale it down")
         _ = mesh.radius
     except OSError as error:

@@ -19,8 +19,18 @@ from .pieces import Limits, Notes
 from .text_file import decoded, lines_of, named_file, plain_text
 
 # Options of a map line, and how many words follow each.
-_OPTIONS = {b"-blendu": 1, b"-blendv": 1, b"-cc": 1, b"-clamp": 1, b"-boost": 1, b"-mm": 2, b"-texres": 1}
-_OPTIONS |= {b"-imfchan": 1, b"-type": 1, b"-bm": 1}
+_OPTIONS = {
+    b"-blendu": 1,
+    b"-blendv": 1,
+    b"-cc": 1,
+    b"-clamp": 1,
+    b"-boost": 1,
+    b"-mm": 2,
+    b"-texres": 1,
+    b"-imfchan": 1,
+    b"-type": 1,
+    b"-bm": 1,
+}
 # These take one to three numbers; the numbers that change nothing.
 _VECTORS = {b"-o": 0.0, b"-s": 1.0, b"-t": 0.0}
 # A mask: opacities nearer than this to 0 or 1 all over.
@@ -94,8 +104,8 @@ class _Textures:
     root: Path
     limits: Limits
     notes: Notes
-    known: dict[bytes, Tensor] = field(default_factory=dict)
-    masked: dict[tuple[bytes, bytes], Tensor] = field(default_factory=dict)
+    known: dict[bytes, Tensor] = field(default_factory=dict[bytes, Tensor])
+    masked: dict[tuple[bytes, bytes], Tensor] = field(default_factory=dict[tuple[bytes, bytes], Tensor])
 
     def read(self, name: bytes) -> Tensor:
         """Raises Missing."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...arrays import Array, shaped, tensor_of
 from ..material import Part
 from ..mesh import Mesh
 from .gltf.file import Missing, short
@@ -40,8 +41,8 @@ class _Text:
     corners: array[int] = field(default_factory=lambda: array("i"))
     sizes: array[int] = field(default_factory=lambda: array("i"))
     owner: array[int] = field(default_factory=lambda: array("i"))
-    names: dict[bytes, int] = field(default_factory=dict)
-    libraries: dict[bytes, None] = field(default_factory=dict)
+    names: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    libraries: dict[bytes, None] = field(default_factory=dict[bytes, None])
     objects: int = 0
 
 
@@ -55,8 +56,8 @@ def read_obj(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     text = _lines(plain_text(path, "OBJ"), limits, notes)
     if not text.sizes:
         raise ValueError("it holds no faces; use a file with a surface, not points or lines")
-    corners = np.frombuffer(text.corners, np.int32).reshape(-1, 3)
-    vertices = np.frombuffer(text.vertices, np.float64).reshape(-1, 3) if text.vertices else np.zeros((0, 3))
+    corners = shaped(np.frombuffer(text.corners, np.int32), -1, 3)
+    vertices = shaped(np.frombuffer(text.vertices, np.float64), -1, 3) if text.vertices else np.zeros((0, 3))
     picked, polygon = cut_faces(vertices, corners[:, 0], np.frombuffer(text.sizes, np.int32), limits, notes)
     owner = np.frombuffer(text.owner, np.int32)[polygon]
     faces, face_uvs, face_normals = (corners[:, i].astype(np.int64)[picked] for i in range(3))
@@ -162,19 +163,19 @@ def _face(text: _Text, words: list[bytes]) -> int:
     return len(found) // 3
 
 
-def _colours(text: _Text, count: int) -> np.ndarray | None:
+def _colours(text: _Text, count: int) -> Array | None:
     if not text.colours:
         return None
     colours = np.ones((count, 3), np.float32)
-    known = np.frombuffer(text.colours, np.float32).reshape(-1, 3)
+    known = shaped(np.frombuffer(text.colours, np.float32), -1, 3)
     # Some write 0 to 255.
     colours[: len(known)] = known / 255 if known.max() > 1 else known
     return colours
 
 
 def _texture_coordinates(
-    text: _Text, face_uvs: np.ndarray, owner: np.ndarray, names: list[str], notes: Notes
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+    text: _Text, face_uvs: Array, owner: Array, names: list[str], notes: Notes
+) -> tuple[Array | None, Array | None]:
     count = len(text.uvs) // 2
     nowhere = face_uvs >= count
     if nowhere.any():
@@ -185,25 +186,25 @@ def _texture_coordinates(
     without = np.asarray((face_uvs < 0).any(1))
     if without.all():
         return None, None
-    uvs = np.frombuffer(text.uvs, np.float64).reshape(-1, 2)
+    uvs = shaped(np.frombuffer(text.uvs, np.float64), -1, 2)
     if not without.any():
         return uvs, face_uvs
-    parts = [names[i] for i in np.unique(owner[without])]
+    parts = [names[int(i)] for i in np.unique(owner[without])]
     notes.add(f"part {listed(parts)} has faces without texture coordinates; others have them")
     return np.concatenate([uvs, np.zeros((1, 2))]), np.where(without[:, None], count, face_uvs)
 
 
 def _normals(
-    text: _Text, mesh: Mesh, face_normals: np.ndarray, notes: Notes
+    text: _Text, mesh: Mesh, face_normals: Array, notes: Notes
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """(one normal a vertex, or one a corner where vertices have several)."""
     if not text.normals or (face_normals < 0).all():
         return None, None
-    table = np.frombuffer(text.normals, np.float32).reshape(-1, 3)
+    table = shaped(np.frombuffer(text.normals, np.float32), -1, 3)
     if (face_normals < 0).any() or int(face_normals.max()) >= len(table):
         notes.add("some faces have no normals or wrong ones; the surface's own are used")
         return None, None
-    corners = unit(torch.from_numpy(table[face_normals]))
+    corners = unit(tensor_of(table[face_normals]))
     if not bool(torch.isfinite(corners).all()):
         notes.add("some normals are no numbers; the surface's own are used")
         return None, None
@@ -247,7 +248,7 @@ def _library_files(line: bytes, folder: Path, root: Path, missing: list[str]) ->
         return [named_file(line, [folder], root)]
     except Missing:
         pass
-    names, words = [], line.split()
+    names, words = list[bytes](), line.split()
     while words:
         name = words.pop(0)
         ends = (b'"',) if name.startswith(b'"') else (b".mtl",)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...arrays import integers, rows_of, shaped, tensor_of
 from ..base_colour import whole_texture
 from ..material import Part
 from ..mesh import Mesh
@@ -23,18 +24,18 @@ def obj(mesh: Mesh, stem: str) -> dict[str, bytes]:
     names = _names(mesh)
     lines = [f"mtllib {stem}.mtl", f"o {_word(mesh.name)}"]
     lines += _vertices(mesh)
-    lines += ["vt {:.9g} {:.9g}".format(*row) for row in mesh.uvs.tolist()] if mesh.has_uvs else []
+    lines += ["vt {:.9g} {:.9g}".format(*row) for row in rows_of(mesh.uvs)] if mesh.has_uvs else []
     normals, index = _normals(mesh)
-    lines += ["vn {:.9g} {:.9g} {:.9g}".format(*row) for row in normals.tolist()] if normals is not None else []
+    lines += ["vn {:.9g} {:.9g} {:.9g}".format(*row) for row in rows_of(normals)] if normals is not None else []
     none = torch.zeros_like(mesh.faces)
     columns = [mesh.faces + 1, mesh.face_uvs + 1 if mesh.has_uvs else none, none if index is None else index + 1]
     corner = "{}/{}/{}" if mesh.has_uvs and index is not None else "{}/{}" if mesh.has_uvs else "{}"
     if not mesh.has_uvs and index is not None:
         corner, columns = "{}//{}", [columns[0], columns[2]]
     form = "f " + " ".join([corner] * 3)
-    table = torch.stack(columns[: corner.count("{}")], -1).reshape(len(mesh.faces), -1).tolist()
-    owner = mesh.part_of_face.tolist()
-    for i, face in enumerate(table):
+    table = torch.stack(columns[: corner.count("{}")], -1).reshape(len(mesh.faces), -1)
+    owner = integers(mesh.part_of_face)
+    for i, face in enumerate(rows_of(table)):
         if i == 0 or owner[i] != owner[i - 1]:
             lines.append(f"usemtl {names[owner[i]]}")
         lines.append(form.format(*face))
@@ -56,10 +57,10 @@ def _vertices(mesh: Mesh) -> list[str]:
     places = mesh.vertices.double() + torch.tensor(mesh.origin).double() if far else mesh.vertices
     form = "v {:.15g} {:.15g} {:.15g}" if far else "v {:.9g} {:.9g} {:.9g}"
     if mesh.colours is None:
-        return [form.format(*row) for row in places.tolist()]
-    colours = mesh.colours[:, :3].tolist()
+        return [form.format(*row) for row in rows_of(places)]
+    colours = rows_of(mesh.colours[:, :3])
     return [
-        f"{form.format(*row)} {r:.6g} {g:.6g} {b:.6g}" for row, (r, g, b) in zip(places.tolist(), colours, strict=True)
+        f"{form.format(*row)} {r:.6g} {g:.6g} {b:.6g}" for row, (r, g, b) in zip(rows_of(places), colours, strict=True)
     ]
 
 
@@ -87,7 +88,7 @@ def _normals(mesh: Mesh) -> tuple[Tensor | None, Tensor | None]:
     """(rows [n, 3], index [F, 3])."""
     if mesh.corner_normals is not None:
         rows, index = np.unique(mesh.corner_normals.reshape(-1, 3).numpy(), axis=0, return_inverse=True)
-        return torch.from_numpy(rows), torch.from_numpy(index.reshape(-1, 3))
+        return tensor_of(rows), tensor_of(shaped(index, -1, 3))
     return mesh.normals, mesh.faces if mesh.normals is not None else None
 
 

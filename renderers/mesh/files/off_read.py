@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Array, shaped
 from ..material import Part
 from ..mesh import Mesh
 from .pieces import Limits, Notes, Piece, join
@@ -44,10 +45,10 @@ class _Rows:
     """vertices [V, n], all rows of the width of the first. corners, sizes: of the faces. colours: those of faces, each
     once (no more than two are kept)."""
 
-    vertices: np.ndarray
+    vertices: Array
     corners: array[int] = field(default_factory=lambda: array("q"))
     sizes: array[int] = field(default_factory=lambda: array("q"))
-    colours: list[tuple[float, ...]] = field(default_factory=list)
+    colours: list[tuple[float, ...]] = field(default_factory=list[tuple[float, ...]])
 
 
 def read_off(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
@@ -72,7 +73,7 @@ def read_off(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
 
 def _head(data: bytes) -> tuple[_Kind, int, int, int]:
     """(kind, vertices, faces, where the rows begin)."""
-    kind, wanted, found, at, known = _Kind(), 2, [], 0, False
+    kind, wanted, found, at, known = _Kind(), 2, list[int](), 0, False
     for line in lines_of(data):
         at += len(line)
         text = line.split(b"#")[0].strip()
@@ -109,7 +110,7 @@ def _by_lines(data: bytes, kind: _Kind, count: int, faces: int) -> _Rows | None:
         values.extend(_floats(words[:width]))
     if not width or len(values) < count * width:
         return None
-    rows = _Rows(np.frombuffer(values, np.float64).reshape(count, width))
+    rows = _Rows(shaped(np.frombuffer(values, np.float64), count, width))
     for _, words in zip(range(faces), lines, strict=False):
         try:
             size = int(words[0])
@@ -142,7 +143,7 @@ def _by_words(data: bytes, kind: _Kind, count: int, faces: int) -> _Rows | None:
     at = count * width
     if at > len(values):
         return None
-    rows = _Rows(values[:at].reshape(count, width))
+    rows = _Rows(shaped(values[:at], count, width))
     for _ in range(faces):
         if at >= len(values) or not 0 <= values[at] < len(values) - at:
             return None
@@ -197,7 +198,7 @@ def _mesh(rows: _Rows, kind: _Kind, name: str, limits: Limits, notes: Notes) -> 
     return join([piece], [_part(rows.colours, notes)], name, notes)
 
 
-def _colours(values: np.ndarray) -> np.ndarray:
+def _colours(values: Array) -> Array:
     """Red, green, blue and opacity, of 0 to 1 or of 0 to 255."""
     values = values[:, :4]
     if values.shape[1] == 4 and (values[:, 3] >= (255 if values.max() > 1 else 1)).all():
@@ -212,5 +213,5 @@ def _part(colours: list[tuple[float, ...]], notes: Notes) -> Part:
         if any(colours):
             notes.add("colours of faces are left out")
         return Part("material")
-    r, g, b = np.clip(colour / 255 if colour.max() > 1 else colour, 0, 1).tolist()
+    r, g, b = (min(max(float(v), 0.0), 1.0) for v in (colour / 255 if colour.max() > 1 else colour))
     return Part("material", None, (r, g, b, 1.0))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ...arrays import tensor_of
+
+T = TypeVar("T")
 
 # 8192 x 8192: the largest textures in use. A small file may claim far more (a decompression bomb).
 MAX_PIXELS = 8192 * 8192
@@ -29,7 +34,7 @@ class Pictures:
 
     limit: int = ALL_PIXELS
     pixels: int = 0
-    known: dict[bytes, Tensor] = field(default_factory=dict)
+    known: dict[bytes, Tensor] = field(default_factory=dict[bytes, Tensor])
 
     def read(self, data: bytes | Path, what: str) -> Tensor:
         """As ``read_picture``. Raises TooManyPixels, before anything is decoded, when they are too many with those
@@ -59,15 +64,20 @@ def read_picture(data: bytes | Path, what: str) -> Tensor:
 
 def picture_size(data: bytes | Path, what: str) -> tuple[int, int]:
     """(width, height), without decoding. Raises as ``read_picture``."""
-    return _opened(data, what, lambda picture: picture.size)
+    return _opened(data, what, _size)
 
 
-def _opened(data: bytes | Path, what: str, act: Any) -> Any:
+def _size(picture: Any) -> tuple[int, int]:
+    return picture.size
+
+
+def _opened(data: bytes | Path, what: str, act: Callable[[Any], T]) -> T:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
-            width, height = picture.size
+        opened: Any = Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
+        with opened as picture:
+            width, height = _size(picture)
             if width * height > MAX_PIXELS:
                 raise ValueError(f"{what} has {width} x {height} pixels; scale it to at most 8192 x 8192")
             return act(picture)
@@ -84,7 +94,7 @@ def _opened(data: bytes | Path, what: str, act: Any) -> Any:
 
 def _floats(picture: Any) -> Tensor:
     if picture.mode.startswith("I") or picture.mode == "F":
-        grey = torch.from_numpy(np.asarray(picture, dtype=np.float32).copy())
+        grey = tensor_of(np.array(picture, dtype=np.float32))
         grey = torch.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
         # Floats are brightness in [0, 1] (and a little above), unless they are whole numbers of 8 or 16 bits.
         brightest = float(grey.max())
@@ -92,7 +102,7 @@ def _floats(picture: Any) -> Tensor:
         return grey.clamp(0, 1)[..., None].repeat(1, 1, 3)
     alpha = "A" in picture.getbands() or "transparency" in picture.info
     pixels = np.array(picture.convert("RGBA" if alpha else "RGB"))
-    return torch.from_numpy(pixels).float().div_(255)
+    return tensor_of(pixels).float().div_(255)
 
 
 def png(picture: Tensor) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from ...arrays import Array, norm, shaped, tensor_of, triple
 from ...cameras.viewpoints import Vector
 from ..material import Part
 from ..mesh import Mesh
@@ -48,20 +49,20 @@ class Piece:
     """Triangles of one material. vertices float [V, 3]; faces int [F, 3]; uvs [T, 2] with face_uvs [F, 3] or None;
     normals [V, 3] or None. part: index of its material. colours [V, 3 or 4] or None: of the vertices, sRGB."""
 
-    vertices: np.ndarray
-    faces: np.ndarray
+    vertices: Array
+    faces: Array
     part: int
-    uvs: np.ndarray | None = None
-    face_uvs: np.ndarray | None = None
-    normals: np.ndarray | None = None
-    colours: np.ndarray | None = None
+    uvs: Array | None = None
+    face_uvs: Array | None = None
+    normals: Array | None = None
+    colours: Array | None = None
 
 
 @dataclass
 class Notes:
     """What the file holds and a mesh does not: one sentence each, every one once."""
 
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list[str])
 
     def add(self, line: str) -> None:
         if line not in self.lines:
@@ -78,13 +79,13 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
     if not pieces:
         raise ValueError("it holds no triangles; use a file with a surface, not points or lines")
     some_uvs = any(piece.uvs is not None for piece in pieces)
-    vertices: list[np.ndarray] = []
-    normals: list[np.ndarray] = []
-    colours: list[np.ndarray | None] = []
-    uvs: list[np.ndarray] = []
-    faces: list[np.ndarray] = []
-    face_uvs: list[np.ndarray] = []
-    owner: list[np.ndarray] = []
+    vertices: list[Array] = []
+    normals: list[Array] = []
+    colours: list[Array | None] = []
+    uvs: list[Array] = []
+    faces: list[Array] = []
+    face_uvs: list[Array] = []
+    owner: list[Array] = []
     seen: dict[int, int] = {}
     seen_uvs: dict[int, int] = {}
     count = count_uvs = 0
@@ -128,27 +129,28 @@ def join(pieces: Sequence[Piece], parts: Sequence[Part], name: str, notes: Notes
             "is taken from them, and added again when the mesh is saved"
         )
     return Mesh(
-        vertices=torch.from_numpy(places.astype(np.float32)),
-        faces=torch.from_numpy(index),
-        uvs=torch.from_numpy(np.concatenate(uvs).astype(np.float32)) if some_uvs else torch.zeros(0, 2),
-        face_uvs=torch.from_numpy(np.concatenate(face_uvs).astype(np.int64))
+        vertices=tensor_of(places.astype(np.float32)),
+        faces=tensor_of(index),
+        uvs=tensor_of(np.concatenate(uvs).astype(np.float32)) if some_uvs else torch.zeros(0, 2),
+        face_uvs=tensor_of(np.concatenate(face_uvs).astype(np.int64))
         if some_uvs
         else torch.zeros(0, 3, dtype=torch.int64),
-        part_of_face=torch.from_numpy(numbers.reshape(-1).astype(np.int64)),
+        part_of_face=tensor_of(shaped(numbers, -1).astype(np.int64)),
         parts=tuple(parts[int(i)] for i in used),
-        normals=None if all_normals is None else unit(torch.from_numpy(all_normals.astype(np.float32))),
+        normals=None if all_normals is None else unit(tensor_of(all_normals.astype(np.float32))),
         name=name,
         colours=_colours(vertices, colours),
         origin=origin,
     )
 
 
-def far_origin(vertices: np.ndarray, faces: np.ndarray) -> Vector:
+def far_origin(vertices: Array, faces: Array) -> Vector:
     """What to take from float64 vertices [V, 3] before they become float32: the middle of what faces [F, 3] use, where
     rounding would move a vertex by more than ``_ROUNDING`` of the object's size; else 0. It is a multiple of a power of
     two, so that taking it away rounds nothing."""
-    inside = (faces.reshape(-1) >= 0) & (faces.reshape(-1) < len(vertices))
-    used = vertices[np.unique(faces.reshape(-1)[inside])].astype(np.float64)
+    corners = shaped(faces, -1)
+    inside = (corners >= 0) & (corners < len(vertices))
+    used = vertices[np.unique(corners[inside])].astype(np.float64)
     if not len(used) or not np.isfinite(used).all() or np.abs(used).max() > _LARGEST:
         return (0.0, 0.0, 0.0)
     low, high = used.min(0), used.max(0)
@@ -156,32 +158,31 @@ def far_origin(vertices: np.ndarray, faces: np.ndarray) -> Vector:
     if radius <= 0 or float(np.abs(used.astype(np.float32) - used).max()) <= _ROUNDING * radius:
         return (0.0, 0.0, 0.0)
     grid = 2.0 ** np.floor(np.log2(radius))
-    x, y, z = (np.round((low + high) / 2 / grid) * grid).tolist()
-    return x, y, z
+    return triple(tensor_of(np.rint((low + high) / 2 / grid) * grid))
 
 
-def _colours(vertices: Sequence[np.ndarray], colours: Sequence[np.ndarray | None]) -> torch.Tensor | None:
+def _colours(vertices: Sequence[Array], colours: Sequence[Array | None]) -> torch.Tensor | None:
     """One row a vertex: vertices of pieces without colours are white, so that nothing multiplies them. None where all
     are white."""
     known = [c for c in colours if c is not None and not (c == 1).all()]
     if not known:
         return None
     width = max(c.shape[1] for c in known)
-    rows = []
+    rows: list[Array] = []
     for points, own in zip(vertices, colours, strict=True):
         row = np.ones((len(points), width), np.float32)
         if own is not None:
             row[:, : own.shape[1]] = own
         rows.append(row)
-    return torch.from_numpy(np.concatenate(rows)).clamp(0, 1)
+    return tensor_of(np.concatenate(rows)).clamp(0, 1)
 
 
-def parted(mesh: Mesh, owner: np.ndarray, parts: Sequence[Part]) -> Mesh:
+def parted(mesh: Mesh, owner: Array, parts: Sequence[Part]) -> Mesh:
     """The mesh with the part ``owner`` [F] of each face; parts without faces are left out."""
     used, numbers = np.unique(owner, return_inverse=True)
     return replace(
         mesh,
-        part_of_face=torch.from_numpy(numbers.reshape(-1).astype(np.int64)),
+        part_of_face=tensor_of(shaped(numbers, -1).astype(np.int64)),
         parts=tuple(parts[int(i)] for i in used),
     )
 
@@ -194,6 +195,6 @@ def listed(names: Sequence[str]) -> str:
 
 def unit(normals: torch.Tensor) -> torch.Tensor:
     """Vectors [..., 3] at length 1; those of length 0 stay."""
-    length = normals.norm(dim=-1, keepdim=True)
+    length = norm(normals, -1, keepdim=True)
     # A file's own unit vectors come back bit for bit.
     return torch.where((length - 1).abs() < 1e-5, normals, normals / length.clamp_min(1e-30))

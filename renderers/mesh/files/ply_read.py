@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Array, shaped
 from ..material import Part
 from ..mesh import Mesh
 from .gltf.file import Missing, short
@@ -61,13 +62,13 @@ def read_ply(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     return mesh if numbers is None or len(parts) == 1 else parted(mesh, numbers, parts)
 
 
-def _columns(table: dict[str, Column], names: tuple[str, ...]) -> np.ndarray | None:
+def _columns(table: dict[str, Column], names: tuple[str, ...]) -> Array | None:
     """float64 [rows, names], None where one is missing or is a list."""
     found = [table[name] for name in names if name in table and table[name].sizes is None]
     return np.stack([c.values.astype(np.float64) for c in found], 1) if len(found) == len(names) else None
 
 
-def _colours(vertex: dict[str, Column]) -> np.ndarray | None:
+def _colours(vertex: dict[str, Column]) -> Array | None:
     """float32 [V, 3], or [V, 4] where opacities say something; whole numbers are shares of their type's largest."""
     for names in _COLOURS:
         for wanted in ((*names, "alpha"), names):
@@ -90,7 +91,7 @@ def _parts(
     path: Path,
     root: Path,
     limits: Limits,
-    numbers: np.ndarray | None,
+    numbers: Array | None,
     face: dict[str, Column],
     notes: Notes,
 ) -> list[Part]:
@@ -105,7 +106,7 @@ def _parts(
     wanted = set(np.unique(numbers).tolist()) if numbers is not None and several else {0}
     if not (min(wanted) >= 0 and max(wanted) < len(names)):
         raise ValueError(f"a face has texture {max(wanted)} of {len(names)}; export it again")
-    parts = []
+    parts: list[Part] = []
     for number, name in enumerate(names if several else names[:1]):
         if number not in wanted:
             parts.append(Part(f"material {number + 1}"))
@@ -132,15 +133,15 @@ def _face_colour(face: dict[str, Column], notes: Notes) -> tuple[float, float, f
 
 
 def _faces(
-    vertices: np.ndarray, index: Column, face: dict[str, Column], limits: Limits, notes: Notes
-) -> tuple[Piece, np.ndarray | None]:
+    vertices: Array, index: Column, face: dict[str, Column], limits: Limits, notes: Notes
+) -> tuple[Piece, Array | None]:
     """(faces with the texture coordinates that corners have of their own, the texture's number of each face)."""
     corners = _whole(index.values, len(vertices))
     sizes = index.sizes if index.sizes is not None else np.zeros(0, np.int64)
     own, uvs = face.get("texcoord"), None
     if own is not None and own.sizes is not None:
         if np.array_equal(own.sizes, 2 * sizes):
-            uvs = own.values.reshape(-1, 2).astype(np.float64)
+            uvs = shaped(own.values, -1, 2).astype(np.float64)
         elif own.sizes.any():
             raise ValueError(
                 f"it has {int(own.sizes.sum()) // 2} texture coordinates for {len(corners)} corners; export it again"
@@ -162,17 +163,17 @@ def _faces(
     # Corners of one vertex with the same coordinate share it: what is joined in the texture stays joined.
     rows = np.concatenate([corners[:, None].astype(np.float64), uvs], 1)
     _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    return Piece(vertices, corners[picked], 0, uvs[first], inverse.reshape(-1)[picked]), numbers
+    return Piece(vertices, corners[picked], 0, uvs[first], shaped(inverse, -1)[picked]), numbers
 
 
-def _whole(values: np.ndarray, count: int) -> np.ndarray:
+def _whole(values: Array, count: int) -> Array:
     """Indices of vertices. Raises ValueError for others than 0 to count - 1."""
     if values.size and not ((values >= 0) & (values < count)).all():
         raise ValueError(f"a face uses a vertex that is none of 0 to {count - 1}; export or download it again")
     return values.astype(np.int64)
 
 
-def _strips(table: dict[str, Column], count: int, limits: Limits) -> np.ndarray:
+def _strips(table: dict[str, Column], count: int, limits: Limits) -> Array:
     """Strips of triangles, ended by -1 or by their row -> faces [F, 3]; every second one turns over."""
     index = table.get("vertex_indices", table.get("vertex_index"))
     if index is None or index.sizes is None:

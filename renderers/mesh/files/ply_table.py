@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...arrays import Array, shaped
 from .gltf.file import short
 from .text_file import lines_of, numbers, without_mark
 
-_KINDS = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"}
-_KINDS |= {"double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
-_KINDS |= {"float32": "f4", "float64": "f8", "int64": "i8", "uint64": "u8"}
+_KINDS = {
+    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"},
+    **{"double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
+    **{"float32": "f4", "float64": "f8", "int64": "i8", "uint64": "u8"},
+}
 _FORMS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _CUT = "it is cut off or damaged; export or download it again"
 _HEAD = 1 << 20
@@ -29,7 +32,7 @@ class Element:
 
     name: str
     count: int
-    properties: list[tuple[str, str, str]] = field(default_factory=list)
+    properties: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 
     @property
     def listed(self) -> bool:
@@ -41,8 +44,8 @@ class Column:
     """A property's values one after another; sizes: how many of them each row has, None for one each. kind: the type
     that the header names."""
 
-    values: np.ndarray
-    sizes: np.ndarray | None = None
+    values: Array
+    sizes: Array | None = None
     kind: str = "f8"
 
 
@@ -69,7 +72,7 @@ def read_header(data: bytes) -> Header:
     end = data.find(b"end_header")
     if not data[skipped:].startswith(b"ply") or end < 0:
         raise ValueError("it does not begin as a PLY file; export or download it again")
-    form, elements, textures = "", [], []
+    form, elements, textures = "", list[Element](), list[bytes]()
     for line in data[skipped:end].splitlines():
         words = line.decode("ascii", "replace").split()
         try:
@@ -118,7 +121,7 @@ def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bo
     return _lines(values, body, header.elements, wanted), True
 
 
-def _words(values: np.ndarray, elements: list[Element], wanted: set[str]) -> tuple[Table, int]:
+def _words(values: Array, elements: list[Element], wanted: set[str]) -> tuple[Table, int]:
     """Rows one after another, whatever the line ends -> (table, how many words they take)."""
     table: Table = {}
     at = 0
@@ -128,7 +131,7 @@ def _words(values: np.ndarray, elements: list[Element], wanted: set[str]) -> tup
             raise ValueError(_CUT)
         if not element.listed:
             if element.name in wanted:
-                block = values[at : at + element.count * width].reshape(-1, width)
+                block = shaped(values[at : at + element.count * width], -1, width)
                 table[element.name] = {
                     name: Column(block[:, i], None, kind) for i, (name, _, kind) in enumerate(element.properties)
                 }
@@ -142,7 +145,7 @@ def _words(values: np.ndarray, elements: list[Element], wanted: set[str]) -> tup
     return table, at
 
 
-def _lines(values: np.ndarray, body: bytes, elements: list[Element], wanted: set[str]) -> Table:
+def _lines(values: Array, body: bytes, elements: list[Element], wanted: set[str]) -> Table:
     table: Table = {}
     lines = _places(body)
     for element in elements:
@@ -181,7 +184,7 @@ class _Spans:
         self.starts = [array("q") for _ in element.properties]
         self.sizes = [array("q") for _ in element.properties]
 
-    def row(self, values: np.ndarray, at: int, end: int) -> int:
+    def row(self, values: Array, at: int, end: int) -> int:
         """Take one row of words from ``at`` -> where the next begins. Raises ValueError beyond ``end``."""
         for i, (_, count, _) in enumerate(self.properties):
             size = 1
@@ -197,13 +200,13 @@ class _Spans:
             raise ValueError(_CUT)
         return at
 
-    def columns(self, values: np.ndarray) -> dict[str, Column]:
+    def columns(self, values: Array) -> dict[str, Column]:
         return {
             name: Column(_gathered(values, *self._span(i)), self._span(i)[1] if count else None, kind)
             for i, (name, count, kind) in enumerate(self.properties)
         }
 
-    def _span(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def _span(self, i: int) -> tuple[Array, Array]:
         return np.array(self.starts[i], np.int64), np.array(self.sizes[i], np.int64)
 
 
@@ -226,13 +229,13 @@ def _binary(data: bytes, header: Header, wanted: set[str]) -> Table:
             for i, (name, count, kind) in enumerate(element.properties):
                 values = rows[f"v{i}"]
                 sizes = np.full(element.count, values.shape[1]) if count else None
-                columns[name] = Column(values.reshape(-1), sizes, kind)
+                columns[name] = Column(shaped(values, -1), sizes, kind)
         if element.name in wanted:
             table[element.name] = columns
     return table
 
 
-def _fixed_rows(data: bytes, at: int, element: Element, order: str) -> tuple[np.ndarray, int] | None:
+def _fixed_rows(data: bytes, at: int, element: Element, order: str) -> tuple[Array, int] | None:
     """All rows in one go when every list is as long as in the first row, else None."""
     fields: list[tuple[str, str] | tuple[str, str, tuple[int]]] = []
     place = at
@@ -278,8 +281,13 @@ def _loose_rows(data: bytes, at: int, element: Element, order: str, kept: bool) 
     for i, (name, count, kind) in enumerate(element.properties) if kept else ():
         width, size = np.dtype(kind).itemsize, np.array(sizes[i], np.int64)
         taken = _gathered(np.frombuffer(data, np.uint8), np.array(starts[i], np.int64), size * width)
-        columns[name] = Column(taken.view(order + kind), size if count else None, kind)
+        columns[name] = Column(_read_as(taken, order + kind), size if count else None, kind)
     return columns, at
+
+
+def _read_as(values: Array, kind: str) -> Array:
+    """Bytes as numbers of another kind."""
+    return values.view(kind)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _number(data: bytes, at: int, kind: str) -> int:
@@ -295,7 +303,7 @@ def _number(data: bytes, at: int, kind: str) -> int:
     return int.from_bytes(data[at : at + size], "big" if kind[0] == ">" else "little", signed=kind[1] == "i")
 
 
-def _gathered(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _gathered(values: Array, starts: Array, sizes: Array) -> Array:
     """Values of spans one after another."""
     ends = np.cumsum(sizes)
     return values[np.arange(int(sizes.sum())) + np.repeat(starts - (ends - sizes), sizes)]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...arrays import Array
+
 _LEAF = 8
 
 Line = tuple[float, float, float, float]
@@ -15,18 +17,18 @@ class PointTree:
     """A k-d tree (Bentley 1975) of some of the points [n, 2], in the order of a heap: node i has the children 2i + 1
     and 2i + 2. Asking takes about log n where few points lie in the triangle."""
 
-    def __init__(self, points: np.ndarray, chosen: np.ndarray) -> None:
+    def __init__(self, points: Array, chosen: Array) -> None:
         self.depth = max(0, int(np.ceil(np.log2(max(len(chosen), 1) / _LEAF))))
         nodes = 2 ** (self.depth + 1) - 1
         self.count = [0] * nodes
         self.boxes: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)] * nodes
-        self.first_leaf = 2**self.depth - 1
-        self.leaves: list[list[int]] = [[] for _ in range(self.first_leaf + 1)]
+        self.first_leaf: int = 2**self.depth - 1
+        self.leaves: list[list[int]] = [list[int]() for _ in range(self.first_leaf + 1)]
         self.leaf_of: dict[int, int] = {}
         self.x, self.y = points[:, 0].tolist(), points[:, 1].tolist()
         self._build(points, chosen)
 
-    def _build(self, points: np.ndarray, chosen: np.ndarray) -> None:
+    def _build(self, points: Array, chosen: Array) -> None:
         parts = {0: chosen}
         for node in range(len(self.count)):
             own = parts.pop(node)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...arrays import Array
 from .ears import ears
 from .pieces import Limits, Notes
 
@@ -17,14 +18,12 @@ class Cut(NamedTuple):
     """corners: int [T, 3], positions in the list of corners. polygon: int [T], the polygon of each triangle, rising.
     crossed: polygons that have no right cut, because they cross themselves."""
 
-    corners: np.ndarray
-    polygon: np.ndarray
+    corners: Array
+    polygon: Array
     crossed: int
 
 
-def cut_faces(
-    vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, limits: Limits, notes: Notes
-) -> tuple[np.ndarray, np.ndarray]:
+def cut_faces(vertices: Array, corners: Array, sizes: Array, limits: Limits, notes: Notes) -> tuple[Array, Array]:
     """The faces of a file, as ``triangles`` -> (corners [T, 3], polygon [T]); notes say what was cut.
 
     Raises ValueError when they are too many, before they are cut, and when none is left.
@@ -41,7 +40,7 @@ def cut_faces(
     return cut.corners, cut.polygon
 
 
-def triangles(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray) -> Cut:
+def triangles(vertices: Array, corners: Array, sizes: Array) -> Cut:
     """Polygons -> triangles, in the polygons' order; orientation is kept.
 
     vertices: float [V, 3]. corners: int [C], vertices of all polygons' corners one after another. sizes: int [P] >= 3.
@@ -52,8 +51,8 @@ def triangles(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray) -> C
     sizes = sizes.astype(np.int64)
     start = np.cumsum(sizes) - sizes
     wanted = np.cumsum(sizes - 2)
-    found: list[np.ndarray] = []
-    owner: list[np.ndarray] = []
+    found: list[Array] = []
+    owner: list[Array] = []
     crossed = at = 0
     while at < len(sizes):
         done = wanted[at - 1] if at else 0
@@ -67,7 +66,7 @@ def triangles(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray) -> C
     return Cut(np.concatenate(found), np.concatenate(owner), crossed)
 
 
-def _block(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, start: np.ndarray) -> Cut:
+def _block(vertices: Array, corners: Array, sizes: Array, start: Array) -> Cut:
     first = np.zeros(len(sizes), np.int64)
     fan, polygon = _fan(sizes, start, first)
     if int(sizes.max()) <= 3 or int(corners.max()) >= len(vertices) or int(corners.min()) < 0:
@@ -94,7 +93,7 @@ def _block(vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, start: 
     return Cut(np.concatenate(cut)[order], owner_of[order], crossed)
 
 
-def _fan(sizes: np.ndarray, start: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fan(sizes: Array, start: Array, first: Array) -> tuple[Array, Array]:
     """(corners [T, 3], polygon [T]) of the fans that begin at each polygon's corner ``first``."""
     polygon = np.repeat(np.arange(len(sizes)), sizes - 2)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(sizes - 2) - (sizes - 2), sizes - 2)
@@ -103,9 +102,7 @@ def _fan(sizes: np.ndarray, start: np.ndarray, first: np.ndarray) -> tuple[np.nd
     return np.stack(three, 1) + start[polygon][:, None], polygon
 
 
-def _folded(
-    vertices: np.ndarray, corners: np.ndarray, fan: np.ndarray, polygon: np.ndarray, sizes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _folded(vertices: Array, corners: Array, fan: Array, polygon: Array, sizes: Array) -> tuple[Array, Array]:
     """(polygons of more than three corners with a triangle that turns against the whole or has no area, twice the
     area vector [P, 3] of every polygon)."""
     a, b, c = (vertices[corners[fan[:, i]]] for i in range(3))
@@ -117,9 +114,7 @@ def _folded(
     return np.flatnonzero((counts > 0) & (sizes > 3)), whole
 
 
-def _reflex(
-    vertices: np.ndarray, corners: np.ndarray, sizes: np.ndarray, start: np.ndarray, plane: np.ndarray
-) -> np.ndarray:
+def _reflex(vertices: Array, corners: Array, sizes: Array, start: Array, plane: Array) -> Array:
     """The first corner of each polygon that turns inwards; 0 where there is none."""
     polygon = np.repeat(np.arange(len(sizes)), sizes)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Array, shaped
 from ..material import Part
 from ..mesh import Mesh
 from .pieces import Limits, Notes, Piece, join
@@ -40,7 +41,7 @@ def read_stl(path: Path, root: Path, limits: Limits, notes: Notes) -> Mesh:
     # (-0 is 0)
     _, first, inverse = np.unique(places + 0.0, axis=0, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
-    piece = Piece(places[np.sort(first)], rank[inverse.reshape(-1)][corners], 0)
+    piece = Piece(places[np.sort(first)], rank[shaped(inverse, -1)][corners], 0)
     return join([piece], [Part("material")], path.stem, notes)
 
 
@@ -54,7 +55,7 @@ def _is_text(data: bytes) -> bool:
     )
 
 
-def _binary(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
+def _binary(data: bytes, limits: Limits, notes: Notes) -> tuple[Array, Array]:
     """(places float64 [3 F, 3], corners [F, 3])."""
     there, extra = divmod(max(len(data) - _HEAD, 0), _FACET)
     if not there:
@@ -78,10 +79,10 @@ def _binary(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.n
     left = len(data) - _HEAD - _FACET * count
     if left:
         notes.add(f"{left} bytes after the last facet are left out")
-    return places.reshape(-1, 3), np.arange(3 * count).reshape(-1, 3)
+    return shaped(places, -1, 3), shaped(np.arange(3 * count), -1, 3)
 
 
-def _text(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
+def _text(data: bytes, limits: Limits, notes: Notes) -> tuple[Array, Array]:
     """(places float64 [C, 3], corners [F, 3]) of all solids in the file."""
     places, sizes = array("d"), array("i")
     solids = held = 0
@@ -119,7 +120,7 @@ def _text(data: bytes, limits: Limits, notes: Notes) -> tuple[np.ndarray, np.nda
         raise ValueError(_CUT)
     if solids > 1:
         notes.add(f"its {solids} solids become one mesh")
-    table = np.frombuffer(places, np.float64).reshape(-1, 3)
+    table = shaped(np.frombuffer(places, np.float64), -1, 3)
     picked, _ = cut_faces(table, np.arange(len(table)), np.frombuffer(sizes, np.int32), limits, notes)
     return table, picked
 

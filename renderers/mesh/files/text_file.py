@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Array
 from .gltf.file import Missing, beside, short
 
 _SPACE = re.compile(rb"\s")
@@ -46,7 +47,7 @@ def lines_of(data: bytes) -> Iterator[bytes]:
     return io.BytesIO(data)
 
 
-def numbers(data: bytes) -> np.ndarray:
+def numbers(data: bytes) -> Array:
     """All words -> float64 [n]. Raises ValueError for a word that is no number."""
     found = array("d")
     at = 0

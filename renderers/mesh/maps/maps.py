@@ -15,7 +15,10 @@ import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
+from ...arrays import tensor_of
+from ...by_scipy import tree
 from ...cameras.viewpoints import Viewpoint
+from ...pictures import corners
 from ..raster.raster import Backend, chosen_backend
 from ..raster.visibility import Seen
 from ..uvs.uv_raster import Texels
@@ -35,16 +38,11 @@ _OFF_PLANE, _BESIDE, _ALONG = 1.0, 2.0, 2.5
 _EVEN = 2.0
 
 
-def _corners(row: Tensor, column: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor, Tensor]:
+def _around(row: Tensor, column: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor, Tensor]:
     """Rows, columns (int64 [n, T]) around positions, and their weights; 0.5 is the first centre; T = 4 or 1."""
     if sampling == "nearest":
         return row.floor().long()[:, None], column.floor().long()[:, None], torch.ones(len(row), 1)
-    top, left = (row - 0.5).floor(), (column - 0.5).floor()
-    down, right = (row - 0.5 - top)[:, None], (column - 0.5 - left)[:, None]
-    rows = top.long()[:, None] + torch.tensor([0, 0, 1, 1])
-    columns = left.long()[:, None] + torch.tensor([0, 1, 0, 1])
-    weights = torch.cat([1 - down, down], 1).repeat_interleave(2, 1) * torch.cat([1 - right, right], 1).repeat(1, 2)
-    return rows, columns, weights
+    return corners(row, column)
 
 
 def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
@@ -53,7 +51,7 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
     Weights of a pixel sum to 1: texels of another chart, or none, are left out and the others count for more.
     """
     column, row = texels.layout.wrapped(view.place, texels.origin[view.face]).unbind(1)
-    rows, columns, weights = _corners(row * texels.rows, column * texels.columns, sampling)
+    rows, columns, weights = _around(row * texels.rows, column * texels.columns, sampling)
     # (a texture repeats; across the edge of a tile lies another part, which is left out below)
     rows, columns = rows % texels.rows, columns % texels.columns
     index = texels.place[rows * texels.columns + columns].long()
@@ -74,10 +72,7 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
 
 def nearest_in_space(points: Tensor, queries: Tensor) -> Tensor:
     """int64 [m]: which of ``points`` [n, 3] is nearest to each of ``queries`` [m, 3]."""
-    from scipy.spatial import KDTree
-
-    tree = KDTree(points.numpy(), balanced_tree=False, compact_nodes=False)
-    return torch.from_numpy(tree.query(queries.numpy())[1]).long()
+    return tensor_of(tree(points.numpy(), compact=False).query(queries.numpy())[1]).long()
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ def pixel_taps(
             (view.height, view.width),
             (_EVEN, _OFF_PLANE, _ALONG),
         )
-    rows, columns, weights = _corners(seen.row * view.height, seen.column * view.width, sampling)
+    rows, columns, weights = _around(seen.row * view.height, seen.column * view.width, sampling)
     rows, columns = rows.clamp(0, view.height - 1), columns.clamp(0, view.width - 1)
     pixel = rows * view.width + columns
     if sampling == "nearest":
@@ -176,7 +171,7 @@ def forward_map(views: Sequence[Surface], taps: Sequence[tuple[Tensor, Tensor]],
     """The projection: rows are the pixels of all views, columns the cells of the grid."""
     size = views[0].height * views[0].width
     counts = torch.zeros(len(views) * size, dtype=torch.int64)
-    columns, weights = [], []
+    columns, weights = list[Tensor](), list[Tensor]()
     for number, (view, (index, weight)) in enumerate(zip(views, taps, strict=True)):
         used = weight > 0
         counts[number * size + view.pixel] = used.sum(1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from ...arrays import Array, tensor_of
 from ...cameras.viewpoints import Viewpoint
 from ...compiled import compiled
 from ..raster.raster_numba import span
@@ -13,46 +13,44 @@ from ..raster.scan import EDGE, Triangles
 
 
 def seen(
-    position: Tensor,
-    normal: Tensor,
+    points: tuple[Tensor, Tensor],
     viewpoint: Viewpoint,
-    face: Tensor,
-    depth: Tensor,
+    buffer: tuple[Tensor, Tensor],
     fronts: Tensor,
-    near: float,
-    tolerance: float,
-    least_cosine: float,
+    limits: tuple[float, float, float],
     both: bool,
-) -> tuple[Tensor, ...]:
-    """``visibility.seen_points`` after the depth buffer (face, depth [h, w]): (point, row, column, depth, cosine)."""
-    height, width = depth.shape
-    across, down = viewpoint.half_size(height, width)
-    count = len(position)
-    point, values = np.empty(count, np.int64), np.empty((4, count), np.float32)
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """``visibility.seen_points`` after the depth buffer: (point, row, column, depth, cosine).
+
+    points: positions and normals, float32 [n, 3]. buffer: face and depth [h, w]. fronts: bool [F]. limits: the near
+    plane, the tolerance, the least cosine. both: surfaces are seen from behind too.
+    """
+    position, normal = (t.numpy() for t in points)
+    face, depth = (t.numpy() for t in buffer)
+    across, down = viewpoint.half_size(*depth.shape)
+    point: Array = np.empty(len(position), np.int64)
+    values: Array = np.empty((4, len(position)), np.float32)
     camera = np.array([across, down, *viewpoint.shift, *viewpoint.position], np.float64)
-    found = _seen(
-        position.numpy(),
-        normal.numpy(),
-        viewpoint.rotation.numpy(),
-        camera,
-        viewpoint.span is None,
-        face.numpy(),
-        depth.numpy(),
-        fronts.numpy(),
-        near,
-        tolerance,
-        least_cosine,
-        both,
-        point,
-        values,
-    )
-    return (torch.from_numpy(point[:found].copy()), *(torch.from_numpy(v[:found].copy()) for v in values))
+    view = (viewpoint.rotation.numpy(), camera, viewpoint.span is None)
+    found = _seen((position, normal), view, (face, depth, fronts.numpy()), limits, both, (point, values))
+    row, column, far, cosine = (tensor_of(np.array(values[i, :found])) for i in range(4))
+    return tensor_of(np.array(point[:found])), row, column, far, cosine
 
 
 @compiled()
-def _seen(  # pyright: ignore
-    position, normal, axes, camera, perspective, face, depth, fronts, near, tolerance, least, both, point, values
-):
+def _seen(
+    points: tuple[Array, Array],
+    view: tuple[Array, Array, bool],
+    buffer: tuple[Array, Array, Array],
+    limits: tuple[float, float, float],
+    both: bool,
+    out: tuple[Array, Array],
+) -> int:
+    position, normal = points
+    axes, camera, perspective = view
+    face, depth, fronts = buffer
+    near, tolerance, least = limits
+    point, values = out
     height, width = depth.shape
     across, down, shift_x, shift_y = camera[0], camera[1], camera[2], camera[3]
     found = 0
@@ -107,11 +105,11 @@ def owners(ready: Triangles, rows: int, columns: int, tile: Tensor) -> tuple[Ten
     owner = np.full((rows, columns), len(ready.face), np.int64)
     claims = np.zeros((rows, columns), np.int64)
     _own(ready.planes.numpy(), ready.box.numpy(), tile.numpy(), EDGE, owner, claims)
-    return torch.from_numpy(owner).reshape(-1), torch.from_numpy(claims).reshape(-1)
+    return tensor_of(owner).reshape(-1), tensor_of(claims).reshape(-1)
 
 
 @compiled()
-def _own(planes, box, tile, edge, owner, claims):  # pyright: ignore
+def _own(planes: Array, box: Array, tile: Array, edge: float, owner: Array, claims: Array) -> None:
     for item in range(box.shape[0]):
         for row in range(box[item, 0], box[item, 1] + 1):
             if row + 0.5 < tile[item, 1] or row + 0.5 >= tile[item, 3]:
@@ -143,52 +141,29 @@ def bilinear_taps(
     count = len(place[0])
     pixel, weight = np.empty((count, 4), np.int64), np.empty((count, 4), np.float32)
     row, column, cosine, depth, step = (t.numpy() for t in place)
-    number, low, high = (t.numpy() for t in screen)
-    even, off, along = limits
     position, normal = (t.numpy() for t in texel)
-    _taps(
-        row,
-        column,
-        cosine,
-        depth,
-        step,
-        position,
-        normal,
-        shown.numpy(),
-        number,
-        low,
-        high,
-        *size,
-        even,
-        off,
-        along,
-        pixel,
-        weight,
-    )
-    return torch.from_numpy(pixel), torch.from_numpy(weight)
+    number, low, high = (t.numpy() for t in screen)
+    at = (row, column, cosine, depth, step)
+    _taps(at, (position, normal), shown.numpy(), (number, low, high), size, limits, pixel, weight)
+    return tensor_of(pixel), tensor_of(weight)
 
 
 @compiled()
-def _taps(  # pyright: ignore
-    row,
-    column,
-    cosine,
-    depth,
-    step,
-    position,
-    normal,
-    shown,
-    number,
-    low,
-    high,
-    height,
-    width,
-    even,
-    off,
-    along,
-    pixel,
-    weight,
-):
+def _taps(
+    place: tuple[Array, Array, Array, Array, Array],
+    texel: tuple[Array, Array],
+    shown: Array,
+    screen: tuple[Array, Array, Array],
+    size: tuple[int, int],
+    limits: tuple[float, float, float],
+    pixel: Array,
+    weight: Array,
+) -> None:
+    row, column, cosine, depth, step = place
+    position, normal = texel
+    number, low, high = screen
+    height, width = size
+    even, off, along = limits
     for i in range(row.shape[0]):
         r, c = row[i] * height - 0.5, column[i] * width - 0.5
         top, left = int(np.floor(r)), int(np.floor(c))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import norm
 from ...cameras.viewpoints import Viewpoint
 from ..mesh import Mesh
 from ..raster.raster import Backend, rasterise
@@ -56,7 +57,7 @@ def surface(
     normal = mesh.face_normals[face]
     if viewpoint.span is None:
         towards = torch.tensor(viewpoint.position, dtype=torch.float32) - position
-        cosine = (normal * towards).sum(1) / towards.norm(dim=1).clamp_min(1e-30)
+        cosine = (normal * towards).sum(1) / norm(towards, 1).clamp_min(1e-30)
     else:
         cosine = normal @ viewpoint.rotation[:, 2].float()
     step = pixel_step(viewpoint, depth, width)

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from ...cameras.viewpoints import Viewpoint
+from ...compiled import backend_behind
+from .fragments import Fragments, homogeneous, near_plane
 from .scan import Triangles, facing, fragments, triangles
 
 Backend = Literal["auto", "torch", "numba", "pytorch3d"]
 BACKENDS: tuple[Backend, ...] = ("auto", "torch", "numba", "pytorch3d")
 
-# What is nearer to the camera than this part of the depth of the farthest vertex of a face is not seen.
-NEAR = 1e-4
-
 _NOTHING = torch.iinfo(torch.int64).max
-
-
-@dataclass(frozen=True)
-class Fragments:
-    """What the pixels of one view see.
-
-    face: int32 [h, w], -1 where nothing is. bary: float32 [h, w, 3], weights of the face's corners at the pixel's
-    centre, on the surface (perspective-correct), 0 where nothing is. depth: float32 [h, w], distance along the
-    camera's axis, inf where nothing is.
-    """
-
-    face: Tensor
-    bary: Tensor
-    depth: Tensor
-
-    @property
-    def covered(self) -> Tensor:
-        """bool [h, w]."""
-        return self.face >= 0
 
 
 @torch.no_grad()
@@ -68,7 +46,7 @@ def rasterise(
     if backend == "pytorch3d":
         from .raster_pytorch3d import rasterise_pytorch3d
 
-        seen = rasterise_pytorch3d(vertices, faces, viewpoint, height, width, NEAR, cull)
+        seen = rasterise_pytorch3d(vertices, faces, viewpoint, height, width, cull)
     else:
         ready = _in_view(vertices, faces, viewpoint, height, width, cull)
         if backend == "numba":
@@ -126,28 +104,8 @@ def check_faces(vertices: Tensor, faces: Tensor) -> None:
 
 def chosen_backend(backend: Backend) -> Literal["torch", "numba", "pytorch3d"]:
     """The backend that runs. Raises ValueError for one that is unknown or not installed."""
-    if backend not in BACKENDS:
-        raise ValueError(f"rasteriser '{backend}' is unknown; use one of {', '.join(BACKENDS)}")
-    if backend == "auto":
-        return "numba" if importlib.util.find_spec("numba") else "torch"
-    if backend != "torch" and importlib.util.find_spec(backend) is None:
-        raise ValueError(f"rasteriser '{backend}' is not installed here; use auto or torch")
-    return backend
-
-
-def homogeneous(points: Tensor, viewpoint: Viewpoint, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """World points float64 [V, 3] -> (pixel coordinates times w, and w [V, 3]; depth [V])."""
-    x, y, z = viewpoint.camera_space(points).unbind(-1)
-    across, down = viewpoint.half_size(height, width)
-    w = torch.ones_like(z) if viewpoint.span is not None else -z
-    column = ((1 + viewpoint.shift[0]) * w + x / across) * (width / 2)
-    row = ((1 - viewpoint.shift[1]) * w - y / down) * (height / 2)
-    return torch.stack([column, row, w], -1), -z
-
-
-def near_plane(depths: Tensor) -> float:
-    """Depth of what is too near to be seen, from the depths of the faces' corners: stray vertices do not count."""
-    return NEAR * max(float(depths.max()) if depths.numel() else 0.0, 1e-30)
+    found = backend_behind("rasteriser", backend, BACKENDS, lambda missing: " here; use auto or torch")
+    return cast('Literal["torch", "numba", "pytorch3d"]', found)
 
 
 def _in_view(vertices: Tensor, faces: Tensor, viewpoint: Viewpoint, height: int, width: int, cull: bool) -> Triangles:

@@ -9,15 +9,15 @@ What the kernels for pixels and for texels share: one row of a triangle.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from ...arrays import Array, tensor_of
 from ...compiled import compiled
 from .scan import EDGE, Triangles
 
 
 @compiled()
-def span(planes, item, count, row, low, high, edge):  # pyright: ignore
+def span(planes: Array, item: int, count: int, row: int, low: float, high: float, edge: float) -> tuple[float, float]:
     """(low, high) narrowed to the columns, 0 at the first cell's centre, where the middle of ``row`` lies inside the
     first ``count`` edges of triangle ``item``, widened by ``edge``; high < low where there are none."""
     for i in range(count):
@@ -36,7 +36,7 @@ def z_buffer(ready: Triangles, height: int, width: int) -> tuple[Tensor, Tensor]
     """The nearest triangle at each pixel (CPU): (index into ``ready`` int64 [h, w], -1 where none is; its depth float32
     [h, w], inf)."""
     nearest, depth = _buffers(ready, height, width)
-    return torch.from_numpy(nearest), torch.from_numpy(depth)
+    return tensor_of(nearest), tensor_of(depth)
 
 
 def seen(ready: Triangles, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,10 +44,10 @@ def seen(ready: Triangles, height: int, width: int) -> tuple[Tensor, Tensor, Ten
     nearest, depth = _buffers(ready, height, width)
     face, bary = np.empty((height, width), np.int32), np.empty((height, width, 3), np.float32)
     _describe(nearest, ready.planes.numpy(), ready.face.numpy(), face, bary)
-    return torch.from_numpy(face), torch.from_numpy(bary), torch.from_numpy(depth)
+    return tensor_of(face), tensor_of(bary), tensor_of(depth)
 
 
-def _buffers(ready: Triangles, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _buffers(ready: Triangles, height: int, width: int) -> tuple[Array, Array]:
     nearest = np.full((height, width), -1, np.int64)
     depth = np.full((height, width), np.inf, np.float32)
     planes, plane, reach, box = (t.numpy() for t in (ready.planes, ready.depth, ready.reach, ready.box))
@@ -56,7 +56,16 @@ def _buffers(ready: Triangles, height: int, width: int) -> tuple[np.ndarray, np.
 
 
 @compiled()
-def _fill(planes, depth, reach, box, perspective, edge, nearest, buffer):  # pyright: ignore
+def _fill(
+    planes: Array,
+    depth: Array,
+    reach: Array,
+    box: Array,
+    perspective: bool,
+    edge: float,
+    nearest: Array,
+    buffer: Array,
+) -> None:
     for item in range(box.shape[0]):
         for row in range(box[item, 0], box[item, 1] + 1):
             low, high = float(box[item, 2]), float(box[item, 3])
@@ -74,7 +83,7 @@ def _fill(planes, depth, reach, box, perspective, edge, nearest, buffer):  # pyr
 
 
 @compiled()
-def _describe(nearest, planes, numbers, face, bary):  # pyright: ignore
+def _describe(nearest: Array, planes: Array, numbers: Array, face: Array, bary: Array) -> None:
     for row in range(nearest.shape[0]):
         for column in range(nearest.shape[1]):
             item = nearest[row, column]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import cross, distinct, integers
+
 # Pixel centres this close outside an edge count as inside: two triangles that share the edge never leave a gap.
 EDGE = 1e-6
 # Fragments held at a time; larger pieces are slower on a CPU, as they leave its cache.
@@ -80,7 +82,7 @@ def triangles(corners: Tensor, depths: Tensor, height: int, width: int, near: fl
     keep = (determinant != 0) & (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3])
     face = torch.nonzero(keep).squeeze(1)
     corners, depths, determinant, box = corners[face], depths[face], determinant[face], box[face]
-    planes = torch.stack([torch.linalg.cross(corners[:, (i + 1) % 3], corners[:, (i + 2) % 3]) for i in range(3)], 1)
+    planes = torch.stack([cross(corners[:, (i + 1) % 3], corners[:, (i + 2) % 3]) for i in range(3)], 1)
     planes = planes / determinant[:, None, None]
     reach = torch.stack([depths.amin(1), depths.amax(1)], 1).clamp_min(near)
     if perspective:
@@ -97,7 +99,7 @@ def triangles(corners: Tensor, depths: Tensor, height: int, width: int, near: fl
 
 
 def _determinant(corners: Tensor) -> Tensor:
-    return (corners[:, 0] * torch.linalg.cross(corners[:, 1], corners[:, 2])).sum(1)
+    return (corners[:, 0] * cross(corners[:, 1], corners[:, 2])).sum(1)
 
 
 def facing(corners: Tensor) -> Tensor:
@@ -151,9 +153,9 @@ def _spans(ready: Triangles, item: Tensor, row: Tensor) -> tuple[Tensor, Tensor]
     for i in range(4):
         slope, rise, base = (ready.planes[:, i, k][item] for k in range(3))
         value = base + rise * middle
-        cross = -value / torch.where(slope == 0, torch.ones_like(slope), slope) - 0.5
-        low = torch.where(slope > 0, torch.maximum(low, cross - EDGE), low)
-        high = torch.where(slope < 0, torch.minimum(high, cross + EDGE), high)
+        place = -value / torch.where(slope == 0, torch.ones_like(slope), slope) - 0.5
+        low = torch.where(slope > 0, torch.maximum(low, place - EDGE), low)
+        high = torch.where(slope < 0, torch.minimum(high, place + EDGE), high)
         high = torch.where((slope == 0) & (value < 0), -2.0, high)
     return low.ceil().long(), high.floor().long()
 
@@ -171,7 +173,7 @@ def _pieces(counts: Tensor, piece: int) -> Iterator[tuple[int, int]]:
     if not len(total):
         return
     marks = torch.arange(piece, int(total[-1]) + piece, piece, device=counts.device)
-    ends = torch.searchsorted(total, marks, right=True).clamp_min(1).unique().tolist()
+    ends = integers(distinct(torch.searchsorted(total, marks, right=True).clamp_min(1)))
     first = 0
     for end in [*(e for e in ends if e < len(counts)), len(counts)]:
         if end > first:

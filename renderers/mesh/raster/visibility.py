@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import norm
 from ...cameras.viewpoints import Viewpoint
 from ..mesh import Mesh
-from .raster import Backend, chosen_backend, depth_buffer, near_plane
+from .fragments import near_plane
+from .raster import Backend, chosen_backend, depth_buffer
 
 # Least side of a depth buffer: a small one hides visible texels (20 % at 64 pixels and half a percent of tolerance).
 LEAST_BUFFER = 1024
@@ -76,15 +78,15 @@ def seen_points(
     if chosen_backend(backend) == "numba":
         from ..maps import maps_numba
 
-        found = maps_numba.seen(position, normal, viewpoint, face, depth, fronts, near, tolerance, least_cosine, both)
-        return Seen(*found)
+        limits = (near, tolerance, least_cosine)
+        return Seen(*maps_numba.seen((position, normal), viewpoint, (face, depth), fronts, limits, both))
     axes = viewpoint.rotation.float()
     place = torch.tensor(viewpoint.position, dtype=torch.float32)
     facing = normal @ axes[:, 2] if viewpoint.span is not None else normal @ place - (normal * position).sum(1)
     point = torch.nonzero(facing != 0 if both else facing > 0).squeeze(1)
     position, normal, facing = position.index_select(0, point), normal.index_select(0, point), facing[point]
     row, column, far = viewpoint.pixels(position, height, width)
-    cosine = facing if viewpoint.span is not None else facing / (position - place).norm(dim=1).clamp_min(1e-30)
+    cosine = facing if viewpoint.span is not None else facing / norm(position - place, 1).clamp_min(1e-30)
     cosine = cosine.abs().clamp_max(1)
     inside = (far > near) & (row >= 0) & (row < height) & (column >= 0) & (column < width) & (cosine >= least_cosine)
     if not bool(inside.all()):

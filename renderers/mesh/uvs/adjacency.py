@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import distinct_counts, distinct_places
+
 
 @dataclass(frozen=True)
 class Edges:
@@ -24,7 +26,7 @@ def edges(faces: Tensor) -> Edges:
     count = len(faces)
     sides = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values
     top = int(faces.max()) + 1 if count else 1
-    keys, edge, uses = torch.unique(sides[:, 0] * top + sides[:, 1], return_inverse=True, return_counts=True)
+    keys, edge, uses = distinct_counts(sides[:, 0] * top + sides[:, 1])
     order = torch.argsort(edge, stable=True)
     owner, sorted_edge = order % max(count, 1), edge[order]
     same = sorted_edge[1:] == sorted_edge[:-1]
@@ -52,7 +54,7 @@ def components(pairs: Tensor, count: int) -> Tensor:
             new = jumped
         new = new[label]
         if torch.equal(new, label):
-            return torch.unique(label, return_inverse=True)[1]
+            return distinct_places(label)[1]
         label = new
 
 

@@ -11,8 +11,9 @@ import math
 import torch
 from torch import Tensor
 
+from ...arrays import cross, distinct_places, norm, rows_of
 from .adjacency import components, edges
-from .uv_check import texels
+from .covered import covered_texels
 
 # A face may join a neighbour's side when it is turned away from it by less than about 70 degrees.
 _SLANT = 0.35
@@ -39,8 +40,8 @@ def unwrap_boxes(vertices: Tensor, faces: Tensor, size: int, padding: int) -> tu
     apart. Raises ValueError when there are more charts than fit.
     """
     corner = vertices.double()[faces]
-    normal = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    facing = (normal / normal.norm(dim=1, keepdim=True).clamp_min(1e-300)) @ _SIDES.T
+    normal = cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    facing = (normal / norm(normal, 1, keepdim=True).clamp_min(1e-300)) @ _SIDES.T
     pairs = edges(faces).pairs
     side = _smooth(facing, pairs)
     side = _merge_small(facing, pairs, side)
@@ -111,11 +112,11 @@ def _separate_layers(corner: Tensor, flat: Tensor, side: Tensor, chart: Tensor, 
     nearest_last = len(chart) - 1 - torch.argsort(depth.flip(0), stable=True)
     rank = torch.empty_like(chart)
     rank[nearest_last] = torch.arange(len(chart))
-    found = list(texels(unit, size))
+    found = list(covered_texels(unit, size))
     face, place = (torch.cat([f[i] for f in found]) for i in (0, 1)) if found else (chart[:0], chart[:0])
     for _ in range(8):
         behind = torch.zeros(len(chart), dtype=torch.bool)
-        spots, spot = torch.unique(chart[face] * size**2 + place, return_inverse=True)
+        spots, spot = distinct_places(chart[face] * size**2 + place)
         front = torch.full((len(spots),), -1).scatter_reduce(0, spot, rank[face], "amax")
         behind[face[rank[face] < front[spot]]] = True
         if not bool(behind.any()):
@@ -137,7 +138,7 @@ def _packed(flat: Tensor, faces: Tensor, chart: Tensor, size: int, padding: int)
     local = torch.where(lying[chart][:, None, None], flat - low[chart][:, None], turned)
     sizes = torch.where(lying[:, None], extent, extent.flip(1))
     order = torch.argsort(sizes[:, 1], descending=True)
-    boxes = sizes[order].tolist()
+    boxes = rows_of(sizes[order])
     # The largest scale at which all fit.
     area = float(sizes.prod(1).sum())
     least, most = 0.0, size / math.sqrt(max(area, 1e-12)) * 1.5
@@ -154,7 +155,7 @@ def _packed(flat: Tensor, faces: Tensor, chart: Tensor, size: int, padding: int)
     offset = torch.zeros(count, 2, dtype=torch.float64)
     offset[order] = torch.tensor(places, dtype=torch.float64)
     uvs = (local * least + offset[chart][:, None]) / size
-    key, inverse = torch.unique(chart[:, None] * (int(faces.max()) + 1) + faces, return_inverse=True)
+    key, inverse = distinct_places(chart[:, None] * (int(faces.max()) + 1) + faces)
     table = torch.zeros(len(key), 2, dtype=torch.float64)
     table[inverse.reshape(-1)] = uvs.reshape(-1, 2)
     return table.float(), inverse

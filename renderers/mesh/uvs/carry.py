@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...arrays import distinct, integers
 from ..base_colour import PICTURES, multiplied, same_look
 from ..material import Part
 from ..mesh import Mesh
+from .covered import covered_texels
 from .unwrap import joined
-from .uv_check import texels
 
 # Texels around charts that repeat the chart's border, so that nothing of the background is seen in between.
 _GUTTER = 8
@@ -46,7 +47,7 @@ def in_one_part(mesh: Mesh, size: int) -> Mesh:
 def _carried(old: Mesh, new: Mesh, number: int, size: int) -> Part:
     """Part ``number`` of ``new``."""
     part, faces = new.parts[number], (new.part_of_face == number).nonzero()[:, 0]
-    owners = [old.parts[i] for i in old.part_of_face[faces].unique().tolist()]
+    owners = [old.parts[i] for i in integers(distinct(old.part_of_face[faces]))]
     if not owners:
         return part
     textured = old.has_uvs
@@ -100,14 +101,14 @@ def _painted(old: Mesh, new: Mesh, faces: Tensor, size: int, kinds: Sequence[str
     corner = new.uvs[new.face_uvs[faces]].double()
     pictures = {kind: torch.zeros(size * size, channels if kind == "colour" else 3) for kind in kinds}
     known = torch.zeros(size * size, dtype=torch.bool)
-    for local, texel in texels(corner, size):
+    for local, texel in covered_texels(corner, size):
         centre = torch.stack([texel % size, texel // size], 1).double().add(0.5) / size
         face = faces[local]
         uv = torch.zeros(len(face), 2)
         if old.has_uvs:
             uv = (_barycentric(corner[local], centre)[..., None] * old.uvs[old.face_uvs[face]]).sum(1).float()
         owner = old.part_of_face[face]
-        for number in owner.unique().tolist():
+        for number in integers(distinct(owner)):
             mine = owner == number
             for kind, picture in pictures.items():
                 picture[texel[mine]] = _values(kind, old.parts[number], uv[mine], picture.shape[1], old.has_uvs)

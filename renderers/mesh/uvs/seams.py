@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ....sync_core.views import ViewSet
+from ...arrays import distinct, tensor_of
+from ...by_scipy import tree
 from .uv_raster import Texels
 
 # Texels of different charts are neighbours on the surface when they are this many texels apart at most.
@@ -17,8 +19,6 @@ _BESIDE = 1.6
 def chart_neighbours(texels: Texels) -> tuple[Tensor, Tensor]:
     """Pairs of covered texels (int64 [m], int64 [m]) that meet on the surface but not in the texture's picture: each
     texel at a chart's border, and the nearest one of another chart within about a texel and a half."""
-    from scipy.spatial import KDTree
-
     chart = torch.full((texels.rows + 2, texels.columns + 2), -1, dtype=torch.int64)
     inner = chart[1:-1, 1:-1]
     inner[texels.covered] = texels.chart
@@ -29,9 +29,10 @@ def chart_neighbours(texels: Texels) -> tuple[Tensor, Tensor]:
     if len(edge) < 2:
         return edge[:0], edge[:0]
     # Within the chart, what is farther away in the picture than on the surface is across a cut too.
-    distance, found = KDTree(texels.position[edge].numpy()).query(texels.position[edge].numpy(), k=min(8, len(edge)))
-    other = edge[torch.from_numpy(found)]
-    near = torch.from_numpy(distance).float() <= _BESIDE * texels.size[edge][:, None]
+    points = texels.position[edge].numpy()
+    distance, found = tree(points, balanced=True).query(points, k=min(8, len(edge)))
+    other = edge[tensor_of(found)]
+    near = tensor_of(distance).float() <= _BESIDE * texels.size[edge][:, None]
     rows, columns = texels.index // texels.columns, texels.index % texels.columns
     apart = (rows[other] - rows[edge][:, None]).abs().maximum((columns[other] - columns[edge][:, None]).abs()) > 2
     fits = near & (apart | (texels.chart[other] != texels.chart[edge][:, None]))
@@ -48,7 +49,7 @@ def texture_seam_ratio(picture: Tensor, texels: Texels, views: ViewSet) -> float
     values = picture.detach().double().cpu().reshape(picture.shape[0], -1)[:, texels.index]
     cell, pixel, _ = views.contributions()
     view = (pixel // (views.height * views.width)).cpu()
-    pair = torch.unique(cell.cpu() * views.count + view)
+    pair = distinct(cell.cpu() * views.count + view)
     # (a random number for each view: sets differ when the sums do)
     mark = torch.rand(views.count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     marks = torch.zeros(views.cells, dtype=torch.float64).index_add_(0, pair // views.count, mark[pair % views.count])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import distinct_places
 from ..mesh import Mesh
 
 
@@ -34,13 +35,13 @@ def split_seams(mesh: Mesh, apart: Tensor | None = None) -> Split:
     if mesh.has_uvs:
         keys.append(mesh.face_uvs.reshape(-1))
     if mesh.corner_normals is not None:
-        keys.append(torch.unique(mesh.corner_normals.reshape(-1, 3), dim=0, return_inverse=True)[1])
+        keys.append(distinct_places(mesh.corner_normals.reshape(-1, 3), 0)[1])
     if apart is not None:
         keys.append(apart.repeat_interleave(3))
     key = keys[0]
     for other in keys[1:]:
         key = key * (int(other.max()) + 1) + other
-    _, kind = torch.unique(key, return_inverse=True)
+    _, kind = distinct_places(key)
     kinds = int(kind.max()) + 1
     order = torch.arange(len(corner))
     first = torch.full((kinds,), len(corner)).scatter_reduce(0, kind, order, "amin")

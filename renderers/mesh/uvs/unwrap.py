@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...arrays import Array, distinct_places, tensor_of
 from ...files.leftovers import private_folder
 from ..base_colour import PICTURES
 from ..material import Part
@@ -149,8 +150,8 @@ def _nothing(done: int, total: int) -> None:
 
 def _own_vertices(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
     """Only the vertices that these faces use, places that several share joined: a seam of the file's own is none."""
-    used, index = faces.unique(return_inverse=True)
-    places, same = vertices[used].float().unique(dim=0, return_inverse=True)
+    used, index = distinct_places(faces)
+    places, same = distinct_places(vertices[used].float(), 0)
     return places, same[index]
 
 
@@ -165,7 +166,7 @@ def _by_xatlas(
         )
     with private_folder() as folder:
         job, result = folder / "job.npz", folder / "result.npz"
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, Array] = {}
         for i, (vertices, faces) in enumerate(jobs):
             arrays[f"vertices_{i}"] = vertices.numpy().astype(np.float32)
             arrays[f"faces_{i}"] = faces.numpy().astype(np.uint32)
@@ -173,10 +174,7 @@ def _by_xatlas(
         np.savez(job, **(arrays | {k: np.asarray(v) for k, v in settings.items()}))  # pyright: ignore[reportArgumentType]
         _run([sys.executable, str(_WORKER), str(job), str(result)], folder, len(jobs), time_limit, tick)
         with np.load(result) as found:
-            return [
-                (torch.from_numpy(found[f"uvs_{i}"]), torch.from_numpy(found[f"face_uvs_{i}"]))
-                for i in range(len(jobs))
-            ]
+            return [(tensor_of(found[f"uvs_{i}"]), tensor_of(found[f"face_uvs_{i}"])) for i in range(len(jobs))]
 
 
 def _run(command: list[str], folder: Path, total: int, time_limit: float, tick: Tick) -> None:

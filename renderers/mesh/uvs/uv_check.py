@@ -1,67 +1,16 @@
-"""Texture coordinates looked over before anything is painted: what is wrong with them, in plain words.
-
-Texels that triangles in the texture cover: counted, for checks. (Small and exact to texel centres; views are
-rendered elsewhere.)
-"""
+"""Texture coordinates looked over before anything is painted: what is wrong with them, in plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ...arrays import cross, distinct, norm
 from ..mesh import Mesh
 from .adjacency import charts, edges
-
-# So many texels in triangles' bounding boxes at once: 100 MB of intermediates.
-CHUNK = 1 << 21
-
-
-def texels(uvs: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Triangles [F, 3, 2] in texture coordinates -> pieces of (face, texel): every texel of a size x size texture
-    whose centre a face covers. Texel = row * size + column, row 0 at v = 0. Those outside the texture are left out.
-
-    Centres are moved by an irrational hair so that none lies on an edge shared by two faces.
-    """
-    corner = uvs.double() * size - torch.tensor([0.5 + 1.23e-7, 0.5 + 3.21e-7], dtype=torch.float64)
-    low = corner.amin(1).ceil().clamp(0, size).long()
-    high = corner.amax(1).floor().clamp(-1, size - 1).long()
-    extent = (high - low + 1).clamp_min(0)
-    boxes = extent[:, 0] * extent[:, 1]
-    faces = boxes.nonzero()[:, 0]
-    ends = boxes[faces].cumsum(0)
-    begin = 0
-    while begin < len(faces):
-        before = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(torch.searchsorted(ends, before + CHUNK, right=True)))
-        yield _covered(corner, low, extent, faces[begin:end], size)
-        begin = end
-
-
-def _covered(corner: Tensor, low: Tensor, extent: Tensor, faces: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    count = extent[faces].prod(1)
-    face = faces.repeat_interleave(count)
-    place = torch.arange(len(face)) - (count.cumsum(0) - count).repeat_interleave(count)
-    x = low[face, 0] + place % extent[face, 0]
-    y = low[face, 1] + place // extent[face, 0]
-    inside = [torch.zeros(0)] * 3
-    for i in range(3):
-        a, b = corner[:, i], corner[:, (i + 1) % 3]
-        d = b - a
-        inside[i] = d[face, 0] * (y - a[face, 1]) - d[face, 1] * (x - a[face, 0])
-    positive = (inside[0] > 0) & (inside[1] > 0) & (inside[2] > 0)
-    negative = (inside[0] < 0) & (inside[1] < 0) & (inside[2] < 0)
-    hit = positive | negative
-    return face[hit], (y * size + x)[hit]
-
-
-def work(uvs: Tensor, size: int) -> int:
-    """Texels in the bounding boxes of triangles [F, 3, 2]: what ``texels`` looks at."""
-    corner = uvs.double() * size
-    return int((corner.amax(1).clamp(0, size) - corner.amin(1).clamp(0, size)).ceil().prod(1).sum())
-
+from .covered import covered_texels, work
 
 # Coordinates may miss [0, 1] by rounding.
 MARGIN = 1e-3
@@ -148,24 +97,34 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     """
     around = edges(mesh.faces)
     corner = mesh.vertices[mesh.faces].double()
-    area = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]).norm(dim=1) / 2
+    area = norm(cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), 1) / 2
     solid = area > 1e-12 * float(area.max())
-    of_mesh = {
-        "faces": len(mesh.faces),
-        "crowded_edges": int((around.uses > 2).sum()),
-        "open_edges": int((around.uses == 1).sum()),
-        "double_faces": len(mesh.faces) - len(mesh.faces.sort(1).values.unique(dim=0)),
-        "no_area": int((~solid).sum()),
-    }
-    nothing = {"low": (0.0, 0.0), "high": (0.0, 0.0), "outside": 0, "tiled": 0, "shared": 0.0, "mirrored": 0.0}
-    nothing |= {"flat": 0.0, "charts": 0, "flat_charts": 0, "covered": 0.0}
+    bare = UvReport(
+        faces=len(mesh.faces),
+        missing=0,
+        low=(0.0, 0.0),
+        high=(0.0, 0.0),
+        outside=0,
+        tiled=0,
+        shared=0.0,
+        mirrored=0.0,
+        flat=0.0,
+        charts=0,
+        flat_charts=0,
+        covered=0.0,
+        crowded_edges=int((around.uses > 2).sum()),
+        open_edges=int((around.uses == 1).sum()),
+        double_faces=len(mesh.faces) - len(distinct(mesh.faces.sort(1).values, 0)),
+        no_area=int((~solid).sum()),
+        reason="",
+    )
     if not mesh.has_uvs:
-        return UvReport(**of_mesh, **nothing, missing=len(mesh.faces), reason="the mesh has none")
+        return replace(bare, missing=len(mesh.faces), reason="the mesh has none")
     if not bool(solid.any()):
-        return UvReport(**of_mesh, **nothing, missing=0, reason="no face of the mesh has an area")
+        return replace(bare, reason="no face of the mesh has an area")
     uvs = mesh.uvs[mesh.face_uvs].double()
     if not bool(torch.isfinite(uvs).all()):
-        return UvReport(**of_mesh, **nothing, missing=0, reason="some are no numbers (NaN or infinite)")
+        return replace(bare, reason="some are no numbers (NaN or infinite)")
     none = (mesh.face_uvs == mesh.face_uvs[:, :1]).all(1) & solid
     a, b = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
     signed = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
@@ -177,36 +136,36 @@ def check_uvs(mesh: Mesh, size: int = 512) -> UvReport:
     chart = charts(mesh.face_uvs, mesh.part_of_face)
     of_chart = torch.zeros(int(chart.max()) + 1, dtype=torch.float64).index_add(0, chart, signed.abs())
     shared, mirrored, covered = _claims(mesh, uvs, signed, size)
-    values = {
-        "missing": int(none.sum()),
-        "low": (float(low[0]), float(low[1])),
-        "high": (float(high[0]), float(high[1])),
-        "outside": int(out.sum()),
-        "tiled": int(beyond.sum()),
-        "shared": shared,
-        "mirrored": mirrored,
-        "flat": float(area[flat].sum() / area.sum().clamp_min(1e-300)),
-        "charts": len(of_chart),
-        "flat_charts": int((of_chart < 1 / size**2).sum()),
-        "covered": covered,
-    }
-    return UvReport(**of_mesh, **values, reason=_reason(values, len(mesh.faces)))
+    found = replace(
+        bare,
+        missing=int(none.sum()),
+        low=(float(low[0]), float(low[1])),
+        high=(float(high[0]), float(high[1])),
+        outside=int(out.sum()),
+        tiled=int(beyond.sum()),
+        shared=shared,
+        mirrored=mirrored,
+        flat=float(area[flat].sum() / area.sum().clamp_min(1e-300)),
+        charts=len(of_chart),
+        flat_charts=int((of_chart < 1 / size**2).sum()),
+        covered=covered,
+    )
+    return replace(found, reason=_reason(found))
 
 
-def _reason(values: dict[str, object], faces: int) -> str:
-    missing, flat, shared = values["missing"], values["flat"], values["shared"]
-    assert isinstance(missing, int) and isinstance(flat, float) and isinstance(shared, float)
-    if missing:
-        return f"{missing} of {faces} faces have none"
-    if values["tiled"]:
-        return f"{values['tiled']} faces repeat the texture or lie beyond it"
-    if values["outside"]:
-        return f"{values['outside']} faces reach outside 0 to 1"
-    if flat > MOST_FLAT:
-        return f"{flat:.1%} of the surface has no area in the texture"
-    if shared > MOST_SHARED:
-        sides = " (mirrored halves)" if values["mirrored"] == shared else ""
-        return f"{shared:.1%} of the texels are claimed by several faces{sides}"
+def _reason(found: UvReport) -> str:
+    """Why nothing can be painted with such coordinates; empty where it can."""
+    if found.missing:
+        return f"{found.missing} of {found.faces} faces have none"
+    if found.tiled:
+        return f"{found.tiled} faces repeat the texture or lie beyond it"
+    if found.outside:
+        return f"{found.outside} faces reach outside 0 to 1"
+    if found.flat > MOST_FLAT:
+        return f"{found.flat:.1%} of the surface has no area in the texture"
+    if found.shared > MOST_SHARED:
+        sides = " (mirrored halves)" if found.mirrored == found.shared else ""
+        return f"{found.shared:.1%} of the texels are claimed by several faces{sides}"
     return ""
 
 
@@ -218,7 +177,7 @@ def _claims(mesh: Mesh, uvs: Tensor, signed: Tensor, size: int) -> tuple[float, 
     for part in range(len(mesh.parts)):
         faces = (mesh.part_of_face == part).nonzero()[:, 0]
         count = torch.zeros(2, size * size, dtype=torch.int32)
-        for face, texel in texels(uvs[faces], size):
+        for face, texel in covered_texels(uvs[faces], size):
             side = (signed[faces[face]] < 0).long()
             count.view(-1).index_add_(0, side * size * size + texel, torch.ones_like(texel, dtype=torch.int32))
         total = count.sum(0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...arrays import cross, norm
 from ..mesh import Mesh
 from ..raster.raster import Backend, chosen_backend
 from ..raster.scan import Triangles, fragments, triangles
@@ -150,7 +151,7 @@ def on_surface(mesh: Mesh, face: Tensor, bary: Tensor) -> Tensor:
 def surface_per_picture(mesh: Mesh, places: Tensor) -> Tensor:
     """float64 [F]: area of a face on the surface over its part of the picture (0 where the latter is 0)."""
     a, b, c = (mesh.vertices.double()[mesh.faces[:, i]] for i in range(3))
-    area = torch.linalg.cross(b - a, c - a).norm(dim=1)
+    area = norm(cross(b - a, c - a), 1)
     (ux, uy), (vx, vy) = ((places[:, i] - places[:, 0]).unbind(1) for i in (1, 2))
     flat = (ux * vy - uy * vx).abs()
     return torch.where(flat > 1e-16, area / flat.clamp_min(1e-16), torch.zeros_like(area))

@@ -6,15 +6,23 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 
 # xatlas takes its resolution as a wish; the padding is chosen again when the result is this much larger.
 ROOM = 1.35
 
 
-def unwrap(xatlas, vertices: np.ndarray, faces: np.ndarray, size: int, padding: int, cost: float):
+def unwrap(
+    xatlas: Any, vertices: Floats, faces: npt.NDArray[np.uint32], size: int, padding: int, cost: float
+) -> tuple[Floats, Indices]:
     """One mesh -> (uvs [T, 2] in [0, 1], face_uvs [F, 3]); charts at least ``padding`` texels of ``size`` apart."""
     wanted, tries = float(padding) * ROOM, 0
     while True:
@@ -40,9 +48,8 @@ def unwrap(xatlas, vertices: np.ndarray, faces: np.ndarray, size: int, padding: 
 
 
 def main(job: str, result: str) -> None:
-    import xatlas
-
-    found = {}
+    xatlas: Any = importlib.import_module("xatlas")
+    found: dict[str, Any] = {}
     with np.load(job) as given:
         count, size, padding = int(given["count"]), int(given["size"]), int(given["padding"])
         print("started", flush=True)

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
-import torch
 from numba.typed import List
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
+from ...arrays import Array, array_of, tensor_of
 from ...compiled import compiled
-from .gram import weighted
-
-if TYPE_CHECKING:
-    from .solve import Block
+from .blocks import Block
 
 # Entries that one call of the kernel writes at most; it needs room for a full row.
 _ENTRIES = 1 << 22
 
 
 @compiled()
-def _rows(back, back_at, back_of, front, front_at, front_of, diagonal, prune, row, sums, met, counts, columns, values):
+def _rows(
+    back: Sequence[Array],
+    back_at: Sequence[Array],
+    back_of: Sequence[Array],
+    front: Sequence[Array],
+    front_at: Sequence[Array],
+    front_of: Sequence[Array],
+    diagonal: Array,
+    prune: np.float32,
+    row: int,
+    sums: Array,
+    met: Array,
+    counts: Array,
+    columns: Array,
+    values: Array,
+) -> tuple[int, int]:
     """Writes rows from ``row`` on until the next might not fit; returns (the row after them, entries)."""
     entries = 0
     splats = len(diagonal)
@@ -67,21 +79,26 @@ def _rows(back, back_at, back_of, front, front_at, front_of, diagonal, prune, ro
 def gram_rows_numba(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values)."""
     splats = len(diagonal)
-    matrices = (*_lists([weighted(v) for v in views]), *_lists([v.forward for v in views]))
+    back, front = _arrays([v.weighted for v in views]), _arrays([v.forward for v in views])
+    own, least = array_of(diagonal), np.float32(prune)
     sums, met = np.zeros(splats, np.float32), np.empty(splats, np.int32)
     counts = np.zeros(splats, np.int64)
     room = max(_ENTRIES, splats)
     columns, values = np.empty(room, np.int32), np.empty(room, np.float32)
-    found: list[tuple[Any, Any]] = []
-    row, walk = 0, _rows
+    found: list[tuple[Array, Array]] = []
+    row = 0
     while row < splats:
-        row, entries = walk(*matrices, diagonal.numpy(), np.float32(prune), row, sums, met, counts, columns, values)  # pyright: ignore
-        found.append((columns[:entries].copy(), values[:entries].copy()))
-    columns, values = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*found, strict=True))
-    return torch.from_numpy(counts), columns, values
+        row, entries = _rows(*back, *front, own, least, row, sums, met, counts, columns, values)
+        found.append((np.copy(columns[:entries]), np.copy(values[:entries])))
+    all_columns, all_values = (tensor_of(np.concatenate(parts)) for parts in zip(*found, strict=True))
+    return tensor_of(counts), all_columns, all_values
 
 
-def _lists(matrices: Sequence[LinearMap]) -> list[Any]:
+def _arrays(matrices: Sequence[LinearMap]) -> tuple[Sequence[Array], Sequence[Array], Sequence[Array]]:
     """Offsets, columns and values of some matrices, as the kernel takes them."""
-    fields = ("offsets", "indices", "weights")
-    return [List([getattr(m, field).numpy() for m in matrices]) for field in fields]  # pyright: ignore
+    listed = cast("Callable[[list[Array]], Sequence[Array]]", List)
+    return (
+        listed([array_of(m.offsets) for m in matrices]),
+        listed([array_of(m.indices) for m in matrices]),
+        listed([array_of(m.weights) for m in matrices]),
+    )

@@ -1,7 +1,7 @@
 """From pictures of splats back to their colours.
 
 With geometry at rest a view is F_i z + (1 - alpha_i) background, linear in the colours z, so what a renderer's
-gradient descent looks for is solved for (Kerbl et al. 2023 for the model; methods.md K12 for the solve):
+gradient descent looks for is solved for (the model is Kerbl et al.'s of 2023):
 
 ``mean``           F^T W v / F^T W 1, the normalised back-projection: one pass over the views.
 ``least_squares``  the z that shows the views best, held to that mean where views say little: CG on
@@ -22,9 +22,9 @@ from torch import Tensor
 from ....sync_core.aggregate import METHODS, Method
 from ....sync_core.conjugate import conjugate_gradients
 from ....sync_core.linear_map import LinearMap
-from ....sync_core.views import FAINT, Composite
-from ..background import background_pixels
-from ..weights.weights import ViewWeights
+from ....sync_core.views import FAINT
+from ..weights.tiles import ViewWeights
+from .blocks import Block
 from .gram import gram_matrix
 
 # Bytes for one entry of the blocks and their transposes, built one view after the other.
@@ -38,28 +38,6 @@ _ROBUST = 0.01
 # Pictures that are one scene's (exact: 37 dB on the demo scene, against 28 with the engine's 0.1); clean estimates of a
 # model disagree, and there the larger one is nearer to the truth.
 RIDGE, ITERATIONS = 0.01, 10
-
-
-@dataclass(frozen=True)
-class Block:
-    """One view: ``forward`` [pixels, K]; ``backward``, its stored transpose; ``alpha``, ``weights`` float32
-    [pixels, 1]; ``behind`` int64 [pixels], the pixel whose value is taken for what shines through."""
-
-    forward: LinearMap
-    backward: LinearMap
-    alpha: Tensor
-    weights: Tensor
-    behind: Tensor
-
-    @property
-    def composite(self) -> Composite:
-        """How its pixels mix splats and background."""
-        return Composite(self.alpha[:, 0], self.behind)
-
-    @property
-    def squared(self) -> Tensor:
-        """float32 [K, 1]: its part of the diagonal of F^T W F."""
-        return self.backward.with_weights(self.backward.weights**2).apply(self.weights)
 
 
 @dataclass(frozen=True)
@@ -77,7 +55,7 @@ class SplatSolver:
 
     @staticmethod
     def of(views: Iterable[ViewWeights], height: int, width: int) -> SplatSolver:
-        return SplatSolver(tuple(_block(view, height, width) for view in views), height, width)
+        return SplatSolver(tuple(Block.of(view, height, width) for view in views), height, width)
 
     @property
     def splats(self) -> int:
@@ -218,18 +196,6 @@ class SplatSolver:
         block = self.blocks[view]
         behind = block.composite.background(own.reshape(-1, own.shape[-1]).cpu())
         return (block.forward.apply(colours.to(torch.float32)) + behind).reshape(own.shape).to(own)
-
-
-def _block(view: ViewWeights, height: int, width: int) -> Block:
-    behind = background_pixels(view.alpha.reshape(1, height, width))[0]
-    return Block(view.map, view.map.transpose(), view.alpha[:, None], pixel_weights(view.alpha)[:, None], behind)
-
-
-def pixel_weights(alpha: Tensor) -> Tensor:
-    """How much a pixel counts that shows alpha of the splats. Where other things shine through, its colour says less
-    about them than a plain share: counted by alpha alone, silhouettes take on the background's colour (a white one
-    costs 4 dB over a whole ball)."""
-    return alpha.clamp_min(0.1) ** 8
 
 
 def _pixels(image: Tensor) -> Tensor:

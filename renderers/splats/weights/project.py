@@ -15,7 +15,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ...arrays import cross
 from ...cameras.viewpoints import Viewpoint
+from ...quaternions import turn_rows
 from ..splats import Splats
 from .faint import ALPHA_MIN, least_alphas
 
@@ -80,12 +82,7 @@ def check_rule(rule: str) -> None:
 def rotation_matrices(rotations: Tensor) -> Tensor:
     """Unit quaternions (w, x, y, z) [..., 4] -> [..., 3, 3]; other lengths are normalised."""
     w, x, y, z = torch.nn.functional.normalize(rotations, dim=-1).unbind(-1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-    ]
-    return torch.stack(rows, -2)
+    return torch.stack([torch.stack(row, -1) for row in turn_rows(w, x, y, z)], -2)
 
 
 def project(
@@ -120,7 +117,7 @@ def project(
         across_x, across_y = focal * axes[:, 0], focal * axes[:, 1]
     xx, xy, yy = (across_x**2).sum(-1), (across_x * across_y).sum(-1), (across_y**2).sum(-1)
     # From the cross product: a flat splat seen from its edge would cancel.
-    thin = torch.linalg.cross(across_x, across_y).square().sum(-1)
+    thin = cross(across_x, across_y).square().sum(-1)
     wide = (thin + EPS2D * (xx + yy) + EPS2D**2).clamp_min(1e-10)
     opacity = splats.opacities[index].double().cpu()
     if rule == "antialiased":
@@ -144,7 +141,7 @@ def project(
 def _clamped(x: Tensor, y: Tensor, centre: Tensor, focal: float, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Slopes of the rays to the splats, no further outside the frame than the margin: beyond, the first-order
     expansion draws a splat beside the camera over the whole image."""
-    limits = []
+    limits: list[Tensor] = []
     for slope, middle, size in ((x, float(centre[0]), width), (y, float(centre[1]), height)):
         margin = _MARGIN * size / (2 * focal)
         limits.append(slope.clamp(-(middle / focal + margin), (size - middle) / focal + margin))

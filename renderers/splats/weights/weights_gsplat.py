@@ -8,13 +8,13 @@ interface: the machines that test this pack have no GPU, there the call runs aga
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .project import Projected
-from .weights import ALPHA_MAX, TILE, Lists, bands, tile_grid
+from .tiles import ALPHA_MAX, TILE, Lists, bands, tile_grid
 
 Pairs = Callable[..., tuple[Tensor, Tensor, Tensor]]
 
@@ -84,9 +84,9 @@ def _gsplat_pairs() -> Pairs:
     # gsplat compiles its CUDA code at the first call, and ends in an ImportError where it cannot.
     def pairs(*given: Any) -> tuple[Tensor, Tensor, Tensor]:
         try:
-            from gsplat import rasterize_to_indices_in_range  # pyright: ignore
+            from gsplat import rasterize_to_indices_in_range  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
-            return rasterize_to_indices_in_range(*given)
+            return cast(Pairs, rasterize_to_indices_in_range)(*given)
         except ImportError as error:
             raise ValueError(
                 f"gsplat could not load its CUDA code ({str(error).splitlines()[0]}); choose backend numba or torch"

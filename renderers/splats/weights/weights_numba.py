@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
 
 import numba
 import numpy as np
 import torch
 
+from ...arrays import Array, array_of, run_lengths, split, tensor_of
 from ...compiled import compiled
 from .project import ALPHA_MIN, Projected
-from .weights import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
+from .tiles import ALPHA_MAX, TILE, TRANSMITTANCE_MIN, Band, Lists, bands, tile_grid
 
 # Two parallel kernels at once abort the process where numba has only its own work queue.
 _LOCK = threading.Lock()
@@ -22,7 +22,21 @@ _KINDS = (np.int32, np.int32, np.int32, np.float32)
 
 
 @compiled(parallel=True)
-def _walk(splat, start, count, first, columns, height, width, shape, prune, alpha, room, written, entries):
+def _walk(
+    splat: Array,
+    start: Array,
+    count: Array,
+    first: int,
+    columns: int,
+    height: int,
+    width: int,
+    shape: Array,
+    prune: float,
+    alpha: Array,
+    room: Array,
+    written: Array,
+    entries: tuple[Array, Array, Array, Array],
+) -> None:
     """The loop over a tile's splats, front to back, and the pixels in a splat's ellipse. Tile t writes ``written[t]``
     entries from ``room[t]`` on."""
     pixels, ranks, seen, weights = entries
@@ -90,33 +104,38 @@ def listed_numba(view: Projected, prune: float) -> Lists:
     # Where alpha falls below its limit: the edge of the ellipse, with a margin that leaves the decision to the limit.
     limit = view.limit
     far = 2 * torch.log((view.opacity / limit).clamp_min(1)) + 1e-3
-    shape = torch.stack([*view.mean.unbind(1), *view.squares, view.opacity, far, limit], 1).contiguous().numpy()
+    shape = array_of(torch.stack([*view.mean.unbind(1), *view.squares, view.opacity, far, limit], 1).contiguous())
     alpha = np.zeros(view.height * view.width, np.float32)
     most = _most(view, prune)
-    frame: tuple[Any, ...] = (columns, view.height, view.width, shape, prune, alpha)
-    found: list[tuple[Any, ...]] = []
-    walk: Any = _walk
+    found: list[tuple[Array, ...]] = []
     for band in bands(view):
         for part in _parts(band, most):
-            sizes = part.count.clamp_max(most).numpy() * TILE**2
+            sizes = array_of(part.count.clamp_max(most)) * TILE**2
             room = np.cumsum(sizes) - sizes
-            entries = tuple(np.empty(sizes.sum(), kind) for kind in _KINDS)
+            total = int(sizes.sum())
+            pixel, rank, seen, weight = (np.empty(total, kind) for kind in _KINDS)
+            entries: tuple[Array, Array, Array, Array] = (pixel, rank, seen, weight)
             written = np.zeros(len(room), np.int64)
             with _LOCK:
-                walk(
-                    part.splat.numpy(),
-                    part.start.numpy(),
-                    part.count.numpy(),
+                _walk(
+                    array_of(part.splat),
+                    array_of(part.start),
+                    array_of(part.count),
                     part.first,
-                    *frame,
+                    columns,
+                    view.height,
+                    view.width,
+                    shape,
+                    prune,
+                    alpha,
                     room,
                     written,
                     entries,
                 )
-            kept = np.repeat(room - (np.cumsum(written) - written), written) + np.arange(written.sum())
+            kept = np.repeat(room - (np.cumsum(written) - written), written) + np.arange(int(written.sum()))
             found.append(tuple(values[kept] for values in entries))
-    parts = (torch.from_numpy(np.concatenate(values)) for values in zip(*found, strict=True))
-    return Lists(*parts, torch.from_numpy(alpha))  # pyright: ignore[reportCallIssue]
+    pixel, rank, seen, weight = (tensor_of(np.concatenate(values)) for values in zip(*found, strict=True))
+    return Lists(pixel, rank, seen, weight, tensor_of(alpha))
 
 
 def _most(view: Projected, prune: float) -> int:
@@ -129,7 +148,7 @@ def _most(view: Projected, prune: float) -> int:
 def _parts(band: Band, most: int) -> list[Band]:
     """Some tiles at a time, so that there is room for all that they may list."""
     number = (torch.cumsum(band.count.clamp_max(most), 0) * TILE**2 - 1).clamp_min(0) // _ROOM
-    sizes = torch.unique_consecutive(number, return_counts=True)[1].tolist()
-    starts, counts = band.start.split(sizes), band.count.split(sizes)
+    sizes = run_lengths(number)
+    starts, counts = split(band.start, sizes), split(band.count, sizes)
     firsts = [band.first + sum(sizes[:i]) for i in range(len(sizes))]
     return [Band(band.splat, s, c, f) for s, c, f in zip(starts, counts, firsts, strict=True)]

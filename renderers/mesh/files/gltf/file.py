@@ -13,10 +13,12 @@ import json
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import numpy as np
+
+from ....arrays import Array
 
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -72,11 +74,11 @@ class Gltf:
     root: Path
     body: memoryview = _NOTHING
     size: int = 0
-    read: dict[int, memoryview] = field(default_factory=dict)
+    read: dict[int, memoryview] = field(default_factory=dict[int, memoryview])
 
     def items(self, kind: str) -> list[dict[str, Any]]:
-        found = self.tree.get(kind, [])
-        return found if isinstance(found, list) else []
+        found: Any = self.tree.get(kind, [])
+        return cast("list[dict[str, Any]]", found) if isinstance(found, list) else []
 
     def item(self, kind: str, index: Any) -> dict[str, Any]:
         """Raises ValueError for an index that is not in the file."""
@@ -120,7 +122,7 @@ class Gltf:
         """How many elements an accessor says it has."""
         return _whole(self.item("accessors", index).get("count", 0))
 
-    def accessor(self, index: Any) -> np.ndarray:
+    def accessor(self, index: Any) -> Array:
         """Accessor -> array [count, width]: integers as stored, or float64 where it is float or ``normalized``.
 
         Raises ValueError, before memory is taken, for one that reaches beyond its buffer or claims far more values than
@@ -130,14 +132,14 @@ class Gltf:
         kind, width, count = head["componentType"], _WIDTHS[head["type"]], _whole(head["count"])
         if "bufferView" in head:
             data, stride = self.view(head["bufferView"])
-            values = _strided(data, stride, _whole(head.get("byteOffset", 0)), count, width, _TYPES[kind])
+            values: Array = _strided(data, stride, _whole(head.get("byteOffset", 0)), count, width, _TYPES[kind])
         else:
             held = self.size + sum(map(len, self.read.values()))
             if count * width * np.dtype(_TYPES[kind]).itemsize > max(_ZEROS, held):
                 raise ValueError(f"it claims {count} values that it does not hold; {_BROKEN}")
             values = np.zeros((count, width), _TYPES[kind])
         if "sparse" in head:
-            values = values.copy()
+            values = np.array(values)
             sparse = head["sparse"]
             rows = self._sparse(sparse["indices"], sparse["count"], 1, _TYPES[sparse["indices"]["componentType"]])
             if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < count:
@@ -149,7 +151,7 @@ class Gltf:
             return np.maximum(values / np.iinfo(values.dtype).max, -1.0)
         return values
 
-    def _sparse(self, part: dict[str, Any], count: Any, width: int, kind: str) -> np.ndarray:
+    def _sparse(self, part: dict[str, Any], count: Any, width: int, kind: str) -> Array:
         data, stride = self.view(part["bufferView"])
         return _strided(data, stride, _whole(part.get("byteOffset", 0)), _whole(count), width, kind)
 
@@ -160,7 +162,7 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _strided(data: memoryview, stride: int, start: int, count: int, width: int, kind: str) -> np.ndarray:
+def _strided(data: memoryview, stride: int, start: int, count: int, width: int, kind: str) -> Array:
     size = np.dtype(kind).itemsize
     stride = stride or size * width
     if count < 1 or stride < size * width or start + stride * (count - 1) + size * width > len(data):
@@ -183,12 +185,13 @@ def open_gltf(path: Path, root: Path) -> Gltf:
     elif path.suffix.lower() == ".glb":
         raise ValueError("it does not begin as a GLB file; export or download it again")
     try:
-        tree = json.loads(bytes(text), parse_float=_number)
+        tree: Any = json.loads(bytes(text), parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise ValueError(_BROKEN) from error
-    if not isinstance(tree, dict) or not str(tree.get("asset", {}).get("version", "2")).startswith("2"):
+    found = cast("dict[str, Any]", tree) if isinstance(tree, dict) else None
+    if found is None or not str(found.get("asset", {}).get("version", "2")).startswith("2"):
         raise ValueError("it is no glTF 2.0 file; export it as glTF 2.0")
-    return Gltf(tree, path.parent, root, body, len(data))
+    return Gltf(found, path.parent, root, body, len(data))
 
 
 def _chunks(data: bytes) -> tuple[memoryview, memoryview]:

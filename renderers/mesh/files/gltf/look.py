@@ -1,4 +1,4 @@
-"""Parts as materials of a glTF file: the inverse of ``gltf_material.py``."""
+"""Parts as materials of a glTF file: the inverse of ``material.py``."""
 
 from __future__ import annotations
 

@@ -154,11 +154,16 @@ def _numbers(entry: dict[str, Any], older: dict[str, Any] | None) -> Maps:
         metallic=number(metallic),
         roughness=number(roughness),
         emission=(to_srgb(red), to_srgb(green), to_srgb(blue)),
-        normal_scale=number((entry.get("normalTexture") or {}).get("scale", 1.0), 1e6, -1e6),
-        occlusion_strength=number((entry.get("occlusionTexture") or {}).get("strength", 1.0)),
+        normal_scale=number(_named(entry, "normalTexture").get("scale", 1.0), 1e6, -1e6),
+        occlusion_strength=number(_named(entry, "occlusionTexture").get("strength", 1.0)),
         unlit="KHR_materials_unlit" in extensions,
         double_sided=bool(entry.get("doubleSided", False)),
     )
+
+
+def _named(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    """What stands under a name; empty where nothing does."""
+    return entry.get(name) or {}
 
 
 def number(value: Any, high: float = 1.0, low: float = 0.0) -> float:

@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from ....arrays import Array, shaped, turned
+from ....quaternions import turn_rows
 from ..pieces import Notes
 from .file import Gltf
 
 _LOOP = "its nodes form a circle; export it again"
 
 
-def placed_meshes(gltf: Gltf, notes: Notes) -> list[tuple[dict[str, Any], np.ndarray]]:
+def placed_meshes(gltf: Gltf, notes: Notes) -> list[tuple[dict[str, Any], Array]]:
     """(mesh, world matrix [4, 4]) of every node of the default scene that has a mesh, in the order of the nodes.
 
     Skinned meshes lie as their first joint holds them in the bind pose. Raises ValueError for circles, and where nodes
     are children so many times over that the scene is far larger than the file.
     """
     nodes = gltf.items("nodes")
-    found: list[tuple[dict[str, Any], np.ndarray]] = []
+    found: list[tuple[dict[str, Any], Array]] = []
     skins = _Skins(gltf)
     waiting = [(index, np.eye(4), 0) for index in reversed(_roots(gltf, notes))]
     left = 10_000 + 4 * len(nodes)
@@ -59,20 +61,20 @@ class _Skins:
         self.gltf = gltf
         self._parents: dict[int, int] | None = None
 
-    def world(self, node: dict[str, Any], own: np.ndarray) -> np.ndarray:
+    def world(self, node: dict[str, Any], own: Array) -> Array:
         """``own`` for meshes without a skin, or with one that names no joints."""
         if "skin" not in node:
             return own
         skin = self.gltf.item("skins", node["skin"])
-        joints = skin.get("joints") or []
+        joints: list[int] = skin.get("joints") or []
         if not joints:
             return own
         bind = np.eye(4)
         if "inverseBindMatrices" in skin:
-            bind = self.gltf.accessor(skin["inverseBindMatrices"])[0].reshape(4, 4).T
+            bind = turned(shaped(self.gltf.accessor(skin["inverseBindMatrices"])[0], 4, 4))
         return self._node(joints[0]) @ bind
 
-    def _node(self, index: int) -> np.ndarray:
+    def _node(self, index: int) -> Array:
         """World matrix of a node, whichever scene it is in."""
         if self._parents is None:
             nodes = self.gltf.items("nodes")
@@ -87,25 +89,19 @@ class _Skins:
         return world
 
 
-def transform(node: dict[str, Any]) -> np.ndarray:
+def transform(node: dict[str, Any]) -> Array:
     """A node's own matrix [4, 4]."""
     if "matrix" in node:
-        return np.array(node["matrix"], np.float64).reshape(4, 4).T
+        return turned(shaped(np.array(node["matrix"], np.float64), 4, 4))
     x, y, z, w = node.get("rotation", (0, 0, 0, 1))
-    turn = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    turn = np.array(turn_rows(w, x, y, z))
     world = np.eye(4)
     world[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)))
     world[:3, 3] = node.get("translation", (0, 0, 0))
     return world
 
 
-def cofactors(matrix: np.ndarray) -> np.ndarray:
+def cofactors(matrix: Array) -> Array:
     """[3, 3]: the inverse transpose, up to a scale, for singular matrices too. What normals are turned by."""
     rows = [np.cross(matrix[1], matrix[2]), np.cross(matrix[2], matrix[0]), np.cross(matrix[0], matrix[1])]
     return np.stack(rows)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from ....arrays import Array, shaped, tensor_of, turned
 from ...light import encoded
 from ...mesh import Mesh
 from ..pieces import Limits, Notes, Piece, join
@@ -79,15 +79,15 @@ class _Reader:
     limits: Limits
     notes: Notes
     materials: Materials
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list[Piece])
     faces: int = 0
     vertices: int = 0
     coordinates: int = 0
 
-    def mesh(self, mesh: dict[str, Any], world: np.ndarray) -> None:
+    def mesh(self, mesh: dict[str, Any], world: Array) -> None:
         """Add the surface of a mesh that stands at ``world``."""
-        shared: dict[Any, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]] = {}
-        shared_uvs: dict[Any, np.ndarray | None] = {}
+        shared: dict[Any, tuple[Array, Array | None, Array | None]] = {}
+        shared_uvs: dict[Any, Array | None] = {}
         for primitive in mesh.get("primitives", []):
             mode, attributes = primitive.get("mode", 4), primitive.get("attributes", {})
             if mode in _POINTS:
@@ -118,9 +118,7 @@ class _Reader:
                 shared_uvs[placed] = self._uvs(attributes, place, len(vertices))
             self.pieces.append(Piece(vertices, faces, number, shared_uvs[placed], normals=normals, colours=colours))
 
-    def _vertices(
-        self, attributes: dict[str, Any], world: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    def _vertices(self, attributes: dict[str, Any], world: Array) -> tuple[Array, Array | None, Array | None]:
         """(places, normals, colours) of an accessor's vertices."""
         # (of every time that they are used: a small file may name a large mesh very often)
         self.vertices += self.gltf.count(attributes["POSITION"])
@@ -132,13 +130,13 @@ class _Reader:
             if len(normals) != len(vertices):
                 raise ValueError(f"it has {len(normals)} normals for {len(vertices)} vertices; export it again")
         if not np.array_equal(world, np.eye(4)):
-            vertices = vertices @ world[:3, :3].T + world[:3, 3]
+            vertices = vertices @ turned(world[:3, :3]) + world[:3, 3]
             if normals is not None:
-                turned = normals @ cofactors(world[:3, :3]).T
-                normals = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-30)
+                placed = normals @ turned(cofactors(world[:3, :3]))
+                normals = placed / np.maximum(np.linalg.norm(placed, axis=1, keepdims=True), 1e-30)
         return vertices, normals, self._colours(attributes, len(vertices))
 
-    def _colours(self, attributes: dict[str, Any], count: int) -> np.ndarray | None:
+    def _colours(self, attributes: dict[str, Any], count: int) -> Array | None:
         """float32 [V, 3 or 4], encoded: linear light in the file."""
         if "COLOR_0" not in attributes:
             return None
@@ -150,11 +148,11 @@ class _Reader:
             )
         if values.dtype.kind in "iu":  # (some writers forget to say that they are normalised)
             values = values / np.iinfo(values.dtype).max
-        light = torch.from_numpy(np.nan_to_num(values, nan=1.0).clip(0, 1))
+        light = tensor_of(np.nan_to_num(values, nan=1.0).clip(0, 1))
         light[:, :3] = encoded(light[:, :3])
         return light.float().numpy()
 
-    def _faces(self, primitive: dict[str, Any], count: int) -> np.ndarray:
+    def _faces(self, primitive: dict[str, Any], count: int) -> Array:
         if "indices" in primitive:
             order = _of_width(self.gltf.accessor(primitive["indices"]), 1, "indices")[:, 0].astype(np.int64)
         else:
@@ -163,7 +161,7 @@ class _Reader:
             raise ValueError(f"a face uses vertex {int(order.max())} of {count}; export or download it again")
         mode = primitive.get("mode", 4)
         if mode == 4:
-            return order[: len(order) // 3 * 3].reshape(-1, 3)
+            return shaped(order[: len(order) // 3 * 3], -1, 3)
         if len(order) < 3:
             return np.zeros((0, 3), np.int64)
         if mode == 6:
@@ -173,7 +171,7 @@ class _Reader:
         # Strips turn corners with triangles that name a vertex twice.
         return strip[(strip[:, 0] != strip[:, 1]) & (strip[:, 1] != strip[:, 2]) & (strip[:, 0] != strip[:, 2])]
 
-    def _uvs(self, attributes: dict[str, Any], place: Place, count: int) -> np.ndarray | None:
+    def _uvs(self, attributes: dict[str, Any], place: Place, count: int) -> Array | None:
         name = f"TEXCOORD_{place.number}"
         if name not in attributes:
             return None
@@ -191,7 +189,7 @@ class _Reader:
         return np.stack([uvs[:, 0], 1 - uvs[:, 1]], 1)
 
 
-def _of_width(values: np.ndarray, width: int, what: str) -> np.ndarray:
+def _of_width(values: Array, width: int, what: str) -> Array:
     if values.shape[1] != width:
         raise ValueError(f"its {what} have {values.shape[1]} numbers each, not {width}; export it again")
     return values

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....arrays import Array, cross, norm, shaped
 from ...light import linear
 from ...mesh import Mesh
 from ...uvs.split import Split, split_seams
@@ -39,7 +40,7 @@ def glb(mesh: Mesh, extras: Mapping[str, Any] | None = None) -> bytes:
         materials.append(material_of(part, images, mesh.has_uvs))
         faces = split.faces[mesh.part_of_face == number].numpy()
         if len(faces):
-            index = body.add(faces.reshape(-1, 1).astype(kind), "SCALAR", 34963)
+            index = body.add(shaped(faces, -1, 1).astype(kind), "SCALAR", 34963)
             primitives.append({"attributes": attributes, "indices": index, "material": number, "mode": 4})
     views = [body.blob(data) for data in images.files]
     node: dict[str, Any] = {"name": mesh.name, "mesh": 0}
@@ -91,14 +92,14 @@ def _whole_normals(split: Split) -> Tensor:
     """Unit normals; glTF allows no others: where there is none, the mean of the faces around, or up."""
     assert split.normals is not None
     normals = torch.nan_to_num(split.normals.double())
-    length = normals.norm(dim=1, keepdim=True)
+    length = norm(normals, 1, keepdim=True)
     if bool(((length - 1).abs() < 1e-4).all()):
         return split.normals
     a, b, c = split.vertices.double()[split.faces].unbind(1)
     around = torch.zeros_like(normals)
-    face = torch.linalg.cross(b - a, c - a)
+    face = cross(b - a, c - a)
     around.index_add_(0, split.faces.reshape(-1), face.repeat_interleave(3, 0))
-    size = around.norm(dim=1, keepdim=True)
+    size = norm(around, 1, keepdim=True)
     around = torch.where(size > 1e-30, around / size.clamp_min(1e-30), torch.tensor([0.0, 1.0, 0.0]).double())
     return torch.where(length > 1e-6, normals / length.clamp_min(1e-6), around).float()
 
@@ -118,8 +119,9 @@ class _Body:
         self.data += data
         return len(self.views) - 1
 
-    def add(self, values: np.ndarray, shape: str, target: int, bounds: bool = False) -> int:
-        component = {"<f4": _FLOAT, "<u2": _SHORT, "<u4": _INT}[values.dtype.str]
+    def add(self, values: Array, shape: str, target: int, bounds: bool = False) -> int:
+        stored: Any = values.dtype
+        component = {"<f4": _FLOAT, "<u2": _SHORT, "<u4": _INT}[stored.str]
         entry: dict[str, Any] = {
             "bufferView": self.blob(values.tobytes(), target),
             "componentType": component,

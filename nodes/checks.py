@@ -5,42 +5,25 @@ The host checks widgets by their limits, which NaN passes, and says nothing abou
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .host.errors import named
 
-
-def with_checked_inputs(node_id: str, node: Any) -> Any:
-    """The node class, its function made to refuse inputs as ``check_inputs`` does, in one line that names the node."""
-    function = getattr(node, node.FUNCTION)
-
-    @functools.wraps(function)
-    def checked(self: Any, *values: Any, **named_values: Any) -> Any:
-        with named(node_id):
-            check_inputs(node, dict(zip(_names(function), values, strict=False)) | named_values)
-        return function(self, *values, **named_values)
-
-    setattr(node, node.FUNCTION, checked)
-    return node
-
-
-def check_inputs(node: Any, values: dict[str, Any]) -> None:
+def check_inputs(kinds: Mapping[str, str], values: Mapping[str, Any]) -> None:
     """Raises ValueError for an empty batch, other axes than the type has, NaN, and what is no picture at all.
 
-    values: by input; those of the types IMAGE, MASK, LATENT and FLOAT are looked at.
+    kinds: the type of each input, of which IMAGE, MASK, LATENT and FLOAT are looked at; values: by input. None is not
+    looked at: the input was left out.
     """
-    groups = node.INPUT_TYPES()
-    specs = {name: spec for group in ("required", "optional") for name, spec in groups.get(group, {}).items()}
     checks = {"IMAGE": _check_image, "MASK": _check_mask, "LATENT": _check_latent, "FLOAT": _check_number}
     for name, value in values.items():
-        kind = specs[name][0] if name in specs else None
-        if value is not None and isinstance(kind, str) and kind in checks:
-            checks[kind](name, value)
+        check = checks.get(kinds.get(name, ""))
+        if value is not None and check is not None:
+            check(name, value)
 
 
 def _check_image(name: str, value: Any) -> None:
@@ -84,8 +67,3 @@ def _check_finite(name: str, value: Tensor) -> None:
             f"the {name} holds NaN; a model or VAE in half precision often makes them: start with --fp32-vae or "
             "--fp32-unet"
         )
-
-
-def _names(function: Any) -> tuple[str, ...]:
-    code = function.__code__
-    return code.co_varnames[1 : code.co_argcount]
