@@ -18,13 +18,14 @@ Change = Callable[[Tensor, float], Tensor]
 class OperatorRun:
     """What a run tells its operators before its first step.
 
-    average: A, with the views on the run's device. into: takes latents as nodes pass them on to the model's own scale.
+    average: A, with the views on the run's device. views_of: latents as nodes pass them on, of the views or of the
+    whole picture -> view latents [B*N, C, h, w] on the model's own scale; raises ValueError for what is neither.
     luminance: float [C], how much each channel of the model's latents counts for brightness; None where nobody knows.
     start: view latents [B*N, C, h, w] that the run starts from, on the model's scale; None: from noise alone.
     """
 
     average: Averager
-    into: Callable[[Tensor], Tensor]
+    views_of: Callable[[Tensor], Tensor]
     luminance: Tensor | None = None
     start: Tensor | None = None
 

@@ -41,6 +41,10 @@ class Trajectory:
         """0 in the first step, 1 in the last; also 1 after the run (sigma None)."""
         return 1.0 if sigma is None else min(1.0, self.step_of(sigma) / max(self.steps - 1, 1))
 
+    def passed(self, sigma: float | None) -> float:
+        """Fraction of the steps that lie before the one at ``sigma``; 1 after the run (None)."""
+        return 1.0 if sigma is None else self.step_of(sigma) / max(self.steps, 1)
+
     def next_after(self, sigma: float) -> float:
         """The level that the step containing ``sigma`` ends at."""
         return self.sigmas[min(self.step_of(sigma) + 1, self.steps)]

@@ -31,8 +31,8 @@ DEEPEST = 5
 class StructureLock:
     """strength: alpha, 0 to 1. until: the fraction of the run after which the model is free; fade: alpha falls linearly
     to 0 until then, else it stays. filter: ``haar``, means of blocks of 2^level cells (idempotent, and exact where
-    windows lie on the blocks' grid), ``gauss``, a blur of about that size, for views that turn. reference: view latents
-    [N, C, h, w] or [B*N, ...] as nodes pass them on; None: what the run starts from.
+    windows lie on the blocks' grid), ``gauss``, a blur of about that size, for views that turn. reference: latents of
+    the views or of the whole picture, as nodes pass them on; None: what the run starts from.
 
     Raises ValueError for values that are none.
     """
@@ -66,7 +66,7 @@ class StructureLock:
         """See ``CanonicalOperator``. Raises ValueError without a reference, for one of another size, and for the
         luminance of a model of which nobody knows it."""
         views = run.average.views
-        reference = run.start if self.reference is None else run.into(self.reference)
+        reference = run.start if self.reference is None else run.views_of(self.reference)
         if reference is None:
             raise ValueError("nothing to keep the drawing of; connect a reference, or start from a picture")
         size = (views.height, views.width)

@@ -132,6 +132,14 @@ def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:
     return grid.repeat(batch // grid.shape[0], 1, 1, 1)
 
 
+def view_latents(scene: Scene, latents: Tensor, views: Views) -> Tensor:
+    """Latents of the views [N or B*N, C, (1,) h, w], or of the whole picture [B, C, (1,) *grid], as those of the views.
+    Raises ValueError for latents that are neither."""
+    if tuple(latents.shape[-2:]) == (views.height, views.width) and latents.shape[0] % views.count == 0:
+        return latents
+    return to_views(scene, {"samples": latents})["samples"]
+
+
 def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, Views]:
     """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
     mean = scene.mean_of_batch(tuple(samples.shape), samples.device)

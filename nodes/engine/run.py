@@ -15,13 +15,16 @@ import torch
 from torch import Tensor
 
 from ...renderers.scene import Scene
+from ...sync_core.operators import CanonicalOperator, Change, OperatorRun, changed
 from ...sync_core.processes import Process
 from ...sync_core.schedule import Trajectory
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.walked import Views
+from .. import host
 from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
+from .latents import view_latents
 from .preview import LiveView
 from .rgb_domain import RgbDomain, RgbSync
 
@@ -37,10 +40,18 @@ class SyncSettings:
     """Which pictures of a larger batch these are: each keeps its own noise, as in the host's nodes."""
     rgb: RgbDomain | None = None
     """Where averaging is done on pictures; None: on latents."""
+    operators: tuple[CanonicalOperator, ...] = ()
+    """What changes the canonical estimate at every synchronised step, one after the other."""
 
     def __post_init__(self) -> None:
         if self.rgb is not None:
             self.rgb.check(self.plan)
+        if self.operators and (self.plan.process != 2 or self.plan.stochastic is not None):
+            named = "StochSync" if self.plan.stochastic is not None else f"process {self.plan.process}"
+            raise ValueError(
+                f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
+                "use process 2"
+            )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -185,6 +196,8 @@ class Run:
     rgb: RgbSync | None
     live: LiveView
     seed: int
+    operated: OperatorRun
+    changes: tuple[Change, ...]
     memory: Memory = field(default_factory=Memory)
 
     @staticmethod
@@ -195,12 +208,14 @@ class Run:
         sigmas: Sequence[float] = (),
         seed: int = 0,
         previewed: Model | None = None,
+        given: Tensor | None = None,
     ) -> Run:
         """A run on the views x [B*N, C, (1,) h, w] and their device.
 
         model: the network, for its latent scale. sigmas: the noise levels, falling; empty where nobody knows
-        them. previewed: the MODEL, which knows how its latents look; None shows no picture. Raises ValueError when x is
-        no batch of the scene's views.
+        them. previewed: the MODEL, which knows how its latents look; None shows no picture. given: view latents that
+        the run starts from, as x, on the model's scale. Raises ValueError when x is no batch of the scene's views, or
+        an operator's values do not fit it.
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
@@ -210,16 +225,27 @@ class Run:
         rgb = None
         if settings.rgb is not None:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
+        packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5)
+        sync = Synchronizer(plan, views)
+        began = given is not None and bool(given.count_nonzero())
+        operated = OperatorRun(
+            sync.maps.aggregator,
+            lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
+            host.luminance(model, x.shape[1]),
+            packing.flat(given) if given is not None and began else None,
+        )
         return Run(
             settings=settings,
-            sync=Synchronizer(plan, views),
+            sync=sync,
             trajectory=trajectory,
-            packing=Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5),
+            packing=packing,
             batches=batches,
             backgrounds=ViewBackgrounds(scene.geometry.background, views, trajectory, model, seed),
             rgb=rgb,
             live=live,
             seed=seed,
+            operated=operated,
+            changes=tuple(operator.begin(operated) for operator in settings.operators),
         )
 
     @property
@@ -242,6 +268,8 @@ class Run:
             clean, state = self.sync.at(progress).sync(clean, state, finished)
         else:
             clean = self.rgb(clean, self.packing.frames, progress)
+        if self.changes:
+            clean = changed(clean, self.operated, self.changes, self.trajectory.passed(sigma))
         return self.backgrounds.paint(clean, sigma), state
 
     def step(self, denoise: Callable[[Tensor], Tensor], x: Tensor, sigma: float) -> Tensor:

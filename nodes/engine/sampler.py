@@ -78,9 +78,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
-        run = Run.start(
-            settings, guider.inner_model, x, [float(s) for s in sigmas.cpu()], int(call.seed or 0), previewed
-        )
+        levels = [float(s) for s in sigmas.cpu()]
+        given = getattr(model, "latent_image", None)
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         walk = walk_of(run.plan)

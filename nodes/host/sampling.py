@@ -15,6 +15,7 @@ import comfy.sample
 import comfy.samplers
 import comfy.supported_models_base
 import comfy.utils
+import torch
 from comfy.k_diffusion import sampling as k_diffusion
 from torch import Tensor
 
@@ -56,6 +57,16 @@ def cell_of(model: Any) -> int:
         if isinstance(value, int):
             return value
     return _CELLS.get(type(latent_format).__name__, 8)
+
+
+def luminance(network: Any, channels: int) -> Tensor | None:
+    """float [C]: how much each channel of a network's latents counts for brightness, by the factors that previews are
+    made with; None where there are none. Three channels are red, green and blue."""
+    factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    if factors is not None and len(factors) == channels:
+        return torch.tensor(factors, dtype=torch.float32) @ weights
+    return weights if channels == 3 else None
 
 
 def latent_channels(model: Any) -> int:

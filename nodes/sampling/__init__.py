@@ -2,6 +2,7 @@
 
 from .attention import CrossViewAttention
 from .controlnets import ControlStrengthSchedule
+from .lock import StructureLock
 from .sampler import (
     SyncTweediesNoise,
     SyncTweediesPatch,
@@ -18,4 +19,5 @@ NODES = (
     SyncTweediesViewLatents,
     CrossViewAttention,
     ControlStrengthSchedule,
+    StructureLock,
 )

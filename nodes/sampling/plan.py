@@ -9,6 +9,7 @@ from typing import Any
 from ...renderers.scene import Scene
 from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
+from ...sync_core.operators import CanonicalOperator
 from ...sync_core.processes import PROCESSES
 from ...sync_core.schedule import Schedule
 from ...sync_core.stochastic import Stochastic
@@ -100,6 +101,14 @@ PLAN_OPTIONS: Inputs = {
     ),
 }
 
+# The last inputs of the doors.
+OPERATOR: Inputs = {
+    "operator": Socket("CANONICAL_OPERATOR").says(
+        "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
+        "only."
+    ),
+}
+
 
 @dataclass(frozen=True)
 class PlanWishes:
@@ -142,8 +151,16 @@ class PlanWishes:
 
 
 def settings_from(
-    space: Any, rig: Any, views_per_batch: int = 0, rgb_vae: Any = None, rgb_every: int = 1, **plan: Any
+    space: Any,
+    rig: Any,
+    views_per_batch: int = 0,
+    rgb_vae: Any = None,
+    rgb_every: int = 1,
+    operator: CanonicalOperator | None = None,
+    **plan: Any,
 ) -> SyncSettings:
-    """What the engine is told: the scene, the plan of the other widgets, and how views go through model and VAE."""
+    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
+    changes their average."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb)
+    operators = () if operator is None else (operator,)
+    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators)

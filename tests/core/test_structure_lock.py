@@ -65,7 +65,7 @@ def test_its_own_picture_changes_nothing():
 
 def test_the_start_is_the_reference_where_none_is_given():
     whole, start = noise(1, 4, 32, 96), VIEWS.project(noise(1, 4, 32, 96, seed=2))
-    run = OperatorRun(RUN.average, RUN.into, RUN.luminance, start)
+    run = OperatorRun(RUN.average, RUN.views_of, RUN.luminance, start)
     given_, told = (StructureLock(reference=r).begin(run)(whole, 0.0) for r in (start, None))
     assert torch.equal(given_, told)
 
@@ -128,6 +128,6 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="a reference of 5 latents of 8 x 8 cells for 5 views of 32 x 32"):
         StructureLock(reference=noise(5, 4, 8, 8)).begin(RUN)
     with pytest.raises(ValueError, match="set channels to all"):
-        StructureLock(reference=noise(5, 4, 32, 32)).begin(OperatorRun(RUN.average, RUN.into))
+        StructureLock(reference=noise(5, 4, 32, 32)).begin(OperatorRun(RUN.average, RUN.views_of))
     with pytest.raises(ValueError, match="3 channels, the model's 4"):
         StructureLock(channels="all", reference=noise(5, 3, 32, 32)).begin(RUN)(noise(1, 4, 32, 96), 0.0)
