@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .arrays import norm
+
 
 def angles_between(directions: Tensor) -> Tensor:
     """float64 [N, N]: angles between unit vectors [N, 3], radians."""
     # From the chord, not from the cosine: that is blind to small angles.
-    chord = (directions[:, None] - directions).norm(dim=2)
+    chord = norm(directions[:, None] - directions, 2)
     return 2 * (chord / 2).clamp(max=1).asin()
 
 

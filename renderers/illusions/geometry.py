@@ -12,6 +12,7 @@ from torch import Tensor
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
+from ..arrays import unflatten
 from ..counts import RigCoverage, Words, coverage_on_cells, heat
 from ..directions import ViewPlace
 from ..geometry import Geometry, Wing
@@ -77,7 +78,7 @@ class IllusionGeometry(Geometry):
 
     def blended(self, picture: Tensor) -> Tensor:
         """The planes [B, C, n * H, W] as each view's warp gets them: [B, N, C, H, W]."""
-        planes = picture.unflatten(2, (self.space.planes, -1)) - GREY
+        planes = unflatten(picture, 2, (self.space.planes, -1)) - GREY
         blends = torch.tensor(self.rig.blends(self.space.planes)).to(picture)
         return torch.einsum("vn,bcnhw->bvchw", blends, planes) + GREY
 
@@ -127,7 +128,7 @@ class IllusionGeometry(Geometry):
         rows, columns = self.space.view_grid(cell)
         views = illusion_views(Illusion(columns, rows), Warps(self.rig.warps), rows, columns)
         across, down = torn_edges(views)
-        flat = picture.double().unflatten(1, (self.space.planes, -1)).mean(1)
+        flat = unflatten(picture.double(), 1, (self.space.planes, -1)).mean(1)
         found = expected = count = 0.0
         for torn, step in ((across, flat.diff(dim=2)), (down, flat.diff(dim=1))):
             energy = step.square().mean(0).cpu()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...sync_core.noise import nearest_part
 from ...sync_core.views import ViewSet
+from ..arrays import distinct
 from .bake.bake import picture_of
 from .uvs.uv_raster import Texels
 from .viewed import Viewed
@@ -104,6 +105,6 @@ def sharing(views: ViewSet) -> float:
     nearest = nearest_part(views)
     cell = nearest.indices.long()
     view = nearest.row_of_entry // (views.height * views.width)
-    pair = torch.unique(cell * views.count + view)
+    pair = distinct(cell * views.count + view)
     per_cell = torch.bincount(pair // views.count, minlength=views.cells)
     return float((per_cell[cell] > 1).double().mean()) if cell.numel() else 0.0

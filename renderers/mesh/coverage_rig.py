@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..arrays import cross, norm
 from ..cameras.chosen import Coverage, candidates, check_wish, chosen
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Viewpoint
@@ -25,7 +26,7 @@ _NOTHING = 0.02
 def surface_points(mesh: Mesh, count: int) -> tuple[Tensor, Tensor]:
     """``count`` places spread evenly over the surface -> (float64 [M, 3], their faces int64 [M]). Always the same."""
     corners = mesh.vertices.double()[mesh.faces]
-    area = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=1)
+    area = norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), 1)
     edges = torch.cumsum(area, 0)
     at = (torch.arange(count, dtype=torch.float64) + 0.5) / count * edges[-1]
     face = torch.searchsorted(edges, at).clamp(max=len(area) - 1)

@@ -157,7 +157,8 @@ class MeshGeometry(Geometry):
     def _gather(
         self, grid: Texels, views: list[Surface], taps: list[tuple[Tensor, Tensor]], sampling: Sampling
     ) -> LinearMap:
-        points, read = [], []
+        points: list[Tensor] = []
+        read: list[tuple[Tensor, Tensor]] = []
         for view, camera, (index, _) in zip(views, self.cameras(), taps, strict=True):
             seen = self.seen(grid, camera, view.height, view.width)
             if sampling == "nearest":

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..arrays import cross, norm, split
 from ..cameras.viewpoints import Viewpoint
 from .mesh import Mesh
 
@@ -25,10 +26,10 @@ def winding_number(mesh: Mesh, points: Tensor) -> Tensor:
     out: list[Tensor] = []
     for point in points.double():
         total = 0.0
-        for faces in mesh.faces.split(_AT_ONCE):
+        for faces in split(mesh.faces, _AT_ONCE):
             a, b, c = (mesh.vertices.double()[faces[:, i]] - point for i in range(3))
-            la, lb, lc = (v.norm(dim=1) for v in (a, b, c))
-            over = (a * torch.linalg.cross(b, c)).sum(1)
+            la, lb, lc = (norm(v, 1) for v in (a, b, c))
+            over = (a * cross(b, c)).sum(1)
             under = la * lb * lc + (a * b).sum(1) * lc + (b * c).sum(1) * la + (c * a).sum(1) * lb
             total += float(2 * torch.atan2(over, under).sum())
         out.append(torch.tensor(total / (4 * math.pi), dtype=torch.float64))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...sync_core.quality import seam_ratio_of_edges
 from ...sync_core.walked import Views, WalkedViews, too_large
+from ..arrays import norm
 from ..cameras.looks import pixels_of
 from ..cells import check_multiple
 from ..counts import RigCoverage
@@ -88,7 +89,7 @@ class PanoramaGeometry(Geometry):
         counts = torch.zeros(rows, 2 * rows, dtype=torch.int64)
         for look in self.rig.looks:
             counts += pixels_of(look, directions, self.rig.height, self.rig.width)[2]
-        return RigCoverage(counts, directions[:, :1, [0, 2]].norm(dim=-1).float(), "sphere")
+        return RigCoverage(counts, norm(directions[:, :1, [0, 2]], -1).float(), "sphere")
 
     def look(self, picture: Tensor) -> Tensor:
         pictures = picture.movedim(1, -1)

@@ -116,7 +116,8 @@ def window_distances(placement: Placement, wrap: tuple[bool, bool]) -> Tensor:
     Windows that overlap: 1 - the part of a window they share, so 0..1. Others: 1 + the distance of their centres in
     window sizes. ``wrap``: whether the canvas wraps (of rows, of columns); distances then go the short way round.
     """
-    shared, apart = [], []
+    shared: list[Tensor] = []
+    apart: list[Tensor] = []
     for starts, size, length, wraps in (
         (placement.rows, placement.height, placement.grid[0], wrap[0]),
         (placement.columns, placement.width, placement.grid[1], wrap[1]),

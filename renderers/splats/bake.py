@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...sync_core.aggregate import Method
-from ..arrays import array_of, tensor_of
+from ..arrays import array_of, shaped, tensor_of
+from ..by_scipy import tree
 from ..cameras.viewpoints import Viewpoint
-from .choose import SEEN
+from .choose import LEAST_VISIBLE
 from .memory import check_more
 from .solve.solve import SplatSolver
 from .solve.solve_bands import solve_bands
@@ -81,7 +81,7 @@ def bake(
     meant = torch.ones(len(splats), dtype=torch.bool) if chosen is None else chosen
     if splats.hidden is not None:
         meant = meant & ~splats.hidden
-    known = meant & (solver.visible > SEEN)
+    known = meant & (solver.visible > LEAST_VISIBLE)
     if not bool(known.any()):
         raise ValueError("the views show none of the splats that are to be painted; use cameras that see them")
     colours = raw.clamp(0, 1)
@@ -103,11 +103,9 @@ def bake(
 
 def _nearest(places: Tensor, colours: Tensor, wanted: Tensor) -> Tensor:
     """Colours [K, 3] at places [K, 3], for other places [M, 3]: mean of the nearest few, by their inverse distance."""
-    from scipy.spatial import KDTree  # pyright: ignore[reportMissingTypeStubs]
-
     count = min(_NEIGHBOURS, len(places))
-    tree = cast(Any, KDTree(array_of(places)))
-    away, which = (tensor_of(np.reshape(v, (len(wanted), count))) for v in tree.query(array_of(wanted), count))
+    found = tree(array_of(places), balanced=True).query(array_of(wanted), count)
+    away, which = (tensor_of(shaped(v, len(wanted), count)) for v in found)
     weight = 1 / away.clamp_min(1e-12)
     return ((colours[which] * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)).float()
 

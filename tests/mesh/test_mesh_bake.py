@@ -7,7 +7,7 @@ import torch
 from helpers.meshes import box, sheets, smooth_colour, torus
 from syncpack.renderers.cameras.orbits import Lens, orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
-from syncpack.renderers.mesh.bake.bake import bake, looks, mask_from_views, merge, picture_of, values_of
+from syncpack.renderers.mesh.bake.bake import bake, mask_from_views, merge, picture_of, sights, values_of
 from syncpack.renderers.mesh.bake.surface_fill import fill_surface
 from syncpack.renderers.mesh.geometry import MeshGeometry
 from syncpack.renderers.mesh.looks import MeshViews
@@ -95,7 +95,7 @@ def test_two_bands_keep_detail_that_views_do_not_agree_on():
     plain = bake(geometry, views, exponent=1, detail=0.0)
     banded = bake(geometry, views, exponent=1, detail=3.0)
     shared = plain.seen & (
-        sum(torch.bincount(v.texel, minlength=len(plain.seen)) for v in looks(geometry, 128, 128)) > 1
+        sum(torch.bincount(v.texel, minlength=len(plain.seen)) for v in sights(geometry, 128, 128)) > 1
     )
     contrast = [float(b.colours[shared].std()) for b in (plain, banded)]
     assert contrast[1] > 1.4 * contrast[0]
@@ -154,7 +154,7 @@ def test_a_mask_painted_in_a_view_marks_only_what_it_shows():
     grid = grid_of(geometry)
     camera = geometry.cameras()[1]
     column = camera.pixels(grid.position, 128, 128)[1]
-    seen = next(looks(geometry, 128, 128, [1])).texel
+    seen = next(sights(geometry, 128, 128, [1])).texel
     expected = torch.zeros(len(grid.index), dtype=torch.bool)
     expected[seen] = column[seen] > 64
     sure = (column - 64).abs() > 1.5

@@ -13,8 +13,9 @@ from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.uvs import unwrap as unwrapping
 from syncpack.renderers.mesh.uvs.adjacency import charts
+from syncpack.renderers.mesh.uvs.covered import covered_texels
 from syncpack.renderers.mesh.uvs.unwrap import has_xatlas, unwrap
-from syncpack.renderers.mesh.uvs.uv_check import check_uvs, texels
+from syncpack.renderers.mesh.uvs.uv_check import check_uvs
 
 TEAPOT = Path(__file__).resolve().parents[2] / "assets" / "teapot.glb"
 needs_xatlas = pytest.mark.skipif(not has_xatlas(), reason="xatlas is not installed")
@@ -48,7 +49,7 @@ def gap(mesh: Mesh, size: int) -> int:
     """Texels between the nearest two charts of a part, and twice those to the border: the smaller one."""
     chart, found = charts(mesh.face_uvs, mesh.part_of_face), []
     owner = torch.full((size * size,), -1)
-    for face, place in texels(mesh.uvs[mesh.face_uvs], size):
+    for face, place in covered_texels(mesh.uvs[mesh.face_uvs], size):
         owner[place] = chart[face]
     picture = owner.reshape(size, size)
     for reach in range(1, 8):

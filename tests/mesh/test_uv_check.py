@@ -11,7 +11,8 @@ from syncpack.renderers.mesh.files.load import load_mesh
 from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.uvs.adjacency import charts, components, edges
-from syncpack.renderers.mesh.uvs.uv_check import check_uvs, texels
+from syncpack.renderers.mesh.uvs.covered import covered_texels
+from syncpack.renderers.mesh.uvs.uv_check import check_uvs
 
 TEAPOT = Path(__file__).resolve().parents[2] / "assets" / "teapot.glb"
 
@@ -66,7 +67,7 @@ def test_charts_are_faces_of_one_part_that_share_an_edge_of_the_texture():
 def test_texels_equal_a_loop_over_centres():
     generator = torch.Generator().manual_seed(2)
     uvs = torch.rand(12, 3, 2, generator=generator) * 1.4 - 0.2
-    found = {(int(f), int(t)) for faces, places in texels(uvs, 24) for f, t in zip(faces, places, strict=True)}
+    found = {(int(f), int(t)) for faces, places in covered_texels(uvs, 24) for f, t in zip(faces, places, strict=True)}
     expected = set()
     for f, (a, b, c) in enumerate(uvs.double().tolist()):
         for y in range(24):
@@ -82,7 +83,7 @@ def test_texels_equal_a_loop_over_centres():
 
 def test_faces_that_share_edges_cover_every_texel_once():
     mesh = grid(8)
-    _, places = zip(*texels(mesh.uvs[mesh.face_uvs], 64), strict=True)
+    _, places = zip(*covered_texels(mesh.uvs[mesh.face_uvs], 64), strict=True)
     assert torch.cat(places).sort().values.tolist() == list(range(64 * 64))
 
 

@@ -36,7 +36,7 @@ _WELL = 0.5
 
 
 @dataclass(frozen=True)
-class Look:
+class Sight:
     """What one view knows of the texels: which it sees (int64 [m]), where they read it (pixels int64 [m, 4] and weights
     [m, 4] that sum to 1), the cosine of the angle [m], and how many pixels from an outline, a step in depth or the
     frame they are [m]. links: of the view's pixels."""
@@ -54,7 +54,7 @@ class Look:
 
 
 @torch.no_grad()
-def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Look]:
+def sights(geometry: Viewed, height: int, width: int, which: Sequence[int] | None = None) -> Iterator[Sight]:
     """Of the rig's cameras (``which`` of them; None: all) with views of ``width`` x ``height`` pixels, one at a time.
 
     A texel is seen as ``seen_points`` says. It reads only pixels that show its own surface, so that no colour of the
@@ -79,7 +79,7 @@ def looks(geometry: Viewed, height: int, width: int, which: Sequence[int] | None
         row = (seen.row * height).long().clamp_max(height - 1)
         column = (seen.column * width).long().clamp_max(width - 1)
         links = Links.of(_depths(view))
-        yield Look(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), from_edge(links)[row, column], links)
+        yield Sight(seen.point, pixel, weight, facing.clamp(1e-3, 1).float(), from_edge(links)[row, column], links)
 
 
 def _same_side(normals: Tensor, face: Tensor, view: Surface, number: Tensor) -> Tensor:
@@ -140,14 +140,14 @@ def bake(
     stream, count = iter(images), len(geometry.rig.viewpoints)
     texels = len(geometry.texels(geometry.space.height, geometry.space.width).index)
     blend: _Blend | None = None
-    pending: Iterator[Look] | None = None
+    pending: Iterator[Sight] | None = None
     for number in range(count):
         image = next(stream, None)
         if image is None:
             raise ValueError(f"{number} images for a rig of {count} views; connect all views of the same rig")
         if blend is None or pending is None:
             blend = _Blend(texels, image.shape[2], exponent, weighting, detail, border)
-            pending = looks(geometry, image.shape[0], image.shape[1])
+            pending = sights(geometry, image.shape[0], image.shape[1])
         blend.add(next(pending), image.float())
     if blend is None or next(stream, None) is not None:
         raise ValueError(f"more images than the rig's {count} views; connect views of the same rig")
@@ -170,10 +170,10 @@ class _Blend:
         self.total, self.square = torch.zeros(count, channels, dtype=torch.float64), torch.zeros(count).double()
         self.kept: list[tuple[Tensor, Tensor]] = []
 
-    def add(self, look: Look, image: Tensor) -> None:
+    def add(self, sight: Sight, image: Tensor) -> None:
         flat = image.reshape(-1, image.shape[2])
-        full = look.read(flat)
-        here, straight = look.texel, look.cosine * (look.from_edge / self.border).clamp(1e-3, 1)
+        full = sight.read(flat)
+        here, straight = sight.texel, sight.cosine * (sight.from_edge / self.border).clamp(1e-3, 1)
         if self.best_only:
             better = straight > self.bands.weight[here]
             self.bands.weight[here[better]] = straight[better]
@@ -181,16 +181,16 @@ class _Blend:
         else:
             # Beside an outline a blur is one-sided, and differs from that of views which see further.
             reach = max(self.border, 2 * self.detail)
-            inner = (look.from_edge / reach).clamp(1e-4, 1).square()
-            weight = (look.cosine.double().pow(self.exponent).float() * inner).clamp_min(1e-20)
+            inner = (sight.from_edge / reach).clamp(1e-4, 1).square()
+            weight = (sight.cosine.double().pow(self.exponent).float() * inner).clamp_min(1e-20)
             coarse = full
             if self.detail > 0:
-                coarse = look.read(smoothed(image, look.links, self.detail).reshape(flat.shape))
+                coarse = sight.read(smoothed(image, sight.links, self.detail).reshape(flat.shape))
                 decided = straight.double().pow(max(_DECISION, self.exponent)).float().clamp_min(1e-30)
                 self.bands.add_fine(here, full - coarse, decided)
             self.bands.add(here, coarse, weight)
-        self.cosine[here] = torch.maximum(self.cosine[here], look.cosine)
-        well = (look.cosine >= _WELL) & (look.from_edge >= self.border)
+        self.cosine[here] = torch.maximum(self.cosine[here], sight.cosine)
+        well = (sight.cosine >= _WELL) & (sight.from_edge >= self.border)
         there, value = here[well], full[well].double()
         self.well[there] += 1
         self.total[there] += value
@@ -259,7 +259,7 @@ def mask_from_views(geometry: Viewed, masks: Tensor) -> Tensor:
         raise ValueError(f"{len(masks)} masks for {count} views; paint one mask a view, black where nothing is")
     out = torch.zeros(len(geometry.texels(space.height, space.width).index))
     painted = [i for i in range(count) if bool((masks[i] > 0).any())]
-    for number, look in zip(painted, looks(geometry, masks.shape[1], masks.shape[2], painted), strict=True):
-        value = look.read(masks[number].float().reshape(-1, 1))[:, 0]
-        out[look.texel] = torch.maximum(out[look.texel], value)
+    for number, sight in zip(painted, sights(geometry, masks.shape[1], masks.shape[2], painted), strict=True):
+        value = sight.read(masks[number].float().reshape(-1, 1))[:, 0]
+        out[sight.texel] = torch.maximum(out[sight.texel], value)
     return out

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...arrays import cross, distinct_places, norm, rows_of
 from .adjacency import components, edges
-from .uv_check import texels
+from .covered import covered_texels
 
 # A face may join a neighbour's side when it is turned away from it by less than about 70 degrees.
 _SLANT = 0.35
@@ -112,7 +112,7 @@ def _separate_layers(corner: Tensor, flat: Tensor, side: Tensor, chart: Tensor, 
     nearest_last = len(chart) - 1 - torch.argsort(depth.flip(0), stable=True)
     rank = torch.empty_like(chart)
     rank[nearest_last] = torch.arange(len(chart))
-    found = list(texels(unit, size))
+    found = list(covered_texels(unit, size))
     face, place = (torch.cat([f[i] for f in found]) for i in (0, 1)) if found else (chart[:0], chart[:0])
     for _ in range(8):
         behind = torch.zeros(len(chart), dtype=torch.bool)

@@ -14,8 +14,8 @@ from ...arrays import distinct, integers
 from ..base_colour import PICTURES, multiplied, same_look
 from ..material import Part
 from ..mesh import Mesh
+from .covered import covered_texels
 from .unwrap import joined
-from .uv_check import texels
 
 # Texels around charts that repeat the chart's border, so that nothing of the background is seen in between.
 _GUTTER = 8
@@ -101,7 +101,7 @@ def _painted(old: Mesh, new: Mesh, faces: Tensor, size: int, kinds: Sequence[str
     corner = new.uvs[new.face_uvs[faces]].double()
     pictures = {kind: torch.zeros(size * size, channels if kind == "colour" else 3) for kind in kinds}
     known = torch.zeros(size * size, dtype=torch.bool)
-    for local, texel in texels(corner, size):
+    for local, texel in covered_texels(corner, size):
         centre = torch.stack([texel % size, texel // size], 1).double().add(0.5) / size
         face = faces[local]
         uv = torch.zeros(len(face), 2)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
 from ...arrays import run_lengths, split, tensor_of
+from ...by_scipy import scipy_part
 from ..weights.weights import chosen_backend
 from .blocks import Block
 
@@ -41,7 +42,7 @@ def gram_matrix(views: Sequence[Block], diagonal: Tensor, prune: float = PRUNE) 
 
 def gram_rows_scipy(views: Sequence[Block], diagonal: Tensor, prune: float) -> tuple[Tensor, Tensor, Tensor]:
     """(entries a row, columns, values), some rows at a time."""
-    from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
+    sparse = scipy_part("sparse")
 
     def csr(matrix: LinearMap) -> Any:
         parts = (matrix.weights.numpy(), matrix.indices.numpy(), matrix.offsets.numpy())
