@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arrays import unflatten
+from ..arrays import norm, unflatten
 from ..cameras.chosen import Coverage
 from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Orbit, Vector, Viewpoint
@@ -87,7 +87,7 @@ class SplatColours:
     def points(self) -> Tensor:
         """float64 [V, 3]: the splats without strays, in object units."""
         points = self.splats.object_positions.double()
-        return points[points.norm(dim=1) <= max(1.0, float(points.norm(dim=1).quantile(_NO_STRAYS)))]
+        return points[norm(points, 1) <= max(1.0, float(norm(points, 1).quantile(_NO_STRAYS)))]
 
     def check_outside(self, viewpoints: Sequence[Viewpoint]) -> None:
         """Cameras may stand among splats."""
