@@ -47,12 +47,6 @@ HOMES = {
 # about what lies behind the object, and both must insist on them.
 ORBITS = ("renderers/cameras/", *HOMES["mesh"], *HOMES["splats"])
 ORBITS += ("nodes/views/rig_camera.py", "nodes/views/backgrounds.py")
-    "renderers/cameras/",
-    *HOMES["mesh"],
-    *HOMES["splats"],
-    "nodes/views/rig_camera.py",
-    "nodes/views/backgrounds.py",
-)
 # Views as maps or walked: one idea in two forms, told apart by sync_core and by the averages of pictures built on it.
 FORMS = ("WalkedViews", "WalkedAggregator", "ViewSet", "Aggregator")
 # Text encoders have kinds, too, and no space comes near them.
