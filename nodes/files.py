@@ -146,5 +146,13 @@ def state_of(path: Path) -> str:
     return content_digest(path)
 
 
+def input_state(name: str) -> str:
+    """Changes when a file of the input folder does, which may be another one under the same name."""
+    try:
+        return f"{name} {state_of(input_file(name))}"
+    except (OSError, ValueError):
+        return name
+
+
 def _shipped(endings: Sequence[str]) -> list[str]:
     return [p.name for p in ASSETS.iterdir() if p.suffix in endings]

@@ -33,21 +33,6 @@ GIVEN_PATH = Socket("STRING").says(
     "Instead of the list: a file's path from another node (mesh_path of Load 3D, file of Save Textured Mesh), in "
     "ComfyUI's input, output or temp folder."
 )
-GIVEN_MESH = Socket("FILE_3D,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_STL,FILE_3D_PLY").says(
-    "Instead of a file's name: a 3D file from another node, as Load 3D gives it. Hosts before 2026 have none."
-)
-GIVEN_SPLATS = Socket("FILE_3D,FILE_3D_SPLAT_ANY,FILE_3D_PLY,FILE_3D_SPLAT").says(
-    "Instead of a file's name: a 3D file from another node, as Create 3D File gives it. Hosts before 2026 have none."
-)
-
-PANORAMA_CAMERAS = Socket("VIEW_RIG").says("The cameras: ViewRig of kind ring, sphere, fibonacci or custom.")
-MESH_SCENE: Inputs = {
-    "space": Socket("CANONICAL_SPACE").says("The mesh's texture, from MeshSpace."),
-    "rig": Socket("VIEW_RIG").says("The cameras, from OrbitRig."),
-}
-SPLATS = Socket("SPLAT").says("A scene of splats.")
-SPLAT_SPACE = Socket("CANONICAL_SPACE").says("The splats, of SplatSpace.")
-SPLAT_CAMERAS = Socket("VIEW_RIG").says("The cameras, of OrbitRig or CameraFileRig.")
 
 
 def side(default: int, low: int = 16, high: int = 8192) -> Whole:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from .linear_map import LinearMap, unique_groups
-from .views import ViewSet
-from .walked import Views, WalkedViews
+from .views import Fresh, ViewSet
+from .walked import Views
 
 NoiseMode = Literal["polar", "projected", "independent"]
 NOISE_MODES: tuple[NoiseMode, ...] = ("polar", "projected", "independent")
@@ -52,9 +51,8 @@ def nearest_part(views: ViewSet) -> LinearMap:
 def seen_noise(views: Views) -> float:
     """How strong views see white canonical noise, its own being 1: the root mean square of f(z) over the pixels that
     show mostly z, from the map itself. Where views interpolate or blend it is less; nan when no pixel shows z."""
-    walked = isinstance(views, WalkedViews)
     total = torch.zeros(2, dtype=torch.float64)
-    for forward in (views.forward(i) for i in range(views.count)) if walked else (views.forward,):
+    for forward in views.maps():
         power = torch.zeros(forward.rows, dtype=torch.float64)
         shown = torch.zeros_like(power)
         rows, weights = forward.row_of_entry.cpu(), forward.weights.double().cpu()
@@ -64,29 +62,21 @@ def seen_noise(views: Views) -> float:
     return float((total[0] / total[1]).sqrt())
 
 
-def has_disjoint_rows(views: ViewSet) -> bool:
-    """True when, inside every view, no cell is read by two pixels (an n-to-1 mean, or a one-to-one map)."""
-    key = views.view_of_entry * views.cells + views.forward.indices.long()
-    return unique_groups(key)[0].numel() == key.numel()
-
-
-def polar_noise(views: Views, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+def polar_noise(views: Views, canonical: Tensor, fresh: Fresh) -> Tensor:
     """White view noise that shares ``canonical`` [B, C, *canonical]; ``fresh()`` draws white views [B*N, C, h, w].
 
     ``fresh`` is called only when some pixel needs more than z: duplicated cells or background. With one-to-one views
     the result is f(z) bit for bit.
     """
-    if isinstance(views, WalkedViews):
-        return _view_by_view(views, canonical, fresh, _polar)
-    return _polar(views, canonical, fresh, views.composite is None and has_disjoint_rows(views))
+    return views.drawn(_polar, canonical, fresh)
 
 
-def _polar(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor], disjoint: bool) -> Tensor:
+def _polar(views: ViewSet, canonical: Tensor, fresh: Fresh, disjoint: Callable[[], bool]) -> Tensor:
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
     if views.composite is not None:
         return _composited(views, owned_part(views), batch, columns, fresh())
-    if disjoint:
+    if disjoint():
         # F F^T is diagonal: the polar factor scales each row to norm 1 (a single weight of +-1 stays as it is).
         forward = views.forward
         power = torch.zeros(forward.rows, dtype=forward.weights.dtype, device=forward.weights.device)
@@ -134,7 +124,7 @@ def _composited(views: ViewSet, owned: LinearMap, batch: int, columns: Tensor, o
     return views.views_from_pixels(share.sqrt() * shared + (1 - share).sqrt() * pixels, batch, channels)
 
 
-def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+def _duplicated(views: ViewSet, columns: Tensor, fresh: Fresh) -> Tensor:
     """One cell feeds several pixels of a view: share z / sqrt(h) among them and add what their own noise differs by."""
     nearest = nearest_part(views)
     rows = nearest.row_of_entry
@@ -152,33 +142,7 @@ def _duplicated(views: ViewSet, columns: Tensor, fresh: Callable[[], Tensor]) ->
     return pixels
 
 
-def _view_by_view(
-    views: WalkedViews,
-    canonical: Tensor,
-    fresh: Callable[[], Tensor],
-    shown: Callable[[ViewSet, Tensor, Callable[[], Tensor], bool], Tensor],
-) -> Tensor:
-    """The noise ``shown`` of every view alone. What is asked of all views together, whether their rows are disjoint, is
-    told to each."""
-    if views.source.one_to_one:
-        return views.project(canonical)
-    batch, channels = canonical.shape[:2]
-    disjoint = all(has_disjoint_rows(views.part(number).views) for number in range(views.count))
-    flat, own = canonical.reshape(batch, channels, -1), list[Tensor]()
-
-    def fresh_of(number: int) -> Tensor:
-        if not own:
-            own.append(fresh().reshape(batch, views.count, channels, views.height, views.width))
-        return own[0][:, number]
-
-    noise = canonical.new_empty(batch, views.count, channels, views.height, views.width)
-    for number in range(views.count):
-        part = views.part(number)
-        noise[:, number] = shown(part.views, flat[:, :, part.cells], partial(fresh_of, number), disjoint)
-    return noise.flatten(0, 1)
-
-
-def view_noise(views: Views, mode: NoiseMode, canonical: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+def view_noise(views: Views, mode: NoiseMode, canonical: Tensor, fresh: Fresh) -> Tensor:
     """Noise of a view batch [B*N, C, h, w] in one of the three modes, from canonical noise [B, C, *canonical]."""
     if mode == "polar":
         return polar_noise(views, canonical, fresh)
@@ -186,16 +150,14 @@ def view_noise(views: Views, mode: NoiseMode, canonical: Tensor, fresh: Callable
         return fresh()
     if mode != "projected":
         raise ValueError(f"noise '{mode}' is unknown; use one of {', '.join(NOISE_MODES)}")
-    if isinstance(views, WalkedViews):
-        return _view_by_view(views, canonical, fresh, _projected)
-    return _projected(views, canonical, fresh, has_disjoint_rows(views))
+    return views.drawn(_projected, canonical, fresh)
 
 
-def _projected(views: ViewSet, canonical: Tensor, fresh: Callable[[], Tensor], disjoint: bool) -> Tensor:
+def _projected(views: ViewSet, canonical: Tensor, fresh: Fresh, disjoint: Callable[[], bool]) -> Tensor:
     batch, channels = canonical.shape[:2]
     columns = canonical.reshape(batch * channels, views.cells).T
     sampled = views.forward
-    if not disjoint:
+    if not disjoint():
         nearest = nearest_part(views)
         sampled = nearest.with_weights(nearest.weights.sign())
     if views.composite is not None:

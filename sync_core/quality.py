@@ -19,11 +19,6 @@ def accumulator_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-def matching(value: Tensor, like: Tensor) -> Tensor:
-    """``value`` in the dtype and on the device of ``like`` (dtype first: not every device has float64)."""
-    return value.to(like.dtype).to(like.device)
-
-
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
 
 

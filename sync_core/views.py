@@ -10,6 +10,7 @@ View weights that change during a run: cosine of the viewing angle to a growing 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -213,6 +214,38 @@ class ViewSet:
         """int64 [nnz]: the view each entry of ``forward`` belongs to."""
         return self.forward.row_of_entry // (self.height * self.width)
 
+    @cached_property
+    def disjoint_rows(self) -> bool:
+        """Whether, inside every view, no cell is read by two pixels (an n-to-1 mean, or a one-to-one map)."""
+        key = self.view_of_entry * self.cells + self.forward.indices.long()
+        return unique_groups(key)[0].numel() == key.numel()
+
+    def maps(self) -> Iterator[LinearMap]:
+        """What pixels read, some views at a time: here all at once."""
+        yield self.forward
+
+    def drawn(self, draw: Draw, canonical: Tensor, fresh: Fresh) -> Tensor:
+        """Noise of a view batch [B*N, C, h, w] that shares ``canonical`` [B, C, *canonical], as ``draw`` makes it."""
+        return draw(self, canonical, fresh, lambda: self.disjoint_rows)
+
+    def shared_cells(self) -> Tensor:
+        """int64 [N, N]: how many cells two views both see; the diagonal holds what each sees."""
+        cell, pixel = self.forward.indices.long(), self.forward.row_of_entry
+        if self.gather is not None:
+            # A cell counts when its own centre is seen: interpolation reads past a view's border, and views that only
+            # touch would seem to overlap.
+            cell, pixel = self.gather.row_of_entry, self.gather.indices.long()
+        key = unique_groups(pixel // (self.height * self.width) * self.cells + cell)[0]
+        view, cell = key // self.cells, key % self.cells
+        shared = torch.zeros(self.count, self.count, dtype=torch.int64)
+        marks = torch.zeros(self.cells, dtype=torch.bool)
+        for number in range(self.count):
+            own = cell[view == number]
+            marks[own] = True
+            shared[number] = torch.bincount(view[marks[cell]], minlength=self.count)
+            marks[own] = False
+        return shared
+
     def contributions(self) -> tuple[Tensor, Tensor, Tensor]:
         """What averaging sums over: (cell int64, view pixel int64, float weight), [n] each; a pair may occur twice."""
         cell, pixel, weight = self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights
@@ -261,11 +294,6 @@ class ViewSet:
         pixels = self.forward.apply(columns)
         return self.views_from_pixels(pixels, batch, channels)
 
-    def adjoint(self, views: Tensor) -> Tensor:
-        """The transpose of f: [B*N, C, h, w] -> [B, C, *canonical] (sums, not means)."""
-        batch, channels, pixels = self.as_pixels(views)
-        return self.as_canonical(self.backward.apply(pixels), batch, channels)
-
     def as_pixels(self, views: Tensor) -> tuple[int, int, Tensor]:
         """A view batch as (B, C, [N*h*w, B*C]). Raises ValueError when the batch does not match the views."""
         channels, height, width = views.shape[1:]
@@ -291,3 +319,11 @@ class ViewSet:
         keep = ~self.covered.to(views.device)
         batch = views.shape[0] // self.count
         return views * keep.repeat(batch, 1, 1)[:, None].to(views.dtype)
+
+
+Fresh = Callable[[], Tensor]
+"""Draws white views [B*N, C, h, w]."""
+
+Draw = Callable[[ViewSet, Tensor, Fresh, Callable[[], bool]], Tensor]
+"""Makes noise of views, a rig's or a part of them, that shares a canonical one (noise.py). The last tells whether the
+rows of all views of the rig are disjoint, when asked."""

@@ -11,15 +11,17 @@ depend on what else is running.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import ClassVar, Protocol
+from functools import cached_property, partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from .linear_map import LinearMap, computes_correctly, unique_groups
-from .views import ViewSet, batch_of
+from .view_source import Reading, ViewSource
+from .views import Draw, Fresh, ViewSet, batch_of
 
 # Stored maps take up to this many bytes while they are built; above, views are walked.
 MAPS_AT_MOST = 2**30
@@ -38,58 +40,7 @@ def too_large(entries: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What canonical cells read in one view. cells: int64 [n], rising; pixels: a map [n, h*w]."""
-
-    cells: Tensor
-    pixels: LinearMap
-
-
-class ViewSource(Protocol):
-    """N equal-sized views, each made when asked for and always the same, on the CPU.
-
-    Every pixel reads some cell: there is no background. No value is negative. ``one_to_one``: a view reads no cell
-    twice and every cell as it is (crops).
-    """
-
-    @property
-    def canonical(self) -> tuple[int, ...]: ...
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def width(self) -> int: ...
-
-    @property
-    def one_to_one(self) -> bool: ...
-
-    def forward(self, number: int) -> LinearMap:
-        """What the pixels of a view read: [h*w, K], no row empty."""
-        ...
-
-    def gather(self, number: int) -> Reading | None:
-        """What cells read in the view, where averaging asks for that too (``ViewSet.gather``)."""
-        ...
-
-    def weights(self, number: int) -> Tensor:
-        """float [h*w]: how much each pixel counts."""
-        ...
-
-    def views_per_cell(self) -> Tensor | None:
-        """int64 [K], where it is known without making the views."""
-        ...
-
-    def shared_cells(self) -> Tensor | None:
-        """int64 [N, N], how many cells two views both see, where it is known without making the views."""
-        ...
-
-
-@dataclass(frozen=True)
-class Part:
+class LoneView:
     """One view on the cells that it has to do with. cells: int64 [k], rising; views: that view, canonical (k,)."""
 
     cells: Tensor
@@ -211,7 +162,7 @@ class WalkedViews:
         weights = self.source.weights(number).to(self.device)
         return weights if self.counts(number) else torch.zeros_like(weights)
 
-    def part(self, number: int) -> Part:
+    def part(self, number: int) -> LoneView:
         """A view on its own cells, on the device: whatever is known of views can be asked of it."""
         forward, reading = self.source.forward(number), self.source.gather(number)
         read = forward.indices.long()
@@ -225,7 +176,53 @@ class WalkedViews:
         if not self.counts(number):
             weights = torch.zeros_like(weights)
         views = ViewSet(own, shape, self.height, self.width, weights, gather)
-        return Part(cells.to(self.device), views.to(self.device))
+        return LoneView(cells.to(self.device), views.to(self.device))
+
+    @cached_property
+    def disjoint_rows(self) -> bool:
+        """Whether, inside every view, no cell is read by two pixels."""
+        return self.source.one_to_one or all(self.part(number).views.disjoint_rows for number in range(self.count))
+
+    def maps(self) -> Iterator[LinearMap]:
+        """What pixels read, one view at a time."""
+        return (self.forward(number) for number in range(self.count))
+
+    def drawn(self, draw: Draw, canonical: Tensor, fresh: Fresh) -> Tensor:
+        """As ``ViewSet.drawn``, every view alone; what is asked of all together is told to each."""
+        if self.source.one_to_one:
+            return self.project(canonical)
+        batch, channels = canonical.shape[:2]
+        flat, own = canonical.reshape(batch, channels, -1), list[Tensor]()
+
+        def fresh_of(number: int) -> Tensor:
+            if not own:
+                own.append(fresh().reshape(batch, self.count, channels, self.height, self.width))
+            return own[0][:, number]
+
+        noise = canonical.new_empty(batch, self.count, channels, self.height, self.width)
+        for number in range(self.count):
+            part = self.part(number)
+            given = partial(fresh_of, number)
+            noise[:, number] = draw(part.views, flat[:, :, part.cells], given, lambda: self.disjoint_rows)
+        return noise.flatten(0, 1)
+
+    def shared_cells(self) -> Tensor:
+        """As ``ViewSet.shared_cells``; the cells of all are kept, four bytes for each that a view sees."""
+        known = self.source.shared_cells()
+        if known is not None:
+            return known
+        seen: list[Tensor] = []
+        for number in range(self.count):
+            reading = self.source.gather(number)
+            cells = unique_groups(self.source.forward(number).indices)[0] if reading is None else reading.cells
+            seen.append(cells.to(torch.int32))
+        shared = torch.zeros(self.count, self.count, dtype=torch.int64)
+        for number, own in enumerate(seen):
+            marks = torch.zeros(self.cells, dtype=torch.bool)
+            marks[own.long()] = True
+            for other in range(number, self.count):
+                shared[number, other] = shared[other, number] = marks[seen[other].long()].sum()
+        return shared
 
     def project(self, z: Tensor) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w]."""
@@ -238,15 +235,6 @@ class WalkedViews:
             seen = self.forward(number).apply(rows)
             out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
         return out.flatten(0, 1)
-
-    def adjoint(self, views: Tensor) -> Tensor:
-        """The transpose of f: [B*N, C, h, w] -> [B, C, *canonical] (sums, not means)."""
-        batch, channels, pixels = self.by_view(views)
-        sums = torch.zeros(batch * channels, self.cells, dtype=pixels.dtype, device=views.device)
-        for number in range(self.count):
-            matrix = self.forward(number)
-            spread(sums, matrix, matrix.weights, pixels[:, number].reshape(batch * channels, -1))
-        return sums.reshape(batch, channels, *self.canonical).to(views.dtype)
 
     def by_view(self, views: Tensor) -> tuple[int, int, Tensor]:
         """A view batch as (B, C, [B, N, C, h*w]), not copied unless it is of half precision."""

@@ -15,8 +15,9 @@ from torch import Tensor
 from .aggregate import METHODS, Aggregator, HitShares, Method
 from .conjugate import conjugate_gradients
 from .linear_map import LinearMap
+from .view_source import Reading
 from .views import ViewSet
-from .walked import Reading, Views, WalkedViews, add_at, as_rows, spread
+from .walked import Views, WalkedViews, add_at, as_rows, spread
 
 
 @dataclass(frozen=True)

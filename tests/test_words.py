@@ -87,6 +87,20 @@ def test_pages_name_files_that_are_there(page: str) -> None:
     assert missing == []
 
 
+def test_the_page_lists_the_questions_of_a_geometry() -> None:
+    """All of them, by their names, and the wings of the table."""
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = page.partition("## How a space plugs in")[2].partition("\n## ")[0]
+    tree = ast.parse((ROOT / "renderers" / "geometry.py").read_text(encoding="utf-8"))
+    geometry = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Geometry")
+    questions = [node.name for node in geometry.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+    assert [name for name in questions if not re.search(rf"\b{name}\b", section)] == []
+    table = re.search(
+        r"^WINGS.*= \((.*)\)$", (ROOT / "renderers" / "scene.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert table is not None and f"WINGS = ({table[1]})" in section
+
+
 def test_the_searcher_finds_what_is_gone() -> None:
     source = '"""See ``gone_away.py`` and sync_core/views.py (apps 6.2)."""\nx = 1  # as in methods.md K6\n# (T5, K9)\n'
     found = strangers("nodes/engine/made_up.py", source)

@@ -19,7 +19,8 @@ from ...renderers.scene import Scene
 from ...sync_core.shared_attention import shared_attention
 from .. import host
 from ..host.errors import SyncError
-from .chunks import GROUP, VIEWS
+from ..host.objects import Model
+from .chunks import GROUP, ROWS
 
 NODE = "CrossViewAttention"
 
@@ -114,7 +115,7 @@ def _views(options: dict[str, Any], rows: int, groups: int, count: int) -> Seque
         raise SyncError(
             f"{NODE}: another patch changed the {called} rows of this layer to {rows}; remove it (HyperTile does that)"
         )
-    views = options.get(VIEWS)
+    views = options.get(ROWS)
     if views is None and (rows // groups) % count:
         raise SyncError(
             f"{NODE}: a batch of {rows // groups} does not match a rig of {count} views; sample with a SyncTweedies "
@@ -168,7 +169,7 @@ class CrossView:
             )
 
 
-def with_cross_view_attention(model: Any, scene: Scene, wanted: CrossView) -> Any:
+def with_cross_view_attention(model: Model, scene: Scene, wanted: CrossView) -> Model:
     """A clone of a MODEL whose views attend to their neighbours and to a reference view.
 
     Raises ValueError for values that make no sense and for models without such layers.

@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .. import host
 from ..host.errors import SyncError
+from ..host.objects import Guider, Model, Network
 from .conds import ControlCopies, slice_cond
 from .controlnets import check_hints
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
 # consecutive views of a canonical picture must stay in one call (0: all of them).
-VIEWS = "sync_views"
+ROWS = "sync_views"
 GROUP = "synctweedies_group"
 
 
@@ -29,12 +30,12 @@ GROUP = "synctweedies_group"
 class ViewBatches:
     """How many views go through the model at once, for one run.
 
-    views: of one canonical picture. views_per_batch 0: as many as the free memory holds. The number falls (halved) when
-    the device runs out of memory, and stays down for the rest of the run. ``progress(done, of)`` is called after every
-    chunk of a model evaluation.
+    count: views of one canonical picture. views_per_batch 0: as many as the free memory holds. The number falls
+    (halved) when the device runs out of memory, and stays down for the rest of the run. ``progress(done, of)`` is
+    called after every chunk of a model evaluation.
     """
 
-    views: int
+    count: int
     views_per_batch: int = 0
     progress: Callable[[int, int], None] | None = None
     rows: tuple[int, ...] | None = None
@@ -53,7 +54,7 @@ class ViewBatches:
         finally:
             self.rows = None
 
-    def size(self, model: Any, x: Tensor, unit: int = 1) -> int:
+    def size(self, model: Network, x: Tensor, unit: int = 1) -> int:
         """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
 
         Raises SyncError when the number that was asked for does not hold a group."""
@@ -70,16 +71,16 @@ class ViewBatches:
     def unit(self, options: dict[str, Any]) -> int:
         """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
         group = options.get("transformer_options", {}).get(GROUP)
-        return 1 if group is None else min(group or self.views, self.views)
+        return 1 if group is None else min(group or self.count, self.count)
 
     def _next(self, rows: list[int], start: int, size: int, unit: int) -> list[int]:
         """The rows of the next model call: whole units of one canonical picture, or any rows where units are 1."""
         if unit == 1 or size >= len(rows):
             return rows[start : start + size]
-        picture_end = start + self.views - rows[start] % self.views
+        picture_end = start + self.count - rows[start] % self.count
         return rows[start : min(start + size // unit * unit, picture_end)]
 
-    def run(
+    def _called(
         self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]], unit: int = 1
     ) -> list[Tensor]:
         """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
@@ -115,7 +116,7 @@ class ViewBatches:
         return result
 
     def calc_cond_batch(
-        self, executor: Any, model: Any, conds: Conds, x: Tensor, timestep: Tensor, options: Any
+        self, executor: Any, model: Network, conds: Conds, x: Tensor, timestep: Tensor, options: Any
     ) -> Any:
         """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views."""
 
@@ -133,7 +134,7 @@ class ViewBatches:
 
     def in_chunks(
         self,
-        model: Any,
+        model: Network,
         conds: Conds,
         x: Tensor,
         options: dict[str, Any],
@@ -141,14 +142,14 @@ class ViewBatches:
     ) -> list[Tensor]:
         """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
         total = x.shape[0]
-        check_hints(conds, self.views, total)
+        check_hints(conds, self.count, total)
         conds = self._ready(conds, total)
         rows = list(range(total)) if self.rows is None else list(self.rows)
         groups = [rows]
         if any(has_tags(entries) for entries in conds):
             found: dict[Any, list[int]] = {}
             for row in rows:
-                found.setdefault(signature(conds, row % self.views), []).append(row)
+                found.setdefault(signature(conds, row % self.count), []).append(row)
             groups = list(found.values())
 
         def chunk(index: list[int]) -> list[Tensor]:
@@ -160,7 +161,7 @@ class ViewBatches:
                 f"CrossViewAttention: its group of {unit} views needs one call, but prompts for some views differ "
                 "in more than their text (strength, mask, hints, timesteps); make them alike, or leave the node out"
             )
-        results = self.run(groups, self.size(model, x, unit), chunk, unit)
+        results = self._called(groups, self.size(model, x, unit), chunk, unit)
         order = [row for group in groups for row in group]
         if order == list(range(total)):
             return results
@@ -175,23 +176,23 @@ class ViewBatches:
         if key not in self.merged:
             for entries in conds:
                 if has_tags(entries):
-                    check_tags(entries or (), self.views)
+                    check_tags(entries or (), self.count)
             made = [
-                merge_prompts(entries, rows, self.views) if has_tags(entries) and entries is not None else entries
-                for entries in pair_areas(conds, self.views)
+                merge_prompts(entries, rows, self.count) if has_tags(entries) and entries is not None else entries
+                for entries in pair_areas(conds, self.count)
             ]
             # The originals stay referenced, so that their ids cannot be taken by others meanwhile.
             self.merged[key] = ([None if e is None else list(e) for e in conds], made)
         return self.merged[key][1]
 
     def slice(self, conds: Conds, index: list[int]) -> list[list[Entry] | None]:
-        view = index[0] % self.views
+        view = index[0] % self.count
         return [
             None if c is None else [slice_cond(entry, index, self.controls) for entry in c if applies(entry, view)]
             for c in conds
         ]
 
-    def guide(self, guider: Any, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
+    def guide(self, guider: Guider, x: Tensor, timestep: Tensor, **options: Any) -> Tensor:
         """The same on hosts without wrappers: a copy of the guider is called with the chunk's conditionings."""
         names = list(guider.conds)
         model_options = options.get("model_options", {})
@@ -221,18 +222,18 @@ def _too_much(views: int) -> str:
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
     """model_options that tell patches which views they see (``ad_params`` is what packs that slice themselves read)."""
     transformer = dict(options.get("transformer_options", {}))
-    transformer[VIEWS] = index
+    transformer[ROWS] = index
     transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
     return {**options, "transformer_options": transformer}
 
 
-def _copy_of(guider: Any) -> Any:
-    part = object.__new__(type(guider))
+def _copy_of(guider: Guider) -> Guider:
+    part: Guider = object.__new__(cast("type[Any]", type(guider)))
     part.__dict__.update(guider.__dict__)
     return part
 
 
-def fitting_views(model: Any, shape: Sequence[int], free: float) -> int:
+def fitting_views(model: Network, shape: Sequence[int], free: float) -> int:
     """The largest number of views, at least 1, whose guided batch fits in ``free`` bytes by the host's own estimate.
 
     shape: of the batch of all views, [B*N, C, (1,) h, w].
@@ -248,7 +249,7 @@ def fitting_views(model: Any, shape: Sequence[int], free: float) -> int:
     return low
 
 
-def views_at_once(model: Any, views_per_batch: int, shape: Sequence[int]) -> int:
+def views_at_once(model: Model, views_per_batch: int, shape: Sequence[int]) -> int:
     """How many views' memory the host should make room for before it loads the MODEL.
 
     shape: of the batch of all views. With views_per_batch 0: what the device holds beside the whole model.

@@ -14,12 +14,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from ...renderers.scene import Scene
 from ...sync_core.walked import Views
+from ..host.objects import Control
 from .latents import fit_to_space, mask_views
 
 
@@ -43,7 +44,9 @@ def slice_cond(cond: dict[str, Any], index: Sequence[int], controls: ControlCopi
         if isinstance(inner, Tensor) and inner.ndim > 0 and inner.shape[0] > 1:
             value = value._copy_with(rows_of(inner, index))
         elif isinstance(inner, list):
-            value = value._copy_with([rows_of(v, index) if isinstance(v, Tensor) else v for v in inner])
+            value = value._copy_with(
+                [rows_of(v, index) if isinstance(v, Tensor) else v for v in cast("list[Any]", inner)]
+            )
         conditioning[name] = value
     part["model_conds"] = conditioning
     if isinstance(cond.get("mask"), Tensor):
@@ -60,11 +63,11 @@ def slice_cond(cond: dict[str, Any], index: Sequence[int], controls: ControlCopi
 class ControlCopies:
     """Copies of ControlNets that hold the hints of one chunk of views, made once per run and dropped with it."""
 
-    made: dict[tuple[int, tuple[int, ...]], tuple[Any, Any]] = field(
-        default_factory=dict[tuple[int, tuple[int, ...]], "tuple[Any, Any]"]
+    made: dict[tuple[int, tuple[int, ...]], tuple[Control, Control]] = field(
+        default_factory=dict[tuple[int, tuple[int, ...]], "tuple[Control, Control]"]
     )
 
-    def for_views(self, control: Any, index: tuple[int, ...]) -> Any:
+    def for_views(self, control: Control, index: tuple[int, ...]) -> Control:
         if control is None or hasattr(control, "sub_idxs"):
             return control
         key = (id(control), index)
@@ -73,7 +76,7 @@ class ControlCopies:
             self.made[key] = (control, self._copy(control, index))
         return self.made[key][1]
 
-    def _copy(self, control: Any, index: tuple[int, ...]) -> Any:
+    def _copy(self, control: Control, index: tuple[int, ...]) -> Control:
         part = control.copy()
         if isinstance(control.cond_hint_original, Tensor):
             part.cond_hint_original = rows_of(control.cond_hint_original, index)

@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor
 
+from ..host.objects import Control, Network
 from .tagged_conds import Conds
 
 
-def chain(control: Any) -> Iterator[Any]:
+def chain(control: Control) -> Iterator[Control]:
     """A ControlNet and those it is chained to, the last applied first."""
     while control is not None:
         yield control
@@ -104,25 +105,25 @@ def progress_of(sigma: float, percent_to_sigma: Callable[[float], float]) -> flo
 
 
 class ScheduledControl:
-    """Mixed into the class of a ControlNet by `scheduled`; never made by itself."""
+    """Mixed into the class of a ControlNet by `scheduled`; never made by itself. What ``super()`` is, is the host's."""
 
     strength_curves: tuple[StrengthCurve, ...]
     percent_to_sigma: Callable[[float], float] | None
     progress: dict[float, float]
     """Of the noise levels met so far; shared by all copies in a run."""
     strength: float
-    previous_controlnet: Any
+    previous_controlnet: Control
 
-    def pre_run(self, model: Any, percent_to_timestep_function: Callable[[float], float]) -> None:
+    def pre_run(self, model: Network, percent_to_timestep_function: Callable[[float], float]) -> None:
         self.percent_to_sigma, self.progress = percent_to_timestep_function, {}
-        super().pre_run(model, percent_to_timestep_function)  # pyright: ignore[reportAttributeAccessIssue]
+        cast(Any, super()).pre_run(model, percent_to_timestep_function)
 
     def cleanup(self) -> None:
         self.percent_to_sigma, self.progress = None, {}
-        super().cleanup()  # pyright: ignore[reportAttributeAccessIssue]
+        cast(Any, super()).cleanup()
 
-    def copy(self) -> Any:
-        made: Any = super().copy()  # pyright: ignore[reportAttributeAccessIssue]
+    def copy(self) -> Control:
+        made = cast(Any, super()).copy()
         made.__class__ = type(self)  # the host's copies are of the class it knows
         made.strength_curves = self.strength_curves
         made.percent_to_sigma, made.progress = self.percent_to_sigma, self.progress
@@ -143,12 +144,12 @@ class ScheduledControl:
             return None if previous is None else previous.get_control(x_noisy, t, *args, **kwargs)
         self.strength = strength * factor
         try:
-            return super().get_control(x_noisy, t, *args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+            return cast(Any, super()).get_control(x_noisy, t, *args, **kwargs)
         finally:
             self.strength = strength
 
 
-def scheduled(control: Any, curve: StrengthCurve, made: dict[int, Any]) -> Any:
+def scheduled(control: Control, curve: StrengthCurve, made: dict[int, Control]) -> Control:
     """A scheduled copy of a ControlNet and of all it is chained to; weights and hints are shared.
 
     made: copies by the id of their original, so that conditionings which share a ControlNet still share it (else the
@@ -161,7 +162,7 @@ def scheduled(control: Any, curve: StrengthCurve, made: dict[int, Any]) -> Any:
         if isinstance(part, ScheduledControl):
             part.strength_curves = (*part.strength_curves, curve)
         else:
-            kind = type(part)
+            kind = cast("type[Any]", type(part))
             part.__class__ = type(f"Scheduled{kind.__name__}", (ScheduledControl, kind), {})
             part.strength_curves, part.percent_to_sigma, part.progress = (curve,), None, {}
         part.previous_controlnet = scheduled(control.previous_controlnet, curve, made)
@@ -174,7 +175,7 @@ def schedule_strength(positive: Any, negative: Any, curve: StrengthCurve) -> tup
 
     Raises ValueError when neither CONDITIONING has a ControlNet.
     """
-    made: dict[int, Any] = {}
+    made: dict[int, Control] = {}
     sides: list[Any] = []
     for side in (positive, negative):
         sides.append([[tokens, _scheduled_options(options, curve, made)] for tokens, options in side])
@@ -183,7 +184,7 @@ def schedule_strength(positive: Any, negative: Any, curve: StrengthCurve) -> tup
     return sides[0], sides[1], len(made)
 
 
-def _scheduled_options(options: dict[str, Any], curve: StrengthCurve, made: dict[int, Any]) -> dict[str, Any]:
+def _scheduled_options(options: dict[str, Any], curve: StrengthCurve, made: dict[int, Control]) -> dict[str, Any]:
     if not any(True for _ in chain(options.get("control"))):
         return options
     return {**options, "control": scheduled(options["control"], curve, made)}

@@ -13,6 +13,7 @@ from ...sync_core.process_steps import blend
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import check_finite
+from ..host.objects import Wrapper
 from .noise import own_noise
 from .run import Run
 
@@ -26,7 +27,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
     """Stands in for the host's model wrapper; ``inner`` is the real one. ``known``: how many functions stood behind
     guidance before the sampler added its own."""
 
-    def __init__(self, inner: Any, run: Run, known: int = 0) -> None:
+    def __init__(self, inner: Wrapper, run: Run, known: int = 0) -> None:
         self.__dict__.update(inner.__dict__)
         self._inner = inner
         self._run = run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
+from ..host.objects import Guider, Model
 from .chunks import views_at_once
 from .noise import starting_noise
 from .run import Run, SyncSettings
@@ -33,7 +34,7 @@ class SyncSampler(host.KSAMPLER):
 
     def sample(self, *args: Any, **kwargs: Any) -> Tensor:
         with named(self._node):
-            return super().sample(*args, **kwargs)
+            return cast(Any, super()).sample(*args, **kwargs)
 
 
 class SyncNoise:
@@ -51,7 +52,7 @@ class SyncNoise:
             return starting_noise(self._settings, views, samples.cpu(), self.seed)
 
 
-def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
+def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
     """A clone of a MODEL that synchronises whatever samples it; the MODEL itself is left untouched."""
     patched = model.clone()
     if host.HAS_WRAPPERS:
@@ -80,7 +81,7 @@ def patch_model(model: Any, settings: SyncSettings, node: str) -> Any:
 def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
     def wrapper(
         executor: Any,
-        guider: Any,
+        guider: Guider,
         sigmas: Tensor,
         extra_args: dict[str, Any],
         callback: Any,

@@ -14,11 +14,12 @@ from typing import Any
 from torch import Tensor
 
 from .. import host
+from ..host.objects import Guider
 
 Function = Callable[..., Any]
 
 
-def _cells(function: Any) -> dict[str, Any]:
+def _variables(function: Any) -> dict[str, Any]:
     """Name -> variable (a closure cell) that a function shares with others."""
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     return dict(zip(names, getattr(function, "__closure__", None) or (), strict=False))
@@ -26,10 +27,11 @@ def _cells(function: Any) -> dict[str, Any]:
 
 def _written(function: Any) -> list[Any]:
     """The shared variables that a function sets."""
-    cells = _cells(function)
-    if not cells:
+    shared = _variables(function)
+    if not shared:
         return []
-    return [cells[i.argval] for i in dis.get_instructions(function) if i.opname == "STORE_DEREF" and i.argval in cells]
+    stored = (i.argval for i in dis.get_instructions(function) if i.opname == "STORE_DEREF")
+    return [shared[name] for name in stored if name in shared]
 
 
 def _guidance(options: dict[str, Any]) -> Iterator[Function]:
@@ -52,8 +54,8 @@ def _inside(options: dict[str, Any]) -> Iterator[Function]:
 def guidance_in_chunks(options: dict[str, Any]) -> bool:
     """Whether guidance must be called with the views of one chunk: it reads what a patch wrote inside the network, or
     it evaluates the conditionings itself."""
-    read = {id(cell) for function in _guidance(options) for cell in _cells(function).values()}
-    written = {id(cell) for function in _inside(options) for cell in _written(function)}
+    read = {id(variable) for function in _guidance(options) for variable in _variables(function).values()}
+    written = {id(variable) for function in _inside(options) for variable in _written(function)}
     return bool(read & written) or "sampler_calc_cond_batch_function" in options
 
 
@@ -62,7 +64,7 @@ def guidance_keeps_state(options: dict[str, Any]) -> bool:
     return any(_written(function) for function in _guidance(options)) or host.has_wrapper(options, "PREDICT_NOISE")
 
 
-def check_patches(options: dict[str, Any], x: Tensor, guider: Any = None) -> None:
+def check_patches(options: dict[str, Any], x: Tensor, guider: Guider | None = None) -> None:
     """Raise ValueError when a patch takes the views x [B*N, C, (1,) h, w] for something else.
 
     guider: whose conditionings are ready for the model (newer hosts look for frames in them).

@@ -24,7 +24,7 @@ class LiveView:
         self._scene = scene
         self._steps = max(steps, 1)
         self._previewer = None if model is None else host.previewer(model)
-        self._bar = host.ProgressBar(self._steps)
+        self._bar: Any = host.ProgressBar(self._steps)
         self._step = 0
         self._calls = 0
         self._calls_per_step = 1

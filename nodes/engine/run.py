@@ -19,6 +19,7 @@ from ...sync_core.processes import Process
 from ...sync_core.schedule import Trajectory
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.walked import Views
+from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
 from .preview import LiveView
@@ -55,7 +56,7 @@ class SamplerCall:
     """
 
     function: Callable[..., Tensor]
-    model: Any
+    model: Wrapper
     sigmas: Tensor
     extra_args: dict[str, Any]
     callback: Callable[[dict[str, Any]], None] | None
@@ -189,15 +190,15 @@ class Run:
     @staticmethod
     def start(
         settings: SyncSettings,
-        model: Any,
+        model: Network,
         x: Tensor,
         sigmas: Sequence[float] = (),
         seed: int = 0,
-        previewed: Any | None = None,
+        previewed: Model | None = None,
     ) -> Run:
         """A run on the views x [B*N, C, (1,) h, w] and their device.
 
-        model: the host's BaseModel, for its latent scale. sigmas: the noise levels, falling; empty where nobody knows
+        model: the network, for its latent scale. sigmas: the noise levels, falling; empty where nobody knows
         them. previewed: the MODEL, which knows how its latents look; None shows no picture. Raises ValueError when x is
         no batch of the scene's views.
         """

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...sync_core.synchronizer import SyncPlan
 from .. import host
+from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
 from .conds import check_concat
 from .denoiser import UNCONDITIONAL
@@ -61,7 +62,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
     # (the parameters are the host's)
     def synchronised(
-        model: Any,
+        model: Wrapper,
         x: Tensor,
         sigmas: Tensor,
         extra_args: dict[str, Any] | None = None,
@@ -77,7 +78,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
-        run = Run.start(settings, guider.inner_model, x, sigmas.tolist(), int(call.seed or 0), previewed)
+        run = Run.start(
+            settings, guider.inner_model, x, [float(s) for s in sigmas.cpu()], int(call.seed or 0), previewed
+        )
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         walk = walk_of(run.plan)
@@ -107,7 +110,7 @@ def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
     return prepared
 
 
-def _in_chunks(model: Any, model_options: dict[str, Any], batches: ViewBatches) -> tuple[Any, dict[str, Any]]:
+def _in_chunks(model: Wrapper, model_options: dict[str, Any], batches: ViewBatches) -> tuple[Wrapper, dict[str, Any]]:
     """A copy of the host's model wrapper and of its options, set up for chunks of views."""
     model = copy.copy(model)
     if host.HAS_WRAPPERS and not guidance_in_chunks(model_options):
@@ -126,7 +129,7 @@ class _ChunkedGuider:
     """The guider, called in chunks of views: on hosts without wrappers, and for guidance that needs it. Everything
     else is the guider's own. ``together``: why it must not be called with some of the views, if so."""
 
-    def __init__(self, guider: Any, batches: ViewBatches, together: str) -> None:
+    def __init__(self, guider: Guider, batches: ViewBatches, together: str) -> None:
         self._guider = guider
         self._batches = batches
         self._together = together

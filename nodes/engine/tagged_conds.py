@@ -105,7 +105,7 @@ def _same(a: Any, b: Any) -> bool:
     if a is b:
         return True
     plain = (bool, int, float, str, tuple, list, type(None))
-    return isinstance(a, plain) and isinstance(b, plain) and type(a) is type(b) and a == b
+    return type(a) is type(b) and isinstance(a, plain) and a == b
 
 
 def _stackable(a: Any, b: Any) -> bool:

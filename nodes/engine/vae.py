@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from .. import host
+from ..host.objects import VAE
 
 
-def mean_encoding_vae(vae: Any) -> Any:
+def mean_encoding_vae(vae: VAE) -> VAE:
     """A VAE that encodes to the mean of its distribution; the host of 2024 draws a sample instead.
 
     A shallow copy: weights are shared, and the VAE itself stays as it is.
@@ -32,7 +33,7 @@ def mean_encoding_vae(vae: Any) -> Any:
     return vae
 
 
-def vae_cells(vae: Any) -> list[float]:
+def vae_cells(vae: VAE) -> list[float]:
     """Image pixels per latent cell as a VAE states them, of its encoder and decoder; empty when it does not."""
     found: list[float] = []
     for ask, name in (
@@ -45,7 +46,7 @@ def vae_cells(vae: Any) -> list[float]:
     return found
 
 
-def vae_views(vae: Any, shape: tuple[int, ...], cell: int) -> int:
+def vae_views(vae: VAE, shape: tuple[int, ...], cell: int) -> int:
     """How many views of a latent batch of ``shape`` [n, C, h, w] one VAE call holds, by the VAE's own estimate."""
     if not hasattr(vae, "memory_used_decode"):
         return shape[0]
@@ -56,7 +57,7 @@ def vae_views(vae: Any, shape: tuple[int, ...], cell: int) -> int:
     return max(1, int(host.free_memory(vae.device) / max(1, needed)))
 
 
-def vae_decode(vae: Any, latent: Tensor) -> Tensor:
+def vae_decode(vae: VAE, latent: Tensor) -> Tensor:
     """Latents [n, C, (1,) h, w] -> images [n, H, W, channels] in [0, 1], where the VAE leaves them. Raises MemoryError
     when one view does not fit, the host's own error when several do not."""
     video = getattr(vae, "latent_dim", latent.ndim - 2) == 3
@@ -65,14 +66,14 @@ def vae_decode(vae: Any, latent: Tensor) -> Tensor:
     return (images[:, 0] if images.ndim == 5 else images).float()
 
 
-def decoded(vae: Any, samples: Tensor) -> Iterator[Tensor]:
+def decoded(vae: VAE, samples: Tensor) -> Iterator[Tensor]:
     """View latents [n, C, (1,) h, w], decoded one by one: images [H, W, channels] on the CPU."""
     for view in samples:
         host.check_interrupt()
         yield vae_decode(vae, view[None])[0].cpu()
 
 
-def vae_encode(vae: Any, images: Tensor) -> Tensor:
+def vae_encode(vae: VAE, images: Tensor) -> Tensor:
     """Images [n, H, W, channels] in [0, 1] -> latents [n, C, h, w]. Raises as `vae_decode` does."""
     images = images.contiguous()  # Another memory layout changes the last bits of a convolution.
     if getattr(vae, "latent_dim", 2) == 3:
@@ -90,7 +91,7 @@ def _kept_small(call: Callable[[], Tensor], views: int, does: str) -> Tensor:
     )
 
 
-def check_vae(vae: Any, cell: int, channels: int) -> None:
+def check_vae(vae: VAE, cell: int, channels: int) -> None:
     """Raise ValueError when a VAE is not of latents with that many image pixels a cell and channels."""
     if getattr(vae, "first_stage_model", vae) is None:
         raise ValueError("rgb_vae holds no weights (the checkpoint brought none); connect a VAE Loader")

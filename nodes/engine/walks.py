@@ -20,6 +20,7 @@ from ...sync_core.walked import Views
 from ...sync_core.walked_mean import Averager, average_of
 from .. import host
 from ..host.errors import check_finite
+from ..host.objects import Sampling, Wrapper
 from .denoiser import POST_CFG, SyncDenoiser
 from .noise import journey_noise, starting_state, step_noise
 from .run import Run, SamplerCall
@@ -77,7 +78,7 @@ def _synchronised(run: Run, call: SamplerCall, x: Tensor) -> tuple[SamplerCall, 
     return replace(call, model=denoiser, options=options), start
 
 
-def _mixture(sampling: Any, sigma: float) -> tuple[float, float]:
+def _mixture(sampling: Sampling, sigma: float) -> tuple[float, float]:
     """(how much of the picture, how much noise) a state of this model holds at ``sigma``. ``sampling``: the host's
     model sampling, which knows what a noise level means."""
     one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
@@ -118,7 +119,7 @@ class _SoftBorder(host.KSamplerX0Inpaint):
     and the noise is the step's own, there it is drawn once more.)
     """
 
-    def __init__(self, inner: Any, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
+    def __init__(self, inner: Wrapper, content: Tensor, ramp: Tensor, levels: list[float]) -> None:
         self.__dict__.update(inner.__dict__)
         self._inner, self._content, self._ramp, self._levels = inner, content, ramp, levels
 
@@ -129,7 +130,7 @@ class _SoftBorder(host.KSamplerX0Inpaint):
         return torch.where(self._ramp >= released(passed, len(self._levels)), clean, self._content)
 
 
-def inner_levels(sampling: Any, times: list[int], highest: float) -> list[float]:
+def inner_levels(sampling: Sampling, times: list[int], highest: float) -> list[float]:
     """The noise levels of timesteps (0 to 999), ending with 0. None is above ``highest``, where a run begins."""
     levels = [float(sampling.percent_to_sigma(1 - time / NOISE)) for time in times]
     first = min(levels[0], highest)

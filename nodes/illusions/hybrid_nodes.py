@@ -31,10 +31,14 @@ _REFUSE = "refuse says so instead of running."
     optional={
         "third_prompt": PROMPT.says("near, middle and far: the far reading."),
         "sigma": Number(2.0, 0.1, 16.0, 0.1).says("Blur between near and far, in sixty-fourths of the picture."),
-        "fine": Number(1.0, 0.0, 16.0, 0.1).says("near, middle and far: blur between near and middle."),
-        "length": Number(7.0, 1.1, 32.0, 0.1).says("still and moving: way of a point, sixty-fourths of the picture."),
-        "angle": Number(45.0, -180.0, 180.0, 1.0).says("still and moving: direction, degrees clockwise."),
-        "factor": Whole(8, 1, 64).says("thumbnail: pixels of a block; must divide the picture."),
+        "fine": Number(1.0, 0.0, 16.0, 0.1, advanced=True).says("near, middle and far: blur between near and middle."),
+        "length": Number(7.0, 1.1, 32.0, 0.1, advanced=True).says(
+            "still and moving: way of a point, sixty-fourths of the picture."
+        ),
+        "angle": Number(45.0, -180.0, 180.0, 1.0, advanced=True).says(
+            "still and moving: direction, degrees clockwise."
+        ),
+        "factor": Whole(8, 1, 64, advanced=True).says("thumbnail: pixels of a block; must divide the picture."),
         "mask": Socket("MASK").says("mask: where the first reading decides; any size."),
     },
     outputs=READINGS,

@@ -15,7 +15,7 @@ SEARCH = ["ambiguous image", "visual anagrams", "optical illusion"]
 WORDS: Inputs = {"prompt": PROMPT.says("What this reading shows; IllusionPrompts encodes it for this reading.")}
 CHAIN: Inputs = {
     "rig": Socket("VIEW_RIG").says("The readings so far. Empty: this is the first one."),
-    "weight": Number(1.0, 0.0, 100.0, 0.05).says(
+    "weight": Number(1.0, 0.0, 100.0, 0.05, advanced=True).says(
         "How much this reading counts against the others where they disagree."
     ),
 }

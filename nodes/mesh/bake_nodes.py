@@ -9,8 +9,9 @@ from torch import Tensor
 from ...renderers.mesh.bake.surface_fill import FILLINGS
 from ..declare import Choice, Node, Number, Socket
 from ..host.mesh_socket import to_socket
-from ..widgets import MESH_SCENE, VIEW_PICTURES
+from ..widgets import VIEW_PICTURES
 from .pictures import BLENDS, MASKS, BakeWishes, bake_textures
+from .widgets import MESH_SCENE
 
 
 @Node(
@@ -23,10 +24,10 @@ from .pictures import BLENDS, MASKS, BakeWishes, bake_textures
             "straightest, so nothing blurs or ghosts. average: everything is averaged, as published. best view: one "
             "view for each texel."
         ),
-        "exponent": Number(6.0, 0.0, 32.0, 0.5).says(
+        "exponent": Number(6.0, 0.0, 32.0, 0.5, advanced=True).says(
             "Views count by the cosine of the viewing angle to this power; 6 as published."
         ),
-        "detail": Number(4.0, 0.5, 64.0, 0.5).says(
+        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True).says(
             "two bands: structures finer than about this many view pixels are fine detail."
         ),
         "fill": Choice(FILLINGS).says(

@@ -15,31 +15,35 @@ from ..host.given_models import NOTHING
 from ..host.mesh_socket import from_socket, to_socket
 from ..links import file_fits, said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, GIVEN_MESH, GIVEN_PATH, WORKFLOW
+from ..widgets import FILE_PREFIX, GIVEN_PATH, WORKFLOW
 from .files import (
     NO_MESH,
     PARTS,
     TEXTURES,
     UNWRAPS,
-    fingerprint,
+    UvWishes,
     list_meshes,
     mesh_path,
+    mesh_state,
     prepared,
     read_mesh,
     save_textured,
 )
 
+_GIVEN_MODEL = Socket("FILE_3D,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_STL,FILE_3D_PLY").says(
+    "Instead of a file's name: a 3D file from another node, as Load 3D gives it. Hosts before 2026 have none."
+)
 _PARTS = Choice(PARTS, default="one texture each").says(
     "Of a mesh with several materials: every part keeps a texture of its own, or all share one (joint)."
 )
-_METHOD = Choice(METHODS, default="auto").says(
+_METHOD = Choice(METHODS, default="auto", advanced=True).says(
     "xatlas: few charts with little stretch; pip install xatlas. boxes: projected along the axes, needs nothing, more "
     "seams. auto: xatlas where it is installed and works."
 )
 _SIZE = Whole(1024, 64, 8192, 64).says(
     "Smallest texture that will be painted: new charts lie at least 4 of its texels apart."
 )
-_LIMIT = Number(300.0, 1.0, 7200.0, 1.0).says(
+_LIMIT = Number(300.0, 1.0, 7200.0, 1.0, advanced=True).says(
     "Seconds after which xatlas is stopped. 50,000 faces take about 15 seconds."
 )
 
@@ -62,7 +66,7 @@ _LIMIT = Number(300.0, 1.0, 7200.0, 1.0).says(
         ),
         "time_limit": _LIMIT,
     },
-    optional={"path": GIVEN_PATH, "model_3d": GIVEN_MESH},
+    optional={"path": GIVEN_PATH, "model_3d": _GIVEN_MODEL},
     outputs={
         "mesh": Socket("MESH").says(
             "The mesh, for the mesh nodes of this pack and for nodes of ComfyUI that take meshes."
@@ -79,7 +83,7 @@ class SyncTweediesLoadMesh:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return mesh_state(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(
@@ -99,8 +103,8 @@ class SyncTweediesLoadMesh:
         path: str | None = None,
         model_3d: Any = NOTHING,
     ) -> tuple[Any, str]:
-        wishes = (parts, unwrap, method, texture_size, file_textures, time_limit)
-        mesh, report = read_mesh(file, *wishes, path, model_3d)
+        wishes = UvWishes(parts, unwrap, method, texture_size, time_limit)
+        mesh, report = read_mesh(file, wishes, file_textures, path, model_3d)
         return to_socket(mesh), report
 
 
@@ -112,7 +116,7 @@ class SyncTweediesLoadMesh:
         "unwrap": Choice(UNWRAPS, default="always").says(
             "always: make new ones. when needed: only where those it has are not usable. keep: check them only."
         ),
-        "method": _METHOD,
+        "method": _METHOD.given(advanced=False),
         "texture_size": _SIZE,
         "parts": _PARTS,
         "time_limit": _LIMIT,
@@ -130,8 +134,8 @@ class SyncTweediesUnwrap:
     def unwrap(
         self, mesh: Any, unwrap: Any, method: Any, texture_size: int, parts: Any, time_limit: float
     ) -> tuple[Any, str]:
-        found, said = prepared(from_socket(mesh), parts, unwrap, method, texture_size, time_limit)
-        return to_socket(found), "\n".join(said)
+        found, lines = prepared(from_socket(mesh), UvWishes(parts, unwrap, method, texture_size, time_limit))
+        return to_socket(found), "\n".join(lines)
 
 
 @Node(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,7 +50,7 @@ def mesh_path(name: str | None, given: str | None = None) -> tuple[Path, Path]:
     return path, ASSETS if path.parent == ASSETS else Path(host.input_folder()).resolve()
 
 
-def fingerprint(name: str | None, given: str | None = None) -> str:
+def mesh_state(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a mesh's file does, or of a file that it refers to (buffers, materials, textures)."""
     try:
         path, root = mesh_path(name, given)
@@ -59,38 +60,41 @@ def fingerprint(name: str | None, given: str | None = None) -> str:
         return given or name or ""
 
 
+@dataclass(frozen=True)
+class UvWishes:
+    """What is asked of texture coordinates. parts: one texture for each of several materials, or one for all.
+    unwrapping: whether they are made anew, by ``method``. size: side of the texture that is to be painted; charts keep
+    their distance at that size. time_limit: seconds that making them may take."""
+
+    parts: Parts
+    unwrapping: Unwrap
+    method: Method
+    size: int
+    time_limit: float
+
+
 def read_mesh(
-    name: str,
-    parts: Parts,
-    unwrapping: Unwrap,
-    method: Method,
-    size: int,
-    textures: str,
-    time_limit: float,
-    given: str | None = None,
-    model: Any = NOTHING,
+    name: str, wishes: UvWishes, textures: str, given: str | None = None, model: Any = NOTHING
 ) -> tuple[Mesh, str]:
     """(The mesh of a file of the input folder, ready to be painted; what was found and done, in words).
 
-    given: a path from another node, instead of the name; model: a 3D file, instead of both. Raises ValueError as
-    ``mesh_path``, ``model_file``, ``load_mesh`` and ``prepared``.
+    textures: whether those that the file names are loaded. given: a path from another node, instead of the name; model:
+    a 3D file, instead of both. Raises ValueError as ``mesh_path``, ``model_file``, ``load_mesh`` and ``prepared``.
     """
     known = nullcontext(mesh_path(name, given)) if model is NOTHING else model_file(model, ENDINGS, _OTHER)
     with known as (path, root):
         loaded = load_mesh(path, textures, root)
-    mesh, said = prepared(loaded.mesh, parts, unwrapping, method, size, time_limit)
+    mesh, said = prepared(loaded.mesh, wishes)
     return mesh, "\n".join((description(mesh), *(f"{note[0].upper()}{note[1:]}." for note in loaded.notes), *said))
 
 
-def prepared(
-    mesh: Mesh, parts: Parts, unwrapping: Unwrap, method: Method, size: int, time_limit: float
-) -> tuple[Mesh, tuple[str, ...]]:
+def prepared(mesh: Mesh, wishes: UvWishes) -> tuple[Mesh, tuple[str, ...]]:
     """(The mesh with the parts and texture coordinates asked for, what was found and done).
 
-    size: side of the texture that is to be painted; charts keep their distance at that size. Raises ValueError where
-    coordinates are to be kept and are not usable, and as ``unwrap``.
+    Raises ValueError where coordinates are to be kept and are not usable, and as ``unwrap``.
     """
-    joint = parts == "joint" and len(mesh.parts) > 1
+    unwrapping, size = wishes.unwrapping, wishes.size
+    joint = wishes.parts == "joint" and len(mesh.parts) > 1
     kept = joined(mesh) if joint else mesh
     report = check_uvs(kept)
     if unwrapping == "keep" or (unwrapping == "when needed" and report.usable):
@@ -103,7 +107,7 @@ def prepared(
         host.check_interrupt()
         bar.update_absolute(done, total)
 
-    found = unwrap(mesh, method, size, joint=joint, time_limit=time_limit, tick=tick)
+    found = unwrap(mesh, wishes.method, size, joint=joint, time_limit=wishes.time_limit, tick=tick)
     said = [] if unwrapping == "always" else [report.lines[0]]
     said.append(f"Unwrapped with {found.method} for a texture of {size} x {size}.")
     if found.warning:

@@ -13,8 +13,9 @@ from ...renderers.mesh.turntable import LIGHTS
 from ...renderers.mesh.uvs.atlas import LAYOUTS
 from ..declare import Choice, Node, Number, Socket, Switch, Text, Whole
 from ..host.mesh_socket import from_socket
-from ..widgets import MESH_SCENE, side
+from ..widgets import side
 from .pictures import condition_images, space_texture, turntable_frames
+from .widgets import MESH_SCENE
 
 _BACKGROUND = "Colour behind the object: white, grey, black, or e.g. #8090a0."
 
@@ -25,7 +26,7 @@ _BACKGROUND = "Colour behind the object: white, grey, black, or e.g. #8090a0."
     inputs={
         "mesh": Socket("MESH").says("A mesh with texture coordinates, from SyncTweediesLoadMesh."),
         "texture_size": side(1024).says("Sides of the texture that is baked, pixels."),
-        "latent_size": Whole(0, 0, 8192, 8).says(
+        "latent_size": Whole(0, 0, 8192, 8, advanced=True).says(
             "Cells along the longer side of the grid on which latents meet. 0: as fine as the views' own pixels; "
             "finer shares less between views, coarser blurs."
         ),
@@ -77,10 +78,10 @@ class MeshSpace:
         "depth_range": Choice(SPANS, default="per view").says(
             "Near and far of each view, as published, or of all views, so that a place has one grey in all of them."
         ),
-        "depth_floor": Number(0.0, 0.0, 0.9, 0.05).says(
+        "depth_floor": Number(0.0, 0.0, 0.9, 0.05, advanced=True).says(
             "Grey of the farthest surface; above 0 it stands out from the background."
         ),
-        "soft_depth": Switch(True).says("Soften edges of the depth by 2 pixels, as published."),
+        "soft_depth": Switch(True, advanced=True).says("Soften edges of the depth by 2 pixels, as published."),
         "normals": Choice(NORMAL_SPACES, default="camera").says(
             "camera: red right, green up, blue to the camera. Some models have red to the left: compare with what "
             "their preprocessor makes. world: red +X, green +Y, blue +Z."

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import host
 from .diffusers_folders import read_json
-from .diffusers_schedule import Schedule, read_schedule
+from .diffusers_schedule import NoiseLevels, read_schedule
 from .exemplar import PixelLatent
 
 # What the second stage of a cascade calls the noise on its low-resolution picture.
@@ -37,7 +37,7 @@ class Facts:
     """What the configs of a folder say. ``extra``: input channels beyond the picture, and what goes there."""
 
     unet: dict[str, Any]
-    schedule: Schedule
+    schedule: NoiseLevels
     latent: Any
     pixels: bool
     extra: int

@@ -55,7 +55,7 @@ def find_folder(name: str, part: str) -> Path:
     raise ValueError(f"'{name}' has no {part}/config.json; a diffusers folder has one: copy the whole folder again")
 
 
-def fingerprint(name: str, part: str) -> str:
+def folder_state(name: str, part: str) -> str:
     """Changes when a file that a node reads changes (path, size and time of all JSON and safetensors files)."""
     try:
         folder = find_folder(name, part)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...renderers.scene import Scene
 from ..declare import Choice, Node, Socket, Whole
 from ..views.pictures import view_images
-from .diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, fingerprint, list_folders
+from .diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, folder_state, list_folders
 from .diffusers_text import load_text
 from .diffusers_unet import load_model
 
@@ -62,7 +62,7 @@ class LoadDiffusersUNet:
 
     @classmethod
     def IS_CHANGED(cls, folder: str | None = "", **_: Any) -> str:
-        return fingerprint(folder or "", "unet")
+        return folder_state(folder or "", "unet")
 
     def load(self, folder: str) -> tuple[Any, Any]:
         return load_model(folder)
@@ -86,7 +86,7 @@ class LoadDiffusersText:
 
     @classmethod
     def IS_CHANGED(cls, folder: str | None = "", **_: Any) -> str:
-        return fingerprint(folder or "", "text_encoder")
+        return folder_state(folder or "", "text_encoder")
 
     def load(self, folder: str) -> tuple[Any]:
         return (load_text(folder),)

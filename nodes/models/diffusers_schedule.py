@@ -37,7 +37,7 @@ class Clipping:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class NoiseLevels:
     """``alphas_cumprod`` [T] float64, as the network was trained; ``prediction``: epsilon, v_prediction or sample."""
 
     alphas_cumprod: Tensor
@@ -49,7 +49,7 @@ class Schedule:
         return ((1.0 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()
 
 
-def read_schedule(file: Path) -> Schedule:
+def read_schedule(file: Path) -> NoiseLevels:
     """The schedule of a scheduler_config.json, with the very betas that diffusers builds from it.
 
     Raises ValueError (one line) for flow models, for schedulers without discrete noise levels, and for unknown
@@ -74,7 +74,7 @@ def read_schedule(file: Path) -> Schedule:
             "prediction_type v_prediction"
         )
     alphas = torch.where(alphas > 0.0, alphas, torch.full_like(alphas, _SMALLEST))
-    return Schedule(alphas, prediction, _clipping(config))
+    return NoiseLevels(alphas, prediction, _clipping(config))
 
 
 def _alphas_cumprod(name: str, config: dict[str, Any]) -> Tensor:

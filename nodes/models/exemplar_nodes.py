@@ -18,7 +18,7 @@ _MORE = Socket("IMAGE").says("Another exemplar (or a batch of them), any size fr
 @Node(
     "SyncTweedies Exemplar Picture",
     "loaders",
-    inputs={"picture": Choice(list(shipped_pictures())).says("Which material.")},
+    inputs={"picture": Choice(shipped_pictures).says("Which material.")},
     outputs={
         "image": Socket("IMAGE").says("192 x 192 pixels, tileable."),
         "name": Socket("STRING").says("Its name in words, for ExemplarModel and for prompts."),

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from ...renderers.panorama.depth import MEANINGS, RANGES
 from ..declare import Choice, Node, Number, Socket, Text, Whole
-from ..files import input_file, state_of
+from ..files import input_state
 from ..links import said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, PANORAMA_CAMERAS, WORKFLOW
+from ..widgets import FILE_PREFIX, WORKFLOW
+from .nodes import CAMERAS
 from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
 
 
@@ -19,7 +20,7 @@ from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
     "Panorama Depth Views",
     "panorama",
     inputs={
-        "rig": PANORAMA_CAMERAS,
+        "rig": CAMERAS,
         "values": Choice(MEANINGS, default="inverse").says(
             "What the values are. distance: along the ray, any unit. inverse: one over it, near is bright, as depth "
             "estimators give it."
@@ -45,11 +46,7 @@ class PanoramaDepthViews:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
-        """The file may change under the same name."""
-        try:
-            return f"{file} {state_of(input_file(file or ''))}"
-        except (OSError, ValueError):
-            return file or ""
+        return input_state(file or "")
 
     def build(self, rig: Any, values: Any, range: Any, file: str, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return depth_views(rig, file, image, values, range)
@@ -62,11 +59,11 @@ class PanoramaDepthViews:
         "image": Socket("IMAGE").says("Equirectangular panoramas, or a strip of one around its middle."),
         "filename_prefix": FILE_PREFIX.given(default="SyncTweedies/panorama"),
         "quality": Whole(95, 1, 100).says("Quality of a JPEG file."),
-        "full_width": Whole(0, 0, 65536).says(
+        "full_width": Whole(0, 0, 65536, advanced=True).says(
             "Pixels that 360 degrees would have, when the image shows only a part around the middle. 0 = the image's "
             "own width."
         ),
-        "heading": Number(0.0, -360.0, 360.0, 1.0).says(
+        "heading": Number(0.0, -360.0, 360.0, 1.0, advanced=True).says(
             "Azimuth that a viewer first looks at, degrees; 0 is the middle of the panorama."
         ),
     },

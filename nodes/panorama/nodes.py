@@ -18,9 +18,10 @@ from ...renderers.panorama.equirect import (
 )
 from ...renderers.panorama.fill import FILLINGS
 from ..declare import Choice, Node, Number, Socket, Whole
-from ..widgets import PANORAMA_CAMERAS, SCENE, VIEW_PICTURES
+from ..widgets import SCENE, VIEW_PICTURES
 from .pictures import need_cameras, stitch_equirect
 
+CAMERAS = Socket("VIEW_RIG").says("The cameras: ViewRig of kind ring, sphere, fibonacci or custom.")
 _BLENDS = ["two bands", "average"]
 _DIRECTIONS = ["panorama to cube", "cube to panorama"]
 _TURN = Number(0.0, -360.0, 360.0, 1.0)
@@ -35,7 +36,7 @@ _TURN = Number(0.0, -360.0, 360.0, 1.0)
             "Where views overlap. two bands: coarse structure is averaged, fine detail comes from the view that looks "
             "straightest, so nothing blurs. average: everything is averaged."
         ),
-        "detail": Number(4.0, 0.5, 64.0, 0.5).says(
+        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True).says(
             "two bands: structures finer than about this many view pixels are fine detail."
         ),
         "holes": Choice(FILLINGS).says(
@@ -86,7 +87,7 @@ def camera_pictures(rig: Any, image: Tensor | None, mask: Tensor | None) -> tupl
 @Node(
     "Equirect Views",
     "panorama",
-    inputs={"rig": PANORAMA_CAMERAS},
+    inputs={"rig": CAMERAS},
     optional={
         "image": Socket("IMAGE").says("An equirectangular panorama, twice as wide as high."),
         "mask": Socket("MASK").says("A mask painted on the panorama."),

@@ -28,21 +28,23 @@ from ..widgets import SCENE
         "reference": Whole(-1, -1, 4096).says(
             "A view that all others see too, counted from 0; -1 for none (and no cost)."
         ),
-        "reference_weight": Number(1.0, 0.0, 10.0).says(
+        "reference_weight": Number(1.0, 0.0, 10.0, advanced=True).says(
             "Weight of the reference against the neighbours: 1 = as much as these together."
         ),
-        "start": Number(0.0, 0.0, 1.0).says(
+        "start": Number(0.0, 0.0, 1.0, advanced=True).says(
             "Begin at this fraction of the run, counted as in the host's ControlNet nodes (0 = noise)."
         ),
         "end": Number(0.8, 0.0, 1.0).says(
             "Stop at this fraction of the run; afterwards every view sees only itself, at no cost."
         ),
-        "reference_end": Number(0.2, 0.0, 1.0).says("Stop looking at the reference at this fraction of the run."),
+        "reference_end": Number(0.2, 0.0, 1.0, advanced=True).says(
+            "Stop looking at the reference at this fraction of the run."
+        ),
         "max_tokens": Whole(4096, 0, 2**20, advanced=True).says(
             "Layers with more tokens per view than this are left alone, which bounds the cost. 4096 is every layer of "
             "512-pixel views in SD1 and of 1024-pixel views in SDXL. 0 = no limit."
         ),
-        "group": Whole(0, 0, 4096).says(
+        "group": Whole(0, 0, 4096, advanced=True).says(
             "Views see only others of their group of so many consecutive views, and a group always goes through the "
             "model together: views_per_batch must be at least this. 0 = all views of a picture."
         ),

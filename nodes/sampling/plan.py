@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from ...renderers.scene import Scene
@@ -25,6 +26,8 @@ PROCESS_LABELS = [
     *(p.label for p in PROCESSES if p.number not in _ORDER),
     STOCHASTIC_LABEL,
 ]
+# Widgets from 0 to 1.
+_SHARES = ("sync_start", "sync_end", "sync_strength", "variance_correction", "travel_start", "travel_end")
 
 PLAN_INPUTS: Inputs = {
     "process": Choice(PROCESS_LABELS, default=PROCESS_LABELS[0]).says(
@@ -34,16 +37,18 @@ PLAN_INPUTS: Inputs = {
         "step and replaces instead of averaging, as published: whole pictures without depth or other guidance, at the "
         "cost of 420 model calls for 25 steps, each on a part of the views."
     ),
-    "aggregation": Choice(METHODS, default="mean").says(
+    "aggregation": Choice(METHODS, default="mean", advanced=True).says(
         "How views become one picture. mean: weighted average of every pixel that sees a cell. least_squares: the "
         "picture whose views differ least from the given ones (same for windows, sharper for views that interpolate; "
         "costs some milliseconds more)."
     ),
-    "noise": Choice(NOISE_MODES, default="polar").says(
+    "noise": Choice(NOISE_MODES, default="polar", advanced=True).says(
         "Starting noise of the views. polar: shared through the canonical picture and exactly white in every view. "
         "projected: the paper's, plainly looked up. independent: nothing shared; blurrier where views overlap."
     ),
-    "sync_start": Number(0.0, 0.0, 1.0).says("Fraction of the steps after which views are synchronised."),
+    "sync_start": Number(0.0, 0.0, 1.0, advanced=True).says(
+        "Fraction of the steps after which views are synchronised."
+    ),
     "sync_end": Number(1.0, 0.0, 1.0).says(
         "Fraction of the steps after which each view goes on alone: 0.8 of 30 steps synchronises 24 (in the paper's "
         "mesh runs, which stop at a timestep, 23). More detail, less agreement."
@@ -96,46 +101,44 @@ PLAN_OPTIONS: Inputs = {
 }
 
 
-def plan_from(
-    process: str,
-    aggregation: str,
-    noise: str,
-    sync_start: float,
-    sync_end: float,
-    sync_every: int = 1,
-    sync_strength: float = 1.0,
-    step_noise: str = "canonical",
-    final_sync: bool = True,
-    inner_steps: int = Stochastic.inner_steps,
-    variance_correction: float = 0.0,
-    travel_times: int = 1,
-    travel_start: float = 0.2,
-    travel_end: float = 0.8,
-) -> SyncPlan:
-    """The plan that the widgets describe. Raises ValueError on values that make none, unused ones that are no numbers
-    included."""
-    for name, value in (
-        ("sync_start", sync_start),
-        ("sync_end", sync_end),
-        ("sync_strength", sync_strength),
-        ("variance_correction", variance_correction),
-        ("travel_start", travel_start),
-        ("travel_end", travel_end),
-    ):
-        if not math.isfinite(value):
-            raise ValueError(f"{name} {value} is no number; use a value from 0 to 1")
-    stochastic = process == STOCHASTIC_LABEL
-    return SyncPlan(
-        process=2 if stochastic else int(process.split()[0]),
-        schedule=Schedule(sync_start, sync_end, sync_every, sync_strength),
-        aggregation=aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
-        noise=noise,  # pyright: ignore[reportArgumentType]
-        step_noise=step_noise,  # pyright: ignore[reportArgumentType]
-        final_sync=final_sync,
-        stochastic=Stochastic(inner_steps) if stochastic else None,
-        variance_correction=variance_correction,
-        travel=TimeTravel(travel_times, travel_start, travel_end) if travel_times != 1 else STAY,
-    )
+@dataclass(frozen=True)
+class PlanWishes:
+    """What the widgets of a plan say, by their names."""
+
+    process: str
+    aggregation: str
+    noise: str
+    sync_start: float
+    sync_end: float
+    sync_every: int = 1
+    sync_strength: float = 1.0
+    step_noise: str = "canonical"
+    final_sync: bool = True
+    inner_steps: int = Stochastic.inner_steps
+    variance_correction: float = 0.0
+    travel_times: int = 1
+    travel_start: float = 0.2
+    travel_end: float = 0.8
+
+    def plan(self) -> SyncPlan:
+        """The plan that they describe. Raises ValueError on values that make none, unused ones that are no numbers
+        included."""
+        for name in _SHARES:
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} {getattr(self, name)} is no number; use a value from 0 to 1")
+        stochastic = self.process == STOCHASTIC_LABEL
+        travel = TimeTravel(self.travel_times, self.travel_start, self.travel_end) if self.travel_times != 1 else STAY
+        return SyncPlan(
+            process=2 if stochastic else int(self.process.split()[0]),
+            schedule=Schedule(self.sync_start, self.sync_end, self.sync_every, self.sync_strength),
+            aggregation=self.aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
+            noise=self.noise,  # pyright: ignore[reportArgumentType]
+            step_noise=self.step_noise,  # pyright: ignore[reportArgumentType]
+            final_sync=self.final_sync,
+            stochastic=Stochastic(self.inner_steps) if stochastic else None,
+            variance_correction=self.variance_correction,
+            travel=travel,
+        )
 
 
 def settings_from(
@@ -143,4 +146,4 @@ def settings_from(
 ) -> SyncSettings:
     """What the engine is told: the scene, the plan of the other widgets, and how views go through model and VAE."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    return SyncSettings(Scene(space, rig), plan_from(**plan), views_per_batch, rgb=rgb)
+    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb)

@@ -102,7 +102,7 @@ class SyncTweediesSamplerWrap:
 @Node(
     "SyncTweedies Noise",
     "sampling",
-    inputs={**SCENE, "noise_seed": SEED, "noise": PLAN_INPUTS["noise"]},
+    inputs={**SCENE, "noise_seed": SEED, "noise": PLAN_INPUTS["noise"].given(advanced=False)},
     outputs={"NOISE": Socket("NOISE").says("Connect to SamplerCustomAdvanced.")},
 )
 class SyncTweediesNoise:

@@ -11,16 +11,20 @@ from ..host.given_models import NOTHING
 from ..host.splat_socket import splats_of, to_splat
 from ..links import file_fits, said
 from ..saving import check_prefix, workflow_of
-from ..widgets import FILE_PREFIX, GIVEN_PATH, GIVEN_SPLATS, MAX_SIDE, WORKFLOW
+from ..widgets import FILE_PREFIX, GIVEN_PATH, MAX_SIDE, WORKFLOW
 from .files import (
     NO_SCENE,
-    camera_fingerprint,
-    fingerprint,
+    cameras_state,
     list_scenes,
     load_scene,
     recorded_rig,
     save_scene,
     scene_path,
+    scene_state,
+)
+
+_GIVEN_MODEL = Socket("FILE_3D,FILE_3D_SPLAT_ANY,FILE_3D_PLY,FILE_3D_SPLAT").says(
+    "Instead of a file's name: a 3D file from another node, as Create 3D File gives it. Hosts before 2026 have none."
 )
 
 
@@ -32,7 +36,7 @@ from .files import (
             "A file in ComfyUI's input folder or below its folder 3d; lighthouse.splat comes with this pack."
         )
     },
-    optional={"path": GIVEN_PATH, "model_3d": GIVEN_SPLATS},
+    optional={"path": GIVEN_PATH, "model_3d": _GIVEN_MODEL},
     outputs={
         "splats": Socket("SPLAT").says(
             "The scene, for SplatSpace and SplatTurntable, and for nodes of newer ComfyUI that take splats."
@@ -47,7 +51,7 @@ class SyncTweediesLoadSplats:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", path: str | None = None, **_: Any) -> str:
-        return fingerprint(file, path)
+        return scene_state(file, path)
 
     @classmethod
     def VALIDATE_INPUTS(
@@ -115,7 +119,7 @@ class SaveSplats:
             "Height of a view, image pixels. 0 = in the proportions of the first picture."
         ),
         "at_most": Whole(24, 0, 4096).says("How many cameras to take, spread evenly. 0 = all of them."),
-        "every": Whole(1, 1, 4096).says("Take only every so-many-th camera, before at_most."),
+        "every": Whole(1, 1, 4096, advanced=True).says("Take only every so-many-th camera, before at_most."),
     },
     optional={
         "exponent_start": Number(1.0, 0.0, 32.0, 0.5, advanced=True).says(
@@ -136,7 +140,7 @@ class CameraFileRig:
 
     @classmethod
     def IS_CHANGED(cls, file: str | None = "", **_: Any) -> str:
-        return camera_fingerprint(file)
+        return cameras_state(file)
 
     def build(
         self,

@@ -43,7 +43,7 @@ def scene_path(name: str | None, given: str | None = None) -> Path:
     return input_file(name or "", _SHIPPED, "copy it there, or into its folder 3d")
 
 
-def fingerprint(name: str | None, given: str | None = None) -> str:
+def scene_state(name: str | None, given: str | None = None) -> str:
     """Changes when the content of a scene's file does."""
     try:
         return content_digest(scene_path(name, given))
@@ -118,7 +118,7 @@ def recorded_rig(
     return rig, text
 
 
-def camera_fingerprint(name: str | None) -> str:
+def cameras_state(name: str | None) -> str:
     """Changes when a file of cameras does, or one in their folder or beside them that belongs to them."""
     try:
         path = input_path(name or "")

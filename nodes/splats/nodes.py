@@ -11,9 +11,9 @@ from ...renderers.splats.weights.weights import BACKENDS
 from ...sync_core.aggregate import METHODS
 from ..declare import Choice, Node, Number, Socket, Whole
 from ..host.splat_socket import splats_of, to_splat
-from ..widgets import SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, VIEW_PICTURES
+from ..widgets import VIEW_PICTURES
 from .pictures import bake_splats, colours_of, splat_mask
-from .widgets import RULE, UP
+from .widgets import CAMERAS, RULE, SPACE, SPLATS, UP
 
 _PLACE = Number(0.0, -100.0, 100.0, 0.05)
 _SIZE = Number(4.0, 0.0, 1000.0, 0.05)
@@ -49,7 +49,7 @@ class SplatSpace:
     "Splat Mask",
     "splats",
     inputs={
-        "space": SPLAT_SPACE,
+        "space": SPACE,
         "x": _PLACE.says(
             "Middle of the box, to the right as the front view sees it. The scene's middle is 0, its radius 1."
         ),
@@ -60,7 +60,7 @@ class SplatSpace:
         "depth": _SIZE.says("Size of the box from front to back."),
     },
     optional={
-        "rig": SPLAT_CAMERAS,
+        "rig": CAMERAS,
         "masks": Socket("MASK").says(
             "One mask per view of the rig: splats that are mostly seen inside of them, and lie in the box."
         ),
@@ -94,12 +94,12 @@ class SplatMask:
     "Splat Texture Bake",
     "splats",
     inputs={
-        "space": SPLAT_SPACE,
-        "rig": SPLAT_CAMERAS,
+        "space": SPACE,
+        "rig": CAMERAS,
         "aggregation": Choice(METHODS[::-1]).says(
             "least_squares: the colours that show the views best. mean: the mean of what is seen of each splat, softer."
         ),
-        "robust": Whole(0, 0, 10).says(
+        "robust": Whole(0, 0, 10, advanced=True).says(
             "least_squares: so many further rounds in which pixels that do not fit count less; 2 where views disagree "
             "in places."
         ),

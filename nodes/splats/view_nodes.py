@@ -10,9 +10,9 @@ from ...renderers.colours import BACKGROUNDS
 from ...renderers.panorama.depth import RANGES
 from ..declare import Choice, Node, Number, Socket, Whole
 from ..host.splat_socket import splats_of
-from ..widgets import MAX_SIDE, SPLAT_CAMERAS, SPLAT_SPACE, SPLATS, side
+from ..widgets import MAX_SIDE, side
 from .pictures import colours_of, splat_views, turned
-from .widgets import RULE, UP
+from .widgets import CAMERAS, RULE, SPACE, SPLATS, UP
 
 BACKGROUND = Choice(BACKGROUNDS).says("What shines through where there are no splats.")
 
@@ -21,8 +21,8 @@ BACKGROUND = Choice(BACKGROUNDS).says("What shines through where there are no sp
     "Splat Views",
     "splats",
     inputs={
-        "space": SPLAT_SPACE,
-        "rig": SPLAT_CAMERAS,
+        "space": SPACE,
+        "rig": CAMERAS,
         "background": BACKGROUND,
         "range": Choice(RANGES, default="joint").says(
             "joint: white and black mean the same in all views. per view: every view uses the whole range, for more "
@@ -57,9 +57,11 @@ class SplatViews:
         "width": side(384, 8, MAX_SIDE).says("Width of a frame, pixels."),
         "height": side(384, 8, MAX_SIDE).says("Height of a frame, pixels."),
         "elevation": Number(15.0, -90.0, 90.0, 5.0).says("Degrees the camera looks down by."),
-        "start": Number(0.0, -360.0, 360.0, 5.0).says("Azimuth of the first frame, degrees; 0 is the front."),
+        "start": Number(0.0, -360.0, 360.0, 5.0, advanced=True).says(
+            "Azimuth of the first frame, degrees; 0 is the front."
+        ),
         "fov": Number(40.0, 1.0, 150.0, 1.0).says("Horizontal field of view, degrees."),
-        "distance": Number(0.0, 0.0, 100.0, 0.1).says(
+        "distance": Number(0.0, 0.0, 100.0, 0.1, advanced=True).says(
             "Distance of the camera in radii of the scene. 0 = so that the scene fits."
         ),
         "up": UP,

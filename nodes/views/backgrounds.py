@@ -28,7 +28,7 @@ POLICIES = ("own", "constant", "random")
             "each keeps its last."
         ),
         "colour": Text("#808080").says("constant: the colour, as #rrggbb."),
-        "freeze_at": Number(0.4, 0.0, 1.0, 0.05).says(
+        "freeze_at": Number(0.4, 0.0, 1.0, 0.05, advanced=True).says(
             "random: fraction of the steps after which colours stay. At 0 each view has one colour from the start."
         ),
     },

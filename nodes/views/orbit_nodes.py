@@ -37,24 +37,26 @@ from .rig_camera import rig_camera
     optional={
         "azimuth_step": Number(45.0, 5.0, 360.0, 1.0).says("orbit: degrees from one camera to the next, around."),
         "elevations": Text("0").says("orbit: heights of the rings in degrees, e.g. '0, 35, -35'."),
-        "top_cameras": Switch(True).says("orbit: two more from 30 degrees above, in front and behind."),
+        "top_cameras": Switch(True, advanced=True).says("orbit: two more from 30 degrees above, in front and behind."),
         "views": Whole(12, 1, 100).says("orbit_sphere: how many cameras. coverage: how many at most."),
-        "target": Number(0.98, 0.1, 1.0).says("coverage: stop when this share of what can be seen at all is seen."),
+        "target": Number(0.98, 0.1, 1.0, advanced=True).says(
+            "coverage: stop when this share of what can be seen at all is seen."
+        ),
         "cameras": Text(EXAMPLE_ORBIT, multiline=True).says(
             "custom: one camera a line, azimuth elevation [distance [fov]]; # begins a comment. Azimuths count from "
             "the front."
         ),
-        "projection": Choice(PROJECTIONS, default="perspective").says(
+        "projection": Choice(PROJECTIONS, default="perspective", advanced=True).says(
             "orthographic: parallel rays, for CAD-like views."
         ),
-        "margin": Number(0.03, 0.0, 0.4).says("tight: free part of the view on each side."),
-        "aspect": Choice(ASPECTS, default="as given").says(
+        "margin": Number(0.03, 0.0, 0.4, advanced=True).says("tight: free part of the view on each side."),
+        "aspect": Choice(ASPECTS, default="as given", advanced=True).says(
             "tight: fitted changes width and height, in steps of 64, to the shape that wastes the fewest pixels."
         ),
-        "exponent": Number(1.0, 0.0, 32.0, 0.5).says(
+        "exponent": Number(1.0, 0.0, 32.0, 0.5, advanced=True).says(
             "Views count by the cosine of the viewing angle to this power: at the first step."
         ),
-        "exponent_end": Number(1.0, 0.0, 32.0, 0.5).says(
+        "exponent_end": Number(1.0, 0.0, 32.0, 0.5, advanced=True).says(
             "The same at the last step; the power goes from one to the other."
         ),
         "space": Socket("CANONICAL_SPACE").says("MeshSpace's or SplatSpace's. coverage and tight need it."),

@@ -62,7 +62,7 @@ class ViewPrompts:
         "strength": Number(1.0, 0.0, 10.0).says(
             "Weight against other prompts at the same place: 1 and an unmasked prompt mix half and half."
         ),
-        "set_cond_area": Choice(["default", "mask bounds"]).says(
+        "set_cond_area": Choice(["default", "mask bounds"], advanced=True).says(
             "default: the whole view is evaluated. mask bounds: only the rectangle around the view's part of the "
             "mask; cheaper for small masks, but the model sees nothing else."
         ),

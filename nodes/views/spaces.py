@@ -117,7 +117,7 @@ class CanonicalSpace:
             "windows: stride or overlap in image pixels, both directions. A last window is added where the canvas "
             "would stick out."
         ),
-        "weights": Choice(TAPERS).says(
+        "weights": Choice(TAPERS, advanced=True).says(
             "windows: how much a pixel counts where windows overlap. hann and triangle fade towards the window's "
             "border and leave no seam; flat is the reference's. Cameras always fade, by the angle from their axis."
         ),

@@ -33,11 +33,6 @@ _FIXES = {
 }
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, in place of what was there; an error leaves what was there. Raises ValueError as ``write_all``."""
-    write_all(path.parent, {path.name: content})
-
-
 def write_all(folder: Path, files: Contents) -> tuple[Path, ...]:
     """Write files, in place of those that are there, all or none -> their paths, in order.
 

@@ -18,7 +18,7 @@ from ..arrays import unflatten
 from .warp import Warp, map_of_order
 
 
-class Part(Warp):
+class PartWarp(Warp):
     """Subclasses give ``part``: linear in the picture [B, C, H, W]. Its reading is that part, around middle grey."""
 
     exact_on_latents = False
@@ -61,7 +61,7 @@ def sum_of_parts(warps: tuple[Warp, ...]) -> SumOfParts | None:
 
     Raises ValueError when only some are parts, or when the parts do not add up to the picture.
     """
-    parts = [w for w in warps if isinstance(w, Part)]
+    parts = [w for w in warps if isinstance(w, PartWarp)]
     if not parts:
         return None
     names = ", ".join(w.name for w in warps)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.aggregate import Aggregator
+from ...sync_core.conjugate import conjugate_gradients
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import Combine, ViewSet
 from ..arrays import unflatten
@@ -97,21 +98,14 @@ class LeastNorm:
         own = self.views
         count, channels, pixels = own.as_pixels(batch)
         weight = own.weights.to(pixels.dtype)[:, None]
-        residual = own.backward.apply(weight * pixels)
-        z = torch.zeros_like(residual)
-        direction, energy = residual, residual.square().sum(0)
-        goal = self.tolerance**2 * energy
-        for _ in range(self.iterations):
-            if bool((energy <= goal).all()):
-                break
-            image = own.forward.apply(direction)
-            curvature = (weight * image.square()).sum(0)
-            step = torch.where(curvature > 0, energy / curvature.clamp_min(1e-30), torch.zeros_like(energy))
-            z = z + step * direction
-            residual = residual - step * own.backward.apply(weight * image)
-            renewed = residual.square().sum(0)
-            direction = residual + renewed / energy.clamp_min(1e-30) * direction
-            energy = renewed
+        target = own.backward.apply(weight * pixels)
+
+        def normal(z: Tensor) -> Tensor:
+            return own.backward.apply(weight * own.forward.apply(z))
+
+        # From 0, and without a preconditioner: what no view sees stays out of the planes.
+        zero, even = torch.zeros_like(target), torch.ones_like(target[:, :1])
+        z = conjugate_gradients(normal, target, even, zero, self.iterations, self.tolerance)
         return own.as_canonical(z, count, channels)
 
     def to(self, device: torch.device | str) -> LeastNorm:

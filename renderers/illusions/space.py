@@ -99,10 +99,6 @@ class Warps:
                 raise ValueError(f"blend {row} does not fit {planes} planes; give {planes} numbers, not all 0")
         return rows if len(rows) == len(self.warps) else rows * len(self.warps)
 
-    def latent_report(self) -> list[str]:
-        """For every warp, one line: whether it can be done on latents, and why."""
-        return [f"{w.name}: {'latent' if w.exact_on_latents else 'rgb'} domain, {w.on_latents}" for w in self.warps]
-
     @property
     def exact_on_latents(self) -> bool:
         """Whether every warp of a latent is the latent of the warped picture; otherwise average in the rgb domain."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..arrays import triple
 from ..cameras.looks import Look, direction, hann_at, pixels_of
-from ..pictures import TwoBands
+from ..pictures import TwoBands, filtered, gaussian
 
 # How decidedly the best view wins the fine detail: weights are raised to this power.
 _DECISION = 12.0
@@ -103,13 +103,8 @@ def _read(planes: Tensor, place: Tensor) -> Tensor:
 
 def _blurred(planes: Tensor, size: float) -> Tensor:
     """Gaussian blur of [1, C, h, w] with a standard deviation of ``size`` pixels; the border repeats."""
-    radius = max(1, math.ceil(3 * size))
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / size) ** 2)
-    line = (line / line.sum())[None, None]
-    channels = planes.shape[1]
-    wide = F.pad(planes, (radius, radius, radius, radius), mode="replicate")
-    across = F.conv2d(wide, line[:, :, None].expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(across, line[..., None].expand(channels, 1, -1, 1), groups=channels)
+    line = gaussian(size, planes.dtype)
+    return filtered(filtered(planes, line[None], "repeated"), line[:, None], "repeated")
 
 
 def view_edges(looks: Sequence[Look], height: int, width: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.walked import Reading
+from ...sync_core.view_source import Reading
 from ..cameras.looks import angular_hann, pixels_of
 from .space import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
 

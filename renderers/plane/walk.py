@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.walked import Reading
+from ...sync_core.view_source import Reading
 from .space import Placement, Taper, window_weights
 
 

@@ -14,7 +14,7 @@ from ...sync_core.aggregate import Method
 from ..arrays import array_of, shaped, tensor_of
 from ..by_scipy import tree
 from ..cameras.viewpoints import Viewpoint
-from .choose import SEEN
+from .choose import LEAST_VISIBLE
 from .memory import check_more
 from .solve.solve import SplatSolver
 from .solve.solve_bands import solve_bands
@@ -81,7 +81,7 @@ def bake(
     meant = torch.ones(len(splats), dtype=torch.bool) if chosen is None else chosen
     if splats.hidden is not None:
         meant = meant & ~splats.hidden
-    known = meant & (solver.visible > SEEN)
+    known = meant & (solver.visible > LEAST_VISIBLE)
     if not bool(known.any()):
         raise ValueError("the views show none of the splats that are to be painted; use cameras that see them")
     colours = raw.clamp(0, 1)

@@ -10,7 +10,7 @@ from .solve.solve import SplatSolver
 from .splats import Splats
 
 # Splats that all views together show less of than this many pixels are as good as unseen.
-SEEN = 0.02
+LEAST_VISIBLE = 0.02
 
 
 def in_box(splats: Splats, middle: Vector, size: Vector) -> Tensor:
@@ -36,7 +36,7 @@ def in_views(solver: SplatSolver, masks: Tensor, share: float = 0.5) -> Tensor:
     Raises ValueError when number or size do not match the solver's views, and for masks that show none.
     """
     found = solver([mask[..., None].float() for mask in masks], "mean")[:, 0]
-    chosen = (found > share) & (solver.visible > SEEN)
+    chosen = (found > share) & (solver.visible > LEAST_VISIBLE)
     if not bool(chosen.any()):
         raise ValueError("the masks show no splat; paint over the object, in views of this rig")
     return chosen

@@ -14,7 +14,7 @@ from .harmonics import colours_from
 from .weights.tiles import ViewWeights
 
 # Pixels that show less of the splats than this have no depth (the reference's mask).
-SEEN = 0.01
+LEAST_ALPHA = 0.01
 
 
 def _each(geometry: SplatGeometry) -> Iterator[tuple[Viewpoint, ViewWeights]]:
@@ -44,15 +44,9 @@ def depth_hints(geometry: SplatGeometry, span: Range = "joint") -> tuple[Tensor,
     every view for itself (more contrast). Background is 0.
     """
     depth, alpha = expected_depth(geometry)
-    known = alpha > SEEN
+    known = alpha > LEAST_ALPHA
     inverse = torch.where(known, 1 / depth.clamp_min(1e-12), 0.0)
     return spread(inverse, known, span).clamp(0, 1), alpha
-
-
-def alpha_masks(geometry: SplatGeometry) -> Tensor:
-    """float32 [N, h, w] in [0, 1]: how much of a pixel is splats."""
-    size = (geometry.rig.height, geometry.rig.width)
-    return torch.stack([found.alpha.reshape(size) for _, found in _each(geometry)]).clamp(0, 1)
 
 
 def renders(geometry: SplatGeometry, background: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from syncpack.renderers.cameras.looks import Look
 from syncpack.renderers.panorama.space import Lookout, panorama_views
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
-from syncpack.sync_core.stochastic import disjoint_sets, shared_cells
+from syncpack.sync_core.stochastic import disjoint_sets
 
 
 def windows(width, stride):
@@ -42,7 +42,7 @@ def test_every_view_is_in_a_set_and_no_set_overlaps(width, stride):
     views = windows(width, stride)
     sets = disjoint_sets(views)
     assert {v for s in sets for v in s} == set(range(views.count))
-    shared = shared_cells(views)
+    shared = views.shared_cells()
     for members in sets:
         for a in members:
             for b in members:
@@ -50,6 +50,6 @@ def test_every_view_is_in_a_set_and_no_set_overlaps(width, stride):
 
 
 def test_shared_cells_by_hand():
-    shared = shared_cells(windows(32, 8))
+    shared = windows(32, 8).shared_cells()
     assert shared.tolist() == [[256, 128, 0], [128, 256, 128], [0, 128, 256]]
     assert torch.equal(shared, shared.T)

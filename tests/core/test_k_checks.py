@@ -18,6 +18,7 @@ from helpers.k_runs import CLEAN, SD, Denoise, gain_of, gaussian, product, rms, 
 from oracles.mixture import GaussianMixturePrior
 from oracles.parameterization import Level, ddim_levels
 from oracles.stepping import ddim_step
+from oracles.transposes import adjoint
 from oracles.twin_processes import Twin, Vp
 from oracles.twins import F64, dense, draw, least_squares, make_views, mean_matrix, permuted_views
 from syncpack.renderers.plane.space import Plane, Windows, place, taper_weights, window_views
@@ -285,6 +286,6 @@ def test_k19_multidiffusions_closed_form_solves_the_normal_equations() -> None:
     views = make_views(matrix, placed.grid, placed.count, 3, 4, weight)
     v = draw(placed.count, 2, 3, 4)
     closed = Aggregator(views)(v)
-    gradient = views.adjoint((views.project(closed) - v) * weight.reshape(placed.count, 1, 3, 4))
+    gradient = adjoint(views, (views.project(closed) - v) * weight.reshape(placed.count, 1, 3, 4))
     assert float(gradient.abs().max()) < 1e-14
     torch.testing.assert_close(closed, least_squares(views, v), rtol=0, atol=1e-12)

@@ -12,7 +12,6 @@ from oracles.twins import polar_noise as slow_polar_noise
 from syncpack.sync_core.noise import (
     NOISE_MODES,
     canonical_noise_sampler,
-    has_disjoint_rows,
     nearest_part,
     polar_noise,
     view_noise,
@@ -73,7 +72,7 @@ def test_polar_is_the_dense_polar_factor(views: ViewSet, batch: int, channels: i
     """U z + (I - U U^T) xi with U from an SVD; of the map itself, or of nearest sampling where pixels share cells."""
     z = draw(batch, channels, *views.canonical)
     fresh = draw(batch * views.count, channels, views.height, views.width, seed=1)
-    matrix = dense(views.forward) if has_disjoint_rows(views) else strongest_only(views).sign()
+    matrix = dense(views.forward) if views.disjoint_rows else strongest_only(views).sign()
     slow = slow_polar_noise(views, matrix, z, fresh)
     torch.testing.assert_close(polar_noise(views, z, lambda: fresh), slow, rtol=1e-10, atol=1e-10)
 
@@ -88,7 +87,7 @@ def test_polar_is_exactly_white_in_every_view(views: ViewSet) -> None:
 def test_polar_repairs_means_and_projected_does_not() -> None:
     """n-to-1: variance 1 against sum w^2, both without any fresh noise."""
     views = mean_views([1, 2, 5, 10])
-    assert has_disjoint_rows(views)
+    assert views.disjoint_rows
     shared, own = responses(views, "polar")
     torch.testing.assert_close(shared.T @ shared, torch.eye(4, dtype=F64), rtol=0, atol=1e-12)
     assert not own.any()
@@ -109,7 +108,7 @@ def test_projected_duplicates_are_copies_and_polar_shares_a_root() -> None:
 def test_projected_samples_interpolating_views_at_their_nearest_cell() -> None:
     """Interpolated noise would be too weak; the nearest cell has variance 1, with the view's sign."""
     views = random_views(2, negative=True)
-    assert not has_disjoint_rows(views)
+    assert not views.disjoint_rows
     shared, _ = responses(views, "projected")
     assert torch.equal(shared.T, strongest_only(views).sign())
 
@@ -172,7 +171,7 @@ def test_disjoint_rows_means_a_diagonal_gram_matrix(views: ViewSet) -> None:
     matrix = (dense(views.forward) != 0).to(F64)
     grams = [matrix[n * size : (n + 1) * size] for n in range(views.count)]
     diagonal = all(bool(((m @ m.T) - torch.diag((m @ m.T).diagonal()) == 0).all()) for m in grams)
-    assert has_disjoint_rows(views) == diagonal
+    assert views.disjoint_rows == diagonal
 
 
 def test_the_step_sampler_hands_on_its_interval_and_asks_for_own_noise_only_where_needed() -> None:

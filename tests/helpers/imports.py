@@ -54,7 +54,8 @@ def modules(root: Path, tops: Iterable[str]) -> dict[str, Module]:
 
 
 def imports(asking: Module, known: Collection[str]) -> list[Import]:
-    """What a module imports, late imports and those for type checkers included. ``known``: names of own modules."""
+    """What a module imports: also late, for type checkers, and by importlib, as far as the name is written there.
+    ``known``: names of own modules."""
     late = {
         inner
         for function in ast.walk(asking.tree)
@@ -65,6 +66,8 @@ def imports(asking: Module, known: Collection[str]) -> list[Import]:
     for node in ast.walk(asking.tree):
         if isinstance(node, ast.Import):
             found += [Import(name.name, node.lineno, False, node in late) for name in node.names]
+        elif isinstance(node, ast.Call) and _is_import(node):
+            found.append(Import(_beginning(node.args[0]), node.lineno, False, node in late))
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.append(Import(node.module or "", node.lineno, False, node in late))
         elif isinstance(node, ast.ImportFrom):
@@ -75,6 +78,16 @@ def imports(asking: Module, known: Collection[str]) -> list[Import]:
                 inner = f"{begin}.{name.name}"
                 found.append(Import(inner if inner in known else begin, node.lineno, True, node in late))
     return found
+
+
+def _is_import(call: ast.Call) -> bool:
+    return bool(call.args) and ast.unparse(call.func) in ("importlib.import_module", "import_module", "__import__")
+
+
+def _beginning(text: ast.expr) -> str:
+    """A text, or what a formatted one begins with; '' for anything else."""
+    part = text.values[0] if isinstance(text, ast.JoinedStr) and text.values else text
+    return part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
 
 
 def own_graph(found: Mapping[str, Module]) -> dict[str, set[str]]:

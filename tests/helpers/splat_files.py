@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from syncpack.renderers.files.atomic import write_all
+from syncpack.renderers.splats.files.load_save import scene_bytes
 from syncpack.renderers.splats.splats import Splats
 
 ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -49,3 +53,8 @@ def ply(columns, kinds=None, encoding="binary_little_endian", extra="", tail=b""
     else:
         body = rows.tobytes()
     return head.encode() + body + tail
+
+
+def save_splats(splats: Splats, path: Path) -> None:
+    """Write a .ply or .splat file, by its ending."""
+    write_all(path.parent, {path.name: scene_bytes(splats, path.suffix.lower().lstrip("."), path.name)})

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from oracles.transposes import adjoint
 from oracles.twins import draw
 from syncpack.renderers.illusions.lod import bands, levels_of
 from syncpack.renderers.illusions.space import Illusion, Warps, illusion_views
@@ -62,7 +63,7 @@ def test_laws(name: str) -> None:
     """Adjoint law; rows that see anything sum to 1; a constant picture comes back as it is, every way round."""
     views = views_of(name, 48)
     z, w = draw(2, 3, 48, 48), draw(4, 3, 48, 48, seed=1)
-    left, right = (views.project(z) * w).sum(), (z * views.adjoint(w)).sum()
+    left, right = (views.project(z) * w).sum(), (z * adjoint(views, w)).sum()
     assert float((left - right).abs() / left.abs()) < 1e-4
     total = views.forward.apply(torch.ones(48 * 48, 1)).reshape(2, 48, 48)
     assert torch.allclose(total[views.covered], torch.ones(int(views.covered.sum())), atol=1e-4)

@@ -17,7 +17,6 @@ from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.linear_map import LinearMap
 from syncpack.sync_core.noise import polar_noise
-from syncpack.sync_core.stochastic import shared_cells
 from syncpack.sync_core.views import ViewSet
 from torch import Tensor
 
@@ -200,7 +199,7 @@ def test_optical_views_use_what_cells_read() -> None:
 def test_views_beside_a_mirror_see_what_they_see() -> None:
     """A mirror's cells read its view; the plain view beside it must not vanish for that, nor count otherwise."""
     views = illusion_views(Illusion(32, 32), Warps((warp("identity"), warp("polar", sampling="bilinear"))), 32, 32)
-    shared = shared_cells(views)
+    shared = views.shared_cells()
     assert int(shared[0, 0]) == 1024 and 700 < int(shared[1, 1]) == int(shared[0, 1]) < 1024
     batch = draw(2, 1, 32, 32)
     mirror = illusion_views(Illusion(32, 32), Warps((warp("polar", sampling="bilinear"),)), 32, 32)
@@ -214,7 +213,7 @@ def test_which_domain_and_why() -> None:
     assert good.exact_on_latents
     mixed = rig("identity", "negate", "jigsaw")
     assert not mixed.exact_on_latents
-    assert mixed.latent_report() == [
+    assert [f"{w.name}: {'latent' if w.exact_on_latents else 'rgb'} domain, {w.on_latents}" for w in mixed.warps] == [
         "identity: latent domain, nothing moves",
         "negate: rgb domain, the negative of a latent is not the latent of the negative",
         "jigsaw: rgb domain, it moves or mixes pixels inside a latent's cell, which turns or mixes its content",

@@ -17,8 +17,11 @@ def checkout(folder: Path, version: str = "0.33.0") -> Path:
 
 
 def test_hosts_are_told_from_what_pytest_takes():
-    words = ["--host", "pip", "-k", "mesh", "--host=official", "tests/test_plane.py", "--host", "a folder"]
-    assert testing.split_hosts(words) == (["pip", "official", "a folder"], ["-k", "mesh", "tests/test_plane.py"])
+    words = ["--host", "pip", "-k", "mesh", "--host=official", "tests/renderers/test_plane.py", "--host", "a folder"]
+    assert testing.split_hosts(words) == (
+        ["pip", "official", "a folder"],
+        ["-k", "mesh", "tests/renderers/test_plane.py"],
+    )
     with pytest.raises(UsageError, match="--host needs a value"):
         testing.split_hosts(["-x", "--host"])
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.mesh_files import QUAD, TWO, Glb, picture, quad_glb
 from helpers.meshes import box, ring_of_cameras
-from syncpack.nodes.mesh.files import prepared, textured
+from syncpack.nodes.mesh.files import UvWishes, prepared, textured
 from syncpack.renderers.mesh.bake.own_texture import with_texture
 from syncpack.renderers.mesh.files.load import load_mesh
 from syncpack.renderers.mesh.files.save import save_mesh
@@ -105,7 +105,7 @@ def test_a_texture_of_many_materials_is_one(tmp_path):
     assert torch.equal(ply.parts[0].texture, mesh.parts[0].texture)
     copies = replace(mesh, parts=tuple(replace(p, texture=p.texture.clone()) for p in mesh.parts))
     assert len(tree_of(save_mesh(copies, None, tmp_path / "e")[0])["images"]) == 1
-    joint, _ = prepared(mesh, "joint", "keep", "boxes", 64, 9)
+    joint, _ = prepared(mesh, UvWishes("joint", "keep", "boxes", 64, 9))
     assert len(joint.parts) == 1 and joint.parts[0].texture is mesh.parts[0].texture
 
 
@@ -113,7 +113,7 @@ def test_a_texture_of_many_materials_is_one(tmp_path):
 def test_joining_parts_that_differ_paints_them_into_one_texture(tmp_path, same, colours):
     mesh = load_mesh(eight(same, colours).write(tmp_path / "a.glb")).mesh
     flat = replace(mesh, parts=tuple(replace(p, texture=p.texture.mean((0, 1)).expand(8, 8, 3)) for p in mesh.parts))
-    joint, _ = prepared(flat, "joint", "keep", "boxes", 128, 9)
+    joint, _ = prepared(flat, UvWishes("joint", "keep", "boxes", 128, 9))
     assert len(joint.parts) == 1 and joint.parts[0].texture.shape == (128, 128, 3)
     assert torch.allclose(middle(joint), middle(flat), atol=0.02)
 
@@ -121,7 +121,7 @@ def test_joining_parts_that_differ_paints_them_into_one_texture(tmp_path, same, 
 def test_joining_parts_of_colours_only_keeps_the_colours():
     parts = tuple(Part(str(i), None, (i / 5, 1 - i / 5, 0.5, 1.0)) for i in range(6))
     mesh = replace(box(parts=6), parts=parts)
-    joint, _ = prepared(mesh, "joint", "always", "boxes", 64, 9)
+    joint, _ = prepared(mesh, UvWishes("joint", "always", "boxes", 64, 9))
     assert len(joint.parts) == 1 and torch.allclose(middle(joint), middle(mesh), atol=0.01)
 
 
@@ -135,7 +135,7 @@ def test_a_factor_and_a_texture_are_multiplied_everywhere(tmp_path, format):
     if format == "glb":
         base = material(tmp_path / "a.glb")["pbrMetallicRoughness"]
         assert base["baseColorFactor"][0] == pytest.approx(0.25, abs=1e-4) and "baseColorTexture" in base
-    unwrapped, _ = prepared(mesh, "one texture each", "always", "boxes", 64, 9)
+    unwrapped, _ = prepared(mesh, UvWishes("one texture each", "always", "boxes", 64, 9))
     assert torch.allclose(middle(unwrapped) * 255, torch.tensor(107.4), atol=0.5)
 
 
@@ -155,7 +155,7 @@ def test_vertex_colours_are_the_base_colour_and_come_back(tmp_path):
     assert torch.allclose(at, mesh.colours[:2], atol=1e-5)
     again = load_mesh(save_mesh(mesh, None, tmp_path / "b")[0]).mesh
     assert torch.allclose(again.colours[:, :3], mesh.colours, atol=1e-6)
-    unwrapped, _ = prepared(mesh, "one texture each", "always", "boxes", 64, 9)
+    unwrapped, _ = prepared(mesh, UvWishes("one texture each", "always", "boxes", 64, 9))
     assert torch.equal(unwrapped.colours, mesh.colours)
     painted = textured(mesh, torch.rand(1, 8, 8, 3), "joint")
     assert painted.colours is None, "the paint shows what they did"
@@ -199,7 +199,7 @@ def test_new_coordinates_carry_maps_but_for_normals(tmp_path):
     flat = torch.tensor([0.5, 0.5, 1.0]).expand(4, 4, 3)
     maps = Maps(flat, flat, flat, flat, 0.5, 0.5, (1.0, 0.5, 0.0))
     mesh = square(Part("m", GREY, maps=maps))
-    done, said = prepared(mesh, "one texture each", "always", "boxes", 64, 9)
+    done, said = prepared(mesh, UvWishes("one texture each", "always", "boxes", 64, 9))
     found = done.parts[0].maps
     assert found.normal is None and any("Normal maps are left out" in line for line in said)
     assert torch.allclose(found.metallic_roughness[32, 32], torch.tensor([0.5, 0.25, 0.5]), atol=0.01)

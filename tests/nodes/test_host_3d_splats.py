@@ -9,12 +9,12 @@ import pytest
 import torch
 from helpers.host_nodes import nodes_that_take, run_found
 from helpers.hosting import host
+from helpers.splat_files import save_splats
 from helpers.three_d import agree, colours_apart, overlap
 from oracles.splat_twins import ball
 from syncpack.nodes.host.splat_socket import splats_of, to_splat
 from syncpack.nodes.splats.file_nodes import SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splats.view_nodes import SplatTurntable
-from syncpack.renderers.splats.files.load_save import save_splats
 from syncpack.renderers.splats.splats import SH_DC
 
 pytestmark = pytest.mark.host

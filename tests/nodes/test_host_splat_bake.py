@@ -7,13 +7,13 @@ import pytest
 import torch
 from helpers.host_vaes import PatchVae
 from helpers.hosting import host_module, opinionated, run_advanced, run_node
+from helpers.splat_files import save_splats
 from oracles.splat_twins import ball
 from syncpack.nodes.host.splat_socket import Splat, splats_of
 from syncpack.nodes.models.exemplar_nodes import ExemplarModel
 from syncpack.nodes.splats.file_nodes import CameraFileRig, SaveSplats, SyncTweediesLoadSplats
 from syncpack.nodes.splats.nodes import SplatMask, SplatSpace, SplatTextureBake
 from syncpack.nodes.splats.view_nodes import SplatViews
-from syncpack.renderers.splats.files.load_save import save_splats
 
 pytestmark = pytest.mark.host
 

@@ -14,7 +14,7 @@ from helpers.hosting import comfy, interrupted_error
 from helpers.mesh_files import Glb, picture, quad_glb
 from syncpack.nodes.host.mesh_socket import from_socket, to_socket
 from syncpack.nodes.mesh.file_nodes import SaveTexturedMesh, SyncTweediesLoadMesh, SyncTweediesUnwrap
-from syncpack.nodes.mesh.files import list_meshes, prepared
+from syncpack.nodes.mesh.files import UvWishes, list_meshes, prepared
 from syncpack.renderers.mesh.files.load import load_mesh
 from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
@@ -166,7 +166,7 @@ def test_a_host_can_interrupt_unwrapping():
     stopped = interrupted_error()
     comfy.model_management.interrupt_current_processing(True)
     with pytest.raises(stopped):
-        prepared(from_socket(bare), "joint", "always", "xatlas", 1024, 300)
+        prepared(from_socket(bare), UvWishes("joint", "always", "xatlas", 1024, 300))
 
 
 # The socket

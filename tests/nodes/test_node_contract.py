@@ -131,7 +131,8 @@ def test_ids_are_not_the_hosts():
 
 
 def contract():
-    """Ids, inputs (group, type, default; choices of our own lists) and outputs of every node."""
+    """Ids, inputs (group, type, default; choices of our own lists; whether newer hosts fold them away) and outputs
+    of every node."""
     result = {}
     for node_id, node in NODES:
         inputs = {}
@@ -141,6 +142,8 @@ def contract():
                 entry["choices"] = "the host's" if kind in HOSTS_LISTS else kind
             if "default" in options:
                 entry["default"] = options["default"]
+            if options.get("advanced"):
+                entry["advanced"] = True
             inputs[name] = entry
         outputs = list(zip(getattr(node, "RETURN_NAMES", node.RETURN_TYPES), node.RETURN_TYPES, strict=True))
         result[node_id] = {

@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 from oracles.parameterization import Level
-from syncpack.sync_core.quality import matching
+from oracles.precision import matching
 from torch import Tensor
 
 

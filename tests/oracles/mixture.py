@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 from oracles.parameterization import Level
-from syncpack.sync_core.quality import accumulator_dtype, matching
+from oracles.precision import matching
+from syncpack.sync_core.quality import accumulator_dtype
 from torch import Tensor
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from syncpack.renderers.files import atomic, leftovers
-from syncpack.renderers.files.atomic import write_all, write_new, write_whole
+from syncpack.renderers.files.atomic import write_all, write_new
 from syncpack.renderers.files.leftovers import hidden_beside, own_name, private_folder, remove_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def names(folder):
 def test_files_are_written_and_replaced(tmp_path):
     folder = tmp_path / "new" / "folder"
     assert write_all(folder, {"a": b"1", "b": b"2"}) == (folder / "a", folder / "b")
-    write_whole(folder / "a", b"3")
+    write_all(folder, {"a": b"3"})
     assert (folder / "a").read_bytes() == b"3" and names(folder) == ["a", "b"]
 
 
@@ -115,7 +115,7 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tmp_path):
             with pytest.raises(ValueError, match=r"^the file 'big' could not be written \(File too large\); the disk"):
                 write(tmp_path, {"small": b"1", "big": bytes(200_000)})
         with pytest.raises(ValueError, match="'there' could not be written"):
-            write_whole(tmp_path / "there", bytes(200_000))
+            write_all(tmp_path, {"there": bytes(200_000)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
@@ -152,7 +152,7 @@ for i in range(10_000):
         assert path.suffix == ".b" or path.with_suffix(".b").exists()
     for process in (dead(), dead()):
         (tmp_path / own_name_of(process)).write_bytes(b"half")
-    write_whole(tmp_path / "next", b"1")
+    write_all(tmp_path, {"next": b"1"})
     assert not [name for name in names(tmp_path) if name.startswith(".")]
 
 

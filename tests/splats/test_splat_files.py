@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from helpers.splat_files import ORDERS, ply, random_splats, stored
+from helpers.splat_files import ORDERS, ply, random_splats, save_splats, stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syncpack.renderers.splats.files.load_save import load_splats, save_splats
+from syncpack.renderers.splats.files.load_save import load_splats
 from syncpack.renderers.splats.splats import SH_DC
 
 FIELDS = ("positions", "scales", "rotations", "opacities", "sh")

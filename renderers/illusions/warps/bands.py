@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..parts import Part
+from ..parts import PartWarp
 from .blur import smoothed
 
 MOST = 16.0
@@ -18,7 +18,7 @@ def _check(name: str, sigma: float, least: float = 0.0) -> None:
 
 
 @dataclass(frozen=True)
-class LowBand(Part):
+class LowBand(PartWarp):
     """What is left after blurring: seen from far away, or with half-closed eyes. ``sigma`` in sixty-fourths of the
     shorter side (Factorized Diffusion: 2); ``fine``: of the middle band beside it, 0 when there is none."""
 
@@ -40,7 +40,7 @@ class LowBand(Part):
 
 
 @dataclass(frozen=True)
-class HighBand(Part):
+class HighBand(PartWarp):
     """What blurring takes away: the fine detail, seen from close up."""
 
     sigma: float = 2.0
@@ -56,7 +56,7 @@ class HighBand(Part):
 
 
 @dataclass(frozen=True)
-class MiddleBand(Part):
+class MiddleBand(PartWarp):
     """Between high_band of sigma ``fine`` and low_band of ``sigma`` and the same ``fine`` (Factorized
     Diffusion: 1, 2)."""
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..parts import Part
+from ..parts import PartWarp
 
 
 @dataclass(frozen=True)
-class Grayscale(Part):
+class Grayscale(PartWarp):
     """The mean of the channels, as in dim light. For pictures, not latents, whose channels are no colours."""
 
     name = "grayscale"
@@ -21,7 +21,7 @@ class Grayscale(Part):
 
 
 @dataclass(frozen=True)
-class Colour(Part):
+class Colour(PartWarp):
     """What grayscale leaves out: the differences of the channels from their mean."""
 
     name = "colour"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...pictures import filtered
-from ..parts import Part
+from ..parts import PartWarp
 
 
 def motion_kernel(pixels: float, degrees: float) -> Tensor:
@@ -42,7 +42,7 @@ def moved(picture: Tensor, length: float, degrees: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Motion(Part):
+class Motion(PartWarp):
     """What a moving eye sees: smeared along ``angle`` degrees over ``length`` sixty-fourths of the shorter side, as
     counted on the nearer axis. The default is Factorized Diffusion's kernel, eye(7) / 7 at 64 pixels, eye(15) / 15 at
     128; past the picture's edge it finds the picture mirrored (there: nothing)."""

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from ...arrays import tensor_of
-from ...files.atomic import write_whole
 from ..splats import SH_DC, SplatRows, Splats
 from .ply import ply_bytes, read_ply, too_many
 
@@ -86,17 +85,11 @@ def splat_bytes(splats: Splats) -> bytes:
     return rows.tobytes()
 
 
-def save_splats(splats: Splats, path: Path) -> None:
-    """Write a .ply or .splat file, by its ending; whole, or not at all.
-
-    A file that the splats were read from is followed byte for byte, colours (f_dc, f_rest) apart.
-    Raises ValueError for another ending, and as ``write_whole``.
-    """
-    write_whole(path, scene_bytes(splats, path.suffix.lower().lstrip("."), path.name))
-
-
 def scene_bytes(splats: Splats, kind: str, name: str = "") -> bytes:
-    """What ``save_splats`` writes."""
+    """Splats as a file of that kind; what they were read from is followed byte for byte, colours (f_dc, f_rest) apart.
+
+    Raises ValueError, with the file's name, for another kind.
+    """
     if kind not in FORMATS:
         raise ValueError(f"file '{name}': splats are saved as .ply or .splat")
     return ply_bytes(splats) if kind == "ply" else splat_bytes(splats)
