@@ -38,9 +38,10 @@ class Tree(Protocol):
         ...
 
 
-def tree(points: Array, balanced: bool = False, compact: bool = True) -> Tree:
-    """Of points [n, D]. balanced: slow to build where many points share coordinates, as on a box."""
-    found: Tree = scipy_part("spatial").cKDTree(points, balanced_tree=balanced, compact_nodes=compact)
+def tree(points: Array, balanced: bool = False, compact: bool = True, leaf: int = 16) -> Tree:
+    """Of points [n, D]. balanced: slow to build where many points share coordinates, as on a box. leaf: points that are
+    not parted further; which of several equally near ones is found depends on it."""
+    found: Tree = scipy_part("spatial").cKDTree(points, leaf, balanced_tree=balanced, compact_nodes=compact)
     return found
 
 

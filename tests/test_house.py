@@ -60,7 +60,6 @@ DOORS = {
     ("mesh", "cameras"): "cameras that stand somewhere",
     ("splats", "cameras"): "cameras that stand somewhere",
     ("mesh", "files"): "files are written whole or not at all",
-    ("splats", "files"): "files are written whole or not at all",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
 }
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.

@@ -104,7 +104,7 @@ def bake(
 def _nearest(places: Tensor, colours: Tensor, wanted: Tensor) -> Tensor:
     """Colours [K, 3] at places [K, 3], for other places [M, 3]: mean of the nearest few, by their inverse distance."""
     count = min(_NEIGHBOURS, len(places))
-    found = tree(array_of(places), balanced=True).query(array_of(wanted), count)
+    found = tree(array_of(places), balanced=True, leaf=10).query(array_of(wanted), count)
     away, which = (tensor_of(shaped(v, len(wanted), count)) for v in found)
     weight = 1 / away.clamp_min(1e-12)
     return ((colours[which] * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)).float()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.illusion_twins import TWINS, reads
 from oracles.twins import F64, dense, draw, generator
-from syncpack.renderers.illusions.parts import Part
+from syncpack.renderers.illusions.parts import PartWarp
 from syncpack.renderers.illusions.warp import Permutation, Warp, label_of
 from syncpack.renderers.illusions.warps import WARP_NAMES, WARPS, Custom, Masked, warp
 from syncpack.sync_core.linear_map import LinearMap
@@ -78,7 +78,7 @@ def test_views_equal_their_maps(name: str) -> None:
 
 
 def test_every_warp_has_a_twin_or_a_test_of_its_own() -> None:
-    others = {"jigsaw", "mask", *(w.name for w in WARPS if issubclass(w, Part))}
+    others = {"jigsaw", "mask", *(w.name for w in WARPS if issubclass(w, PartWarp))}
     assert set(TWINS) | others == set(WARP_NAMES)
     assert len(set(WARP_NAMES)) == len(WARPS)
 

@@ -13,15 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...arrays import Array, shaped
+from ...files.ply_kinds import KINDS, ORDERS
 from .gltf.file import short
 from .text_file import lines_of, numbers, without_mark
 
-_KINDS = {
-    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"},
-    **{"double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float32": "f4", "float64": "f8", "int64": "i8", "uint64": "u8"},
-}
-_FORMS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+# (some exporters number their vertices in 64 bits)
+_KINDS = KINDS | {"int64": "i8", "uint64": "u8"}
 _CUT = "it is cut off or damaged; export or download it again"
 _HEAD = 1 << 20
 
@@ -88,7 +85,7 @@ def read_header(data: bytes) -> Header:
                 textures += line.split(None, 2)[2:]
         except (IndexError, KeyError, ValueError) as error:
             raise ValueError(f"its header is damaged at '{short(' '.join(words))}'; export it again") from error
-    if form not in _FORMS:
+    if form not in ORDERS:
         raise ValueError(f"its format is '{short(form)}', which is unknown; export it again")
     if any(element.count < 0 for element in elements):
         raise ValueError("its header counts below 0; export it again")
@@ -96,7 +93,7 @@ def read_header(data: bytes) -> Header:
     while data[start : start + 1] in (b" ", b"\t"):
         start += 1
     start += 2 if data[start : start + 2] == b"\r\n" else 1
-    return Header(_FORMS[form], elements, [name.strip() for name in textures], start)
+    return Header(ORDERS[form], elements, [name.strip() for name in textures], start)
 
 
 def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bool]:

@@ -72,7 +72,7 @@ def texel_taps(view: Surface, texels: Texels, chart_of_face: Tensor, sampling: S
 
 def nearest_in_space(points: Tensor, queries: Tensor) -> Tensor:
     """int64 [m]: which of ``points`` [n, 3] is nearest to each of ``queries`` [m, 3]."""
-    return tensor_of(tree(points.numpy(), compact=False).query(queries.numpy())[1]).long()
+    return tensor_of(tree(points.numpy(), compact=False, leaf=10).query(queries.numpy())[1]).long()
 
 
 @dataclass(frozen=True)

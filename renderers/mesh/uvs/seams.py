@@ -30,7 +30,7 @@ def chart_neighbours(texels: Texels) -> tuple[Tensor, Tensor]:
         return edge[:0], edge[:0]
     # Within the chart, what is farther away in the picture than on the surface is across a cut too.
     points = texels.position[edge].numpy()
-    distance, found = tree(points, balanced=True).query(points, k=min(8, len(edge)))
+    distance, found = tree(points, balanced=True, leaf=10).query(points, k=min(8, len(edge)))
     other = edge[tensor_of(found)]
     near = tensor_of(distance).float() <= _BESIDE * texels.size[edge][:, None]
     rows, columns = texels.index // texels.columns, texels.index % texels.columns

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...arrays import Array, array_of, tensor_of
 from ..splats import SplatRows, Splats
 from .ply_table import Element, Header, Table, newline_of, read_header, read_table, table_bytes
 
@@ -46,7 +47,7 @@ def read_ply(path: Path, limit: int | None = None) -> Splats:
     table = read_table(path, header, element)
     rows = table.rows
 
-    def columns(*names: str, kind: Any = np.float32) -> np.ndarray[Any, Any]:
+    def columns(*names: str, kind: Any = np.float32) -> Array:
         return np.stack([rows[name].astype(kind) for name in names], 1)
 
     with np.errstate(over="ignore"):
@@ -60,13 +61,14 @@ def read_ply(path: Path, limit: int | None = None) -> Splats:
     rest = _rest_names(element, path.name)
     sh = columns(*_BASE)[:, None]
     if rest:
-        sh = np.concatenate([sh, columns(*rest).reshape(len(rows), 3, -1).transpose(0, 2, 1)], 1)
+        channels = np.reshape(columns(*rest), (len(rows), 3, -1))
+        sh = np.concatenate([sh, np.transpose(channels, (0, 2, 1))], 1)
     return Splats(
-        torch.from_numpy(columns("x", "y", "z")),
-        torch.from_numpy(scales),
-        torch.from_numpy(columns(*_ROTATION)),
-        torch.from_numpy(opacity).float(),
-        torch.from_numpy(np.ascontiguousarray(sh)),
+        tensor_of(columns("x", "y", "z")),
+        tensor_of(scales),
+        tensor_of(columns(*_ROTATION)),
+        tensor_of(opacity).float(),
+        tensor_of(np.ascontiguousarray(sh)),
         path.stem,
         SplatRows(rows, "ply", header.head, table.tail, table.words),
     )
@@ -133,11 +135,11 @@ def ply_bytes(splats: Splats) -> bytes:
     return source.head + table_bytes(table, changed, newline_of(source.head))
 
 
-def _colour_columns(sh: Tensor) -> list[tuple[str, np.ndarray[Any, Any]]]:
-    values = sh.numpy()
-    rest = values[:, 1:].transpose(0, 2, 1).reshape(len(values), 3 * (values.shape[1] - 1))
+def _colour_columns(sh: Tensor) -> list[tuple[str, Array]]:
+    values, (count, bands, _) = array_of(sh), sh.shape
+    rest = np.reshape(np.transpose(values[:, 1:], (0, 2, 1)), (count, 3 * (bands - 1)))
     base = [(name, values[:, 0, i]) for i, name in enumerate(_BASE)]
-    return [*base, *((f"f_rest_{i}", rest[:, i]) for i in range(rest.shape[1]))]
+    return [*base, *((f"f_rest_{i}", rest[:, i]) for i in range(3 * (bands - 1)))]
 
 
 def _fresh(splats: Splats) -> bytes:

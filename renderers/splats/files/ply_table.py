@@ -9,29 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-_TYPES = {
-    "char": "i1",
-    "int8": "i1",
-    "uchar": "u1",
-    "uint8": "u1",
-    "short": "i2",
-    "int16": "i2",
-    "ushort": "u2",
-    "uint16": "u2",
-    "int": "i4",
-    "int32": "i4",
-    "uint": "u4",
-    "uint32": "u4",
-    "float": "f4",
-    "float32": "f4",
-    "double": "f8",
-    "float64": "f8",
-}
-_ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
+from ...files.ply_kinds import KINDS, ORDERS
+
 _LONGEST_HEADER = 1 << 16
 # Characters of a number in text: the longest that a double needs is 767 digits, which nobody writes.
 _LONGEST_WORD = 80
@@ -59,7 +42,7 @@ class Header:
         return next((e for e in self.elements if e.name == name), None)
 
     def dtype(self, element: Element) -> np.dtype[Any]:
-        order = _ORDERS[self.encoding]
+        order = ORDERS[self.encoding]
         return np.dtype([(name, order + kind) for name, kind in element.properties])
 
 
@@ -81,18 +64,18 @@ def read_header(file: BinaryIO, name: str) -> Header:
     for line in head.decode("latin-1").split(newline.decode())[1:]:
         words = line.split()
         match words:
-            case ["format", kind, "1.0"] if kind in _ORDERS:
+            case ["format", kind, "1.0"] if kind in ORDERS:
                 encoding = kind
             case ["element", title, count] if count.isascii() and count.isdigit() and len(count) < 19:
                 elements.append(Element(title, int(count), ()))
-            case ["property", "list", counted, kind, title] if elements and counted in _TYPES and kind in _TYPES:
+            case ["property", "list", counted, kind, title] if elements and counted in KINDS and kind in KINDS:
                 last = elements[-1]
                 elements[-1] = Element(last.name, last.count, last.properties, (*last.lists, title))
-            case ["property", kind, title] if elements and kind in _TYPES:
+            case ["property", kind, title] if elements and kind in KINDS:
                 last = elements[-1]
                 if title in dict(last.properties):
                     raise ValueError(f"file '{name}': property '{title}' is there twice; repair the PLY header")
-                elements[-1] = Element(last.name, last.count, (*last.properties, (title, _TYPES[kind])), last.lists)
+                elements[-1] = Element(last.name, last.count, (*last.properties, (title, KINDS[kind])), last.lists)
             case [] | ["comment" | "obj_info", *_] | ["end_header"]:
                 pass
             case _:
@@ -169,8 +152,9 @@ def _read_text(text: bytes, element: Element, dtype: np.dtype[Any], name: str, n
         try:
             rows[title] = words[:, column].astype(dtype[title])
         except (ValueError, OverflowError):
+            kind = cast(Any, dtype)[title].name
             raise ValueError(
-                f"file '{name}': property '{title}' holds text that is no number of type {dtype[title].name}; repair it"
+                f"file '{name}': property '{title}' holds text that is no number of type {kind}; repair it"
             ) from None
     return Table(rows, b"".join(line + newline for line in lines[element.count :]), words)
 
