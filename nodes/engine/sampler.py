@@ -85,8 +85,8 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         walk = walk_of(run.plan)
         end = walk(run, _prepared(run, call), x)
-        # (asked afterwards: uni_pc raises its last level a little, and writes that into the levels it was given)
-        return run.result(end, is_clean=float(sigmas[-1]) == 0)
+        # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
+        return run.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 
     synchronised.__name__ = function.__name__
     return synchronised

@@ -275,6 +275,14 @@ def test_final_sync_makes_all_processes_that_keep_views_agree(number):
         assert disagreement(WIDE, CROPS, apart) > 0.01 * float(apart.abs().max()), "or the test shows nothing"
 
 
+@pytest.mark.parametrize("name", ["euler", "heun", "dpmpp_2m", "uni_pc", "uni_pc_bh2"])
+def test_final_sync_is_done_after_every_sampler(name):
+    """The last level is the run's own: uni_pc writes into the levels that it is given."""
+    options = dict(process=2, noise="independent", steps=4, sync_end=0.5, sampler_name=name)
+    views = run_node(opinionated(), WIDE, CROPS, **options)[0]["samples"]
+    assert disagreement(WIDE, CROPS, views) <= 1e-5 * float(views.abs().max())
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 7, 12, 35, 36, 48])
 def test_a_strength_below_one_costs_no_call(number):
     model = opinionated()
