@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -71,6 +72,30 @@ def decoded(vae: VAE, samples: Tensor) -> Iterator[Tensor]:
     for view in samples:
         host.check_interrupt()
         yield vae_decode(vae, view[None])[0].cpu()
+
+
+@dataclass(frozen=True)
+class GivenViews:
+    """Views as pictures, whichever way a node was given them: images [N, h, w, C], or latents with their VAE."""
+
+    views: dict[str, Any] | None = None
+    vae: VAE = None
+    images: Tensor | None = None
+
+    def pictures(self, what: str, decode: Callable[[VAE, Tensor], Iterator[Tensor]] = decoded) -> Iterator[Tensor]:
+        """One after another; images go first. Raises ValueError, at once, when there is nothing to ``what``."""
+        if self.images is not None:
+            return iter(self.images)
+        if self.views is None or self.vae is None:
+            raise ValueError(f"nothing to {what}; connect views with a vae, or images")
+        return decode(self.vae, self.views["samples"])
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        if self.images is not None:
+            return self.images.shape[0]
+        return 0 if self.views is None else self.views["samples"].shape[0]
 
 
 def vae_encode(vae: VAE, images: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...renderers.mesh.bake.surface_fill import FILLINGS
 from ..declare import Choice, Node, Number, Socket
+from ..engine.vae import GivenViews
 from ..host.mesh_socket import to_socket
 from ..widgets import VIEW_PICTURES
 from .pictures import BLENDS, MASKS, BakeWishes, bake_textures
@@ -76,6 +77,6 @@ class MeshTextureBake:
         previous: Tensor | None = None,
         **wishes: Any,
     ) -> tuple[Tensor, Tensor, Any, str]:
-        done = bake_textures(space, rig, BakeWishes(**wishes), views, vae, images, mask, previous)
+        done = bake_textures(space, rig, BakeWishes(**wishes), GivenViews(views, vae, images), mask, previous)
         texture, coverage, mesh, report = done
         return texture, coverage, to_socket(mesh), report

@@ -25,7 +25,7 @@ from ...renderers.mesh.turntable import turntable
 from ...renderers.pictures import Range
 from ...renderers.scene import Scene
 from .. import host
-from ..engine.vae import decoded
+from ..engine.vae import GivenViews
 from ..views.pictures import check_proportions
 
 BLENDS = ("two bands", "average", "best view")
@@ -84,9 +84,7 @@ def bake_textures(
     space: Any,
     rig: Any,
     wishes: BakeWishes,
-    latent: dict[str, Any] | None = None,
-    vae: Any = None,
-    images: Tensor | None = None,
+    given: GivenViews,
     mask: Tensor | None = None,
     previous: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Mesh, str]:
@@ -101,13 +99,9 @@ def bake_textures(
         raise ValueError(f"blend '{wishes.blend}' is unknown; use one of {', '.join(BLENDS)}")
     geometry = need_mesh(space, rig)
     count = len(geometry.rig.viewpoints)
-    if images is not None:
-        check_proportions(images, geometry.rig)
-        stream, total = iter(images), images.shape[0]
-    elif latent is not None and vae is not None:
-        stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
-    else:
-        raise ValueError("nothing to bake; connect views with a vae, or images")
+    if given.images is not None:
+        check_proportions(given.images, geometry.rig)
+    stream, total = given.pictures("bake"), given.count
     if total == 0 or total % count:
         raise ValueError(f"{total} views do not match a rig of {count} views; connect all views of this rig")
     changed = None if mask is None else _changed(geometry, wishes, mask)

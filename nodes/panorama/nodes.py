@@ -18,6 +18,7 @@ from ...renderers.panorama.equirect import (
 )
 from ...renderers.panorama.fill import FILLINGS
 from ..declare import Choice, Node, Number, Socket, Whole
+from ..engine.vae import GivenViews
 from ..widgets import SCENE, VIEW_PICTURES
 from .pictures import need_cameras, stitch_equirect
 
@@ -66,7 +67,9 @@ class EquirectStitch:
         vae: Any = None,
         images: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        return stitch_equirect(space, rig, views, vae, images, detail if blend == "two bands" else 0.0, holes)
+        return stitch_equirect(
+            space, rig, GivenViews(views, vae, images), detail if blend == "two bands" else 0.0, holes
+        )
 
 
 def camera_pictures(rig: Any, image: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from ...renderers.panorama.space import Lookout, Panorama
 from ...renderers.panorama.stitch import stitch_looks
 from ...renderers.pictures import Range
 from ...renderers.scene import Scene
-from ..engine.vae import decoded
+from ..engine.vae import GivenViews
 from ..files import input_file
 from ..saving import Workflow, jpeg_bytes, png_bytes, save_files
 
@@ -38,9 +38,7 @@ def need_cameras(rig: Any) -> Lookout:
 def stitch_equirect(
     space: Any,
     rig: Any,
-    latent: dict[str, Any] | None,
-    vae: Any,
-    images: Tensor | None,
+    given: GivenViews,
     detail: float,
     holes: Filling,
 ) -> tuple[Tensor, Tensor]:
@@ -50,12 +48,7 @@ def stitch_equirect(
     """
     looks, scene = need_cameras(rig).looks, Scene(space, rig)
     assert isinstance(scene.space, Panorama)
-    if images is not None:
-        stream, total = iter(images), images.shape[0]
-    elif latent is not None and vae is not None:
-        stream, total = decoded(vae, latent["samples"]), latent["samples"].shape[0]
-    else:
-        raise ValueError("nothing to stitch; connect views with a vae, or images")
+    stream, total = given.pictures("stitch"), given.count
     if total == 0 or total % len(looks):
         raise ValueError(f"{total} views do not match a rig of {len(looks)} views; connect all views of this rig")
     pictures: list[Tensor] = []

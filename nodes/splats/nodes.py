@@ -10,6 +10,7 @@ from ...renderers.splats.bake import BAKED_BANDS, UNSEEN
 from ...renderers.splats.weights.weights import BACKENDS
 from ...sync_core.aggregate import METHODS
 from ..declare import Choice, Node, Number, Socket, Whole
+from ..engine.vae import GivenViews
 from ..host.splat_socket import splats_of, to_splat
 from ..widgets import VIEW_PICTURES
 from .pictures import bake_splats, colours_of, splat_mask
@@ -140,5 +141,5 @@ class SplatTextureBake:
         images: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> tuple[Any, str]:
-        made = bake_splats(space, rig, views, vae, images, aggregation, robust, bands, unseen, mask)
+        made = bake_splats(space, rig, GivenViews(views, vae, images), aggregation, robust, bands, unseen, mask)
         return to_splat(made[0]), made[1]

@@ -26,7 +26,7 @@ from ...renderers.splats.weights.project import Rule
 from ...renderers.splats.weights.weights import Backend
 from ...sync_core.aggregate import Method
 from .. import host
-from ..engine.vae import decoded
+from ..engine.vae import GivenViews
 from ..views.pictures import check_proportions
 
 
@@ -105,9 +105,7 @@ def _sized(geometry: SplatGeometry, pictures: Tensor) -> SplatGeometry:
 def bake_splats(
     space: Any,
     rig: Any,
-    latent: dict[str, Any] | None,
-    vae: Any,
-    images: Tensor | None,
+    given: GivenViews,
     method: Method,
     rounds: int,
     bands: BakedBands,
@@ -116,10 +114,8 @@ def bake_splats(
 ) -> tuple[Splats, str]:
     """(Splats in the colours of their views, a report). Raises ValueError without views, and as ``bake``."""
     geometry = need_splats(space, rig)
-    if images is None:
-        if latent is None or vae is None:
-            raise ValueError("nothing to bake; connect views with a vae, or images")
-        images = torch.stack(list(decoded(vae, latent["samples"])))
+    pictures = given.pictures("bake")
+    images = torch.stack(list(pictures)) if given.images is None else given.images
     began = time.perf_counter()
     chosen = None if mask is None else chosen_splats(space, mask)
     solver = _sized(geometry, images).solver()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from ...renderers.scene import Scene
 from ..declare import Node, Socket, Whole
+from ..engine.vae import GivenViews
 from ..widgets import SCENE, VIEW_PICTURES
 from .stitch import decoded_views, report, save_preview, stitch
 
@@ -46,11 +48,8 @@ class StitchViews:
         scene = Scene(space, rig)
         if views is not None:
             cell = cell or scene.cell_of_views(tuple(views["samples"].shape))
-        if images is not None:
-            return stitch(scene, images, images.shape[0], cell or 8)
-        if views is None or vae is None:
-            raise ValueError("nothing to stitch; connect views with a vae, or images")
-        return stitch(scene, decoded_views(scene, vae, views["samples"]), views["samples"].shape[0], cell)
+        given = GivenViews(views, vae, images)
+        return stitch(scene, given.pictures("stitch", partial(decoded_views, scene)), given.count, cell or 8)
 
 
 @Node(
