@@ -59,7 +59,8 @@ DOORS = {
     ("panorama", "cameras"): "cameras that only turn",
     ("mesh", "cameras"): "cameras that stand somewhere",
     ("splats", "cameras"): "cameras that stand somewhere",
-    ("mesh", "files"): "files are written whole or not at all",
+    ("mesh", "files"): "files are written whole or not at all, and PLY is one format",
+    ("splats", "files"): "PLY is one format",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
 }
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.

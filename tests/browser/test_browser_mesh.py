@@ -24,9 +24,9 @@ from helpers.browser import (
     note,
     playwright,
 )
+from helpers.saved_meshes import save_mesh
 from PIL import Image
 from syncpack.launcher import server
-from syncpack.renderers.mesh.files.save import save_mesh
 from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from helpers.mesh_files import picture
 from helpers.meshes import box
+from helpers.saved_meshes import save_mesh
 from mesh.test_mesh_materials import coloured, eight, with_maps
 from syncpack.renderers.mesh.files.load import load_mesh
-from syncpack.renderers.mesh.files.save import save_mesh
 
 from fuzz.attack import Files, Reader
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from helpers.mesh_files import QUAD, TWO, Glb, picture, quad_glb
 from helpers.meshes import box, ring_of_cameras
+from helpers.saved_meshes import save_mesh
 from syncpack.nodes.mesh.files import UvWishes, prepared, textured
 from syncpack.renderers.mesh.bake.own_texture import with_texture
 from syncpack.renderers.mesh.files.load import load_mesh
-from syncpack.renderers.mesh.files.save import save_mesh
 from syncpack.renderers.mesh.light import to_linear
 from syncpack.renderers.mesh.looks import MeshViews
 from syncpack.renderers.mesh.material import Maps, Part

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from helpers.saved_meshes import save_mesh
 from syncpack.renderers.mesh.files.load import load_mesh
-from syncpack.renderers.mesh.files.save import save_mesh
 from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.uvs.split import split_seams

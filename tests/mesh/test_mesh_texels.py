@@ -12,7 +12,7 @@ from syncpack.renderers.mesh.mesh import Mesh
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.mesh.uvs.adjacency import charts
 from syncpack.renderers.mesh.uvs.atlas import AtlasLayout
-from syncpack.renderers.mesh.uvs.uv_raster import gutter, texels
+from syncpack.renderers.mesh.uvs.uv_raster import texels
 
 
 def _texels(mesh: Mesh, rows: int, columns: int, kind: str = "tiles"):
@@ -101,19 +101,6 @@ def test_a_chart_too_thin_for_any_texel_gets_the_free_one_it_lies_in() -> None:
     # No room: it is told.
     uvs[4:, 0] -= 0.3
     assert _texels(replace(mesh, uvs=uvs), 16, 16).lost_charts == 1
-
-
-def test_a_gutter_repeats_the_colour_beside_it() -> None:
-    found = _texels(box(), 60, 60)
-    cell, source = gutter(found, 2)
-    assert len(cell) > 0 and not bool(found.covered.reshape(-1)[cell].any())
-    assert bool(found.covered.reshape(-1)[source].all())
-    away = torch.maximum((cell // 60 - source // 60).abs(), (cell % 60 - source % 60).abs())
-    assert int(away.max()) == 2
-    # Every uncovered cell within two of a covered one is there.
-    near = torch.nn.functional.max_pool2d(found.covered.float()[None, None], 5, 1, 2)[0, 0].bool() & ~found.covered
-    assert torch.equal(cell, torch.nonzero(near.reshape(-1)).squeeze(1))
-    assert gutter(found, 0)[0].numel() == 0
 
 
 def test_what_cannot_be_painted_is_refused() -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from helpers.glb_files import Builder
 from helpers.javascript import needs_node, run
+from helpers.saved_meshes import save_mesh
 from syncpack.renderers.cameras.viewpoints import Viewpoint
 from syncpack.renderers.mesh.files.load import load_mesh
-from syncpack.renderers.mesh.files.save import save_mesh
 from syncpack.renderers.mesh.material import Part
 from syncpack.renderers.mesh.mesh import Mesh
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.hosting import comfy, host
 from helpers.mesh_files import quad_glb
+from helpers.saved_meshes import save_mesh
 from helpers.splat_files import ply, random_splats, stored
 from PIL import Image
 from syncpack.nodes import saving
@@ -19,7 +20,6 @@ from syncpack.nodes.mesh.file_nodes import SaveTexturedMesh
 from syncpack.nodes.panorama.file_nodes import SavePanorama
 from syncpack.nodes.splats.file_nodes import SaveSplats
 from syncpack.renderers.mesh.files.load import load_mesh
-from syncpack.renderers.mesh.files.save import save_mesh
 from syncpack.renderers.splats.files.load_save import load_splats
 
 pytestmark = pytest.mark.host

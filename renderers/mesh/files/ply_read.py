@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Array, shaped
+from ...files.ply_header import Header
 from ..material import Part
 from ..mesh import Mesh
 from .gltf.file import Missing, short
 from .pieces import Limits, Notes, Piece, join, parted
-from .ply_table import Column, Header, read_header, read_table
+from .ply_table import Column, read_header, read_table, textures_of
 from .polygons import cut_faces
 from .text_file import decoded, named_file
 
@@ -97,9 +98,9 @@ def _parts(
 ) -> list[Part]:
     """One part a texture, if faces say which they have; else one with the first texture."""
     material = Part("material", None, _face_colour(face, notes))
-    if limits.textures != "load" or not header.textures:
+    names = textures_of(header)
+    if limits.textures != "load" or not names:
         return [material]
-    names = header.textures
     several = len(names) > 1 and numbers is not None
     if len(names) > 1 and not several:
         notes.add(f"it names {len(names)} textures and no face says which it has: the first is used")

@@ -1,39 +1,26 @@
-"""The container of a PLY file: its header, and its rows as columns. Text and binary.
+"""The rows of a PLY file as columns of numbers, lists among them. Text and binary, from whatever wrote it.
 
-Turk, "The PLY Polygon File Format" (1994). What a header claims is held against the bytes that follow before memory is
-taken for it.
+What a header claims is held against the bytes that follow before memory is taken for it. Splats read their rows
+themselves: they keep each word of a text file and each row of a binary one as it is, to save them again.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...arrays import Array, shaped
-from ...files.ply_kinds import KINDS, ORDERS
+from ...files.ply_header import KINDS, ORDERS, BadLine, Element, Header, parse_header
 from .gltf.file import short
 from .text_file import lines_of, numbers, without_mark
 
 # (some exporters number their vertices in 64 bits)
-_KINDS = KINDS | {"int64": "i8", "uint64": "u8"}
+_KINDS = {**KINDS, "int64": "i8", "uint64": "u8"}
 _CUT = "it is cut off or damaged; export or download it again"
 _HEAD = 1 << 20
-
-
-@dataclass
-class Element:
-    """An element of the header. properties: (name, kind of the count or '', kind)."""
-
-    name: str
-    count: int
-    properties: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
-
-    @property
-    def listed(self) -> bool:
-        return any(count for _, count, _ in self.properties)
 
 
 @dataclass
@@ -49,51 +36,39 @@ class Column:
 Table = dict[str, dict[str, Column]]
 
 
-@dataclass
-class Header:
-    """order: '' for text, '<' or '>'. start: where the rows begin. textures: names that comments give."""
-
-    order: str
-    elements: list[Element]
-    textures: list[bytes]
-    start: int
-
-    def count(self, name: str) -> int:
-        return sum(element.count for element in self.elements if element.name == name)
-
-
 def read_header(data: bytes) -> Header:
-    """Raises ValueError for what is no PLY header."""
-    data = data[: _HEAD + 1]
-    skipped = len(data) - len(without_mark(data))
-    end = data.find(b"end_header")
-    if not data[skipped:].startswith(b"ply") or end < 0:
+    """The header, with a byte order mark before it and blanks behind it, and lines that the format does not know.
+
+    Raises ValueError for what is no PLY header.
+    """
+    top = data[: _HEAD + 1]
+    skipped = len(top) - len(without_mark(top))
+    end = top.find(b"end_header")
+    if not top[skipped:].startswith(b"ply") or end < 0:
         raise ValueError("it does not begin as a PLY file; export or download it again")
-    form, elements, textures = "", list[Element](), list[bytes]()
-    for line in data[skipped:end].splitlines():
-        words = line.decode("ascii", "replace").split()
-        try:
-            if words[:1] == ["format"]:
-                form = words[1]
-            elif words[:1] == ["element"]:
-                elements.append(Element(words[1], int(words[2])))
-            elif words[:2] == ["property", "list"]:
-                elements[-1].properties.append((words[4], _KINDS[words[2]], _KINDS[words[3]]))
-            elif words[:1] == ["property"]:
-                elements[-1].properties.append((words[2], "", _KINDS[words[1]]))
-            elif words[:2] == ["comment", "TextureFile"]:
-                textures += line.split(None, 2)[2:]
-        except (IndexError, KeyError, ValueError) as error:
-            raise ValueError(f"its header is damaged at '{short(' '.join(words))}'; export it again") from error
-    if form not in ORDERS:
-        raise ValueError(f"its format is '{short(form)}', which is unknown; export it again")
-    if any(element.count < 0 for element in elements):
-        raise ValueError("its header counts below 0; export it again")
     start = end + len(b"end_header")
-    while data[start : start + 1] in (b" ", b"\t"):
+    while top[start : start + 1] in (b" ", b"\t"):
         start += 1
-    start += 2 if data[start : start + 2] == b"\r\n" else 1
-    return Header(ORDERS[form], elements, [name.strip() for name in textures], start)
+    start += 2 if top[start : start + 2] == b"\r\n" else 1
+    try:
+        header = parse_header(data[:start], top[skipped:end].splitlines(), "ascii", exact=False, kinds=_KINDS)
+    except BadLine as error:
+        line = short(" ".join(error.line.split()))
+        raise ValueError(f"its header is damaged at '{line}'; export it again") from error
+    if header.encoding not in ORDERS:
+        raise ValueError(f"its format is '{short(header.encoding)}', which is unknown; export it again")
+    if any(element.count < 0 for element in header.elements):
+        raise ValueError("its header counts below 0; export it again")
+    return header
+
+
+def textures_of(header: Header) -> list[bytes]:
+    """Names that comments "TextureFile NAME" give, as MeshLab writes them."""
+    found = list[bytes]()
+    for line in header.comments:
+        if line.decode("ascii", "replace").split()[1:2] == ["TextureFile"]:
+            found += line.split(None, 2)[2:]
+    return [name.strip() for name in found]
 
 
 def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bool]:
@@ -103,7 +78,7 @@ def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bo
     """
     if header.order:
         return _binary(data, header, wanted), False
-    body = data[header.start :]
+    body = data[len(header.head) :]
     try:
         values = numbers(body)
     except ValueError as error:
@@ -118,7 +93,7 @@ def read_table(data: bytes, header: Header, wanted: set[str]) -> tuple[Table, bo
     return _lines(values, body, header.elements, wanted), True
 
 
-def _words(values: Array, elements: list[Element], wanted: set[str]) -> tuple[Table, int]:
+def _words(values: Array, elements: tuple[Element, ...], wanted: set[str]) -> tuple[Table, int]:
     """Rows one after another, whatever the line ends -> (table, how many words they take)."""
     table: Table = {}
     at = 0
@@ -142,7 +117,7 @@ def _words(values: Array, elements: list[Element], wanted: set[str]) -> tuple[Ta
     return table, at
 
 
-def _lines(values: Array, body: bytes, elements: list[Element], wanted: set[str]) -> Table:
+def _lines(values: Array, body: bytes, elements: tuple[Element, ...], wanted: set[str]) -> Table:
     table: Table = {}
     lines = _places(body)
     for element in elements:
@@ -209,7 +184,7 @@ class _Spans:
 
 def _binary(data: bytes, header: Header, wanted: set[str]) -> Table:
     table: Table = {}
-    at = header.start
+    at = len(header.head)
     for element in header.elements:
         if not element.properties or not element.count:
             table[element.name] = {name: Column(np.zeros(0)) for name, _, _ in element.properties}

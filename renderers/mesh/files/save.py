@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ...files.atomic import write_all
 from ..base_colour import repainted
 from ..mesh import Mesh
 from .gltf.write import glb
@@ -21,30 +19,6 @@ Format = Literal["glb", "obj", "ply"]
 FORMATS: tuple[Format, ...] = ("glb", "obj", "ply")
 
 
-def save_mesh(
-    mesh: Mesh,
-    textures: Sequence[Tensor | None] | Tensor | None,
-    path: str | Path,
-    format: Format = "glb",
-    extras: Mapping[str, Any] | None = None,
-) -> tuple[Path, ...]:
-    """Write a mesh with its textures -> the files, the mesh first.
-
-    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has; what
-    three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
-    written as 8-bit PNG, each distinct one once. path: the format's ending follows the name, unless it is there; other
-    dots are part of the name. Coordinates, vertex order and normals are the mesh's own. GLB splits vertices along seams
-    (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries along (``asset.extras``);
-    the other formats have no place for them.
-
-    Either all files are written or none. Raises ValueError for a texture on a mesh without texture coordinates, for
-    another number of textures than parts, for NaN, and as ``write_all``.
-    """
-    path = Path(path)
-    stem = path.stem if path.suffix.lower() == f".{format}" else path.name
-    return write_all(path.parent, mesh_files(mesh, textures, stem, format, extras))
-
-
 def mesh_files(
     mesh: Mesh,
     textures: Sequence[Tensor | None] | Tensor | None,
@@ -52,7 +26,17 @@ def mesh_files(
     format: Format = "glb",
     extras: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
-    """What ``save_mesh`` writes, by file name; all names begin with ``stem``, and the mesh is the first."""
+    """A mesh with its textures as files: name -> content. All names begin with ``stem``, and the mesh is the first.
+
+    textures: one for each part (None: the part's colour), one for all parts, or None for those that the mesh has; what
+    three and four channels mean for opacity, ``repainted`` says. float [H, W, 3 or 4] in [0, 1], row 0 at the top,
+    written as 8-bit PNG, each distinct one once. Coordinates, vertex order and normals are the mesh's own. GLB splits
+    vertices along seams (copies come last); OBJ and PLY keep them whole. extras: values of JSON that a GLB carries
+    along (``asset.extras``); the other formats have no place for them.
+
+    Raises ValueError for a texture on a mesh without texture coordinates, for another number of textures than parts,
+    and for NaN.
+    """
     if format not in FORMATS:
         raise ValueError(f"format '{format}' is unknown; use {', '.join(FORMATS)}")
     worn = _worn(mesh, textures)

@@ -215,24 +215,3 @@ def first_of_each(values: Tensor) -> tuple[Tensor, Tensor]:
     new = torch.ones(len(values), dtype=torch.bool)
     new[1:] = ordered[1:] != ordered[:-1]
     return ordered[new], order[new]
-
-
-def gutter(texels: Texels, width: int) -> tuple[Tensor, Tensor]:
-    """Uncovered cells within ``width`` texels of a chart, and for each the index of a covered cell next to it (one of
-    the nearest): int64 ([m], [m]). Renderers interpolate, so these must show the chart's own colour."""
-    source = torch.full((texels.rows + 2, texels.columns + 2), -1, dtype=torch.int64)
-    inner = source[1:-1, 1:-1]
-    inner[texels.covered] = texels.index
-    free = ~texels.covered
-    for _ in range(width):
-        grown = source.clone()
-        middle = grown[1:-1, 1:-1]
-        # Straight neighbours before diagonal ones: they are nearer.
-        for row, column in ((0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2)):
-            beside = source[row : row + texels.rows, column : column + texels.columns]
-            empty = (middle < 0) & (beside >= 0)
-            middle[empty] = beside[empty]
-        source = grown
-    inner = source[1:-1, 1:-1]
-    cell = torch.nonzero((free & (inner >= 0)).reshape(-1)).squeeze(1)
-    return cell, inner.reshape(-1)[cell]

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ...arrays import Array, array_of, tensor_of
+from ...files.ply_header import Element, Header, newline_of
 from ..splats import SplatRows, Splats
-from .ply_table import Element, Header, Table, newline_of, read_header, read_table, table_bytes
+from .ply_table import Table, read_header, read_table, table_bytes
 
 _ROTATION = tuple(f"rot_{i}" for i in range(4))
 _BASE = tuple(f"f_dc_{i}" for i in range(3))
@@ -83,7 +84,7 @@ def _splats_of(header: Header, name: str) -> Element:
     vertex = header.element("vertex")
     if vertex is None:
         raise ValueError(f"file '{name}' is a PLY without vertices; use a 3DGS scene")
-    names = dict(vertex.properties)
+    names = {title: kind for title, counted, kind in vertex.properties if not counted}
     if vertex.count == 0:
         raise ValueError(f"file '{name}' is empty: it announces no vertices; use a file with splats")
     missing = [what for what in _NEEDED if what not in names]
@@ -103,14 +104,14 @@ def _splats_of(header: Header, name: str) -> Element:
     whole = next((what for what in _NEEDED if not names[what].startswith("f")), None)
     if whole:
         raise ValueError(f"file '{name}' stores '{whole}' as whole numbers; splats need float; save the scene anew")
-    if vertex.lists or header.elements[0] is not vertex:
+    if vertex.listed or header.elements[0] is not vertex:
         raise ValueError(f"file '{name}' holds more than splats; save it in INRIA's or gsplat's 3DGS layout")
     return vertex
 
 
 def _rest_names(element: Element, name: str) -> tuple[str, ...]:
     """The colour's higher bands in order; () without. Raises ValueError when their number is no whole degree."""
-    there = {what for what, _ in element.properties if what.startswith("f_rest_")}
+    there = {what for what, _, _ in element.properties if what.startswith("f_rest_")}
     names = tuple(f"f_rest_{i}" for i in range(len(there)))
     if len(names) not in _BANDS or there != set(names):
         raise ValueError(

@@ -1,7 +1,7 @@
-"""The table of vertices in a PLY file: header, rows, and what else the file holds.
+"""The table of vertices in a PLY file: header, rows, and what else the file holds, to be saved again byte for byte.
 
-After the public description of the format (Greg Turk, Stanford, 1994): a text header names elements and the types of
-their properties; the elements follow in that order, as text or in either byte order.
+Rows of text keep their words beside their numbers, and binary rows their layout; meshes need neither, and read theirs
+as columns of numbers instead, lists among them.
 """
 
 from __future__ import annotations
@@ -13,37 +13,11 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from ...files.ply_kinds import KINDS, ORDERS
+from ...files.ply_header import BadLine, Element, Header, newline_of, parse_header
 
 _LONGEST_HEADER = 1 << 16
 # Characters of a number in text: the longest that a double needs is 767 digits, which nobody writes.
 _LONGEST_WORD = 80
-
-
-@dataclass(frozen=True)
-class Element:
-    """One kind of row. properties: (name, numpy type) in order; lists: names of properties of varying length."""
-
-    name: str
-    count: int
-    properties: tuple[tuple[str, str], ...]
-    lists: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Header:
-    """encoding: a key of the format's three; head: the header's own bytes, the rows begin behind them."""
-
-    encoding: str
-    elements: tuple[Element, ...]
-    head: bytes
-
-    def element(self, name: str) -> Element | None:
-        return next((e for e in self.elements if e.name == name), None)
-
-    def dtype(self, element: Element) -> np.dtype[Any]:
-        order = ORDERS[self.encoding]
-        return np.dtype([(name, order + kind) for name, kind in element.properties])
 
 
 def read_header(file: BinaryIO, name: str) -> Header:
@@ -60,36 +34,17 @@ def read_header(file: BinaryIO, name: str) -> Header:
         )
     head = start[: stop + len(newline) * 2 + len(b"end_header")]
     file.seek(len(head))
-    encoding, elements = "", list[Element]()
-    for line in head.decode("latin-1").split(newline.decode())[1:]:
-        words = line.split()
-        match words:
-            case ["format", kind, "1.0"] if kind in ORDERS:
-                encoding = kind
-            case ["element", title, count] if count.isascii() and count.isdigit() and len(count) < 19:
-                elements.append(Element(title, int(count), ()))
-            case ["property", "list", counted, kind, title] if elements and counted in KINDS and kind in KINDS:
-                last = elements[-1]
-                elements[-1] = Element(last.name, last.count, last.properties, (*last.lists, title))
-            case ["property", kind, title] if elements and kind in KINDS:
-                last = elements[-1]
-                if title in dict(last.properties):
-                    raise ValueError(f"file '{name}': property '{title}' is there twice; repair the PLY header")
-                elements[-1] = Element(last.name, last.count, (*last.properties, (title, KINDS[kind])), last.lists)
-            case [] | ["comment" | "obj_info", *_] | ["end_header"]:
-                pass
-            case _:
-                raise ValueError(
-                    f"file '{name}': the line '{line.strip()[:60]}' of the PLY header is unknown; repair it"
-                )
-    if not encoding:
+    try:
+        header = parse_header(head, head[:stop].split(newline)[1:], "latin-1", exact=True)
+    except BadLine as bad:
+        if bad.twice:
+            raise ValueError(f"file '{name}': property '{bad.twice}' is there twice; repair the PLY header") from None
+        raise ValueError(
+            f"file '{name}': the line '{bad.line.strip()[:60]}' of the PLY header is unknown; repair it"
+        ) from None
+    if not header.encoding:
         raise ValueError(f"file '{name}': the PLY header names no format; repair it, or save the scene anew")
-    return Header(encoding, tuple(elements), head)
-
-
-def newline_of(head: bytes) -> bytes:
-    """How a PLY file ends its lines."""
-    return b"\r\n" if head.startswith(b"ply\r\n") else head[3:4]
+    return header
 
 
 def with_comments(file: bytes, comments: list[str]) -> bytes:
@@ -117,7 +72,7 @@ class Table:
 def read_table(path: Path, header: Header, element: Element) -> Table:
     """The first element's rows [count]. Raises ValueError when the file ends too early, and for text that is no
     number."""
-    dtype = header.dtype(element)
+    dtype = np.dtype([(title, header.order + kind) for title, _, kind in element.properties])
     with path.open("rb") as file:
         file.seek(len(header.head))
         if header.encoding == "ascii":
