@@ -196,7 +196,7 @@ class Run:
     rgb: RgbSync | None
     live: LiveView
     seed: int
-    operated: OperatorRun
+    operated: OperatorRun | None
     changes: tuple[Change, ...]
     memory: Memory = field(default_factory=Memory)
 
@@ -227,13 +227,14 @@ class Run:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
         packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5)
         sync = Synchronizer(plan, views)
-        began = given is not None and bool(given.count_nonzero())
-        operated = OperatorRun(
-            sync.maps.aggregator,
-            lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
-            host.luminance(model, x.shape[1]),
-            packing.flat(given) if given is not None and began else None,
-        )
+        operated = None
+        if settings.operators:
+            operated = OperatorRun(
+                sync.maps.aggregator,
+                lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
+                host.luminance(model, x.shape[1]),
+                packing.flat(given) if given is not None and bool(given.count_nonzero()) else None,
+            )
         return Run(
             settings=settings,
             sync=sync,
@@ -245,7 +246,7 @@ class Run:
             live=live,
             seed=seed,
             operated=operated,
-            changes=tuple(operator.begin(operated) for operator in settings.operators),
+            changes=() if operated is None else tuple(operator.begin(operated) for operator in settings.operators),
         )
 
     @property
@@ -268,7 +269,7 @@ class Run:
             clean, state = self.sync.at(progress).sync(clean, state, finished)
         else:
             clean = self.rgb(clean, self.packing.frames, progress)
-        if self.changes:
+        if self.operated is not None:
             clean = changed(clean, self.operated, self.changes, self.trajectory.passed(sigma))
         return self.backgrounds.paint(clean, sigma), state
 
