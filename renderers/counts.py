@@ -74,11 +74,15 @@ def coverage_on_cells(views_of: Callable[[int, int], Views], cell: int = _CELL) 
     return RigCoverage(counts, torch.ones(len(counts), 1))
 
 
-def sight(found: RigCoverage, words: Words, views: int, view_size: tuple[int, int]) -> RigSight:
-    """Counts as one picture, larger than they are, and in words. views: how many there are."""
-    rows, columns = found.per_cell.shape
+def enlarged_heat(counts: Tensor) -> Tensor:
+    """A count map [rows, columns] as a picture [H, W, 3] of about 1024 pixels."""
+    rows, columns = counts.shape
     enlarged = max(1, _SHOWN // max(rows, columns))
-    picture = heat(found.per_cell, rows * enlarged, columns * enlarged)
+    return heat(counts, rows * enlarged, columns * enlarged)
+
+
+def sight(found: RigCoverage, picture: Tensor, words: Words, views: int, view_size: tuple[int, int]) -> RigSight:
+    """Counts, shown as ``picture`` [H, W, 3], in words. views: how many there are."""
     lines = coverage_lines(found, words, views, view_size)
     return RigSight(picture[None], "\n".join(lines), hole_warning(found, words))
 

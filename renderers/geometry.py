@@ -20,7 +20,7 @@ from .cameras.backgrounds import Background
 from .cameras.chosen import Coverage
 from .cameras.orbits import Lens
 from .cameras.viewpoints import Orbit, Vector, Viewpoint
-from .counts import RigCoverage, RigSight, Words, coverage_on_cells, heat, sight
+from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, heat, sight
 from .directions import ViewPlace
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
 from .pictures import on_canvas
@@ -157,7 +157,7 @@ class Geometry(Protocol):
 
     def means(self, wish: MeanWish) -> PictureMeans:
         """What averages pictures of views during a run. Raises ValueError when that exceeds the free memory."""
-        return MapMeans.of(wish, self.view_size, self.picture_entries)
+        return MapMeans.of(wish, self.picture_entries)
 
     # --- what is shown and told
 
@@ -180,7 +180,8 @@ class Geometry(Protocol):
 
     def sight(self) -> RigSight:
         """What the rig sees, as pictures and figures."""
-        return sight(self.coverage(), self.words, len(self.places()), self.view_size)
+        found = self.coverage()
+        return sight(found, enlarged_heat(found.per_cell), self.words, len(self.places()), self.view_size)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         """Counts on the grid for cells of ``cell`` pixels [rows, columns] as a picture [H, W, 3] of the space."""

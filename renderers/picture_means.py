@@ -87,14 +87,13 @@ class MapMeans:
     @staticmethod
     def of(
         wish: MeanWish,
-        view_size: tuple[int, int],
         entries: Callable[[ViewSet], tuple[int, int]],
         centre: float = 0.0,
         unchecked: bool = False,
     ) -> MapMeans:
         """Raises ValueError when the maps exceed the free memory, by an estimate.
 
-        view_size: (width, height). entries: see ``Geometry.picture_entries``. unchecked: the maps are not stored.
+        entries: see ``Geometry.picture_entries``. unchecked: the maps are not stored.
         """
         if not unchecked:
             coarse = wish.views(wish.cell, 1)
@@ -102,8 +101,9 @@ class MapMeans:
             needed = numbers_of_maps(coarse, wish.cell, entries) * BYTES_PER_NUMBER
             free = wish.free_memory()
             if needed > free:
+                width, height = coarse.width * wish.cell, coarse.height * wish.cell
                 raise ValueError(
-                    f"averaging {coarse.count} views of {view_size[0]} x {view_size[1]} as pictures needs about "
+                    f"averaging {coarse.count} views of {width} x {height} as pictures needs about "
                     f"{needed / 2**30:.1f} GiB of main memory, {free / 2**30:.1f} are free; "
                     "use fewer or smaller views, or disconnect rgb_vae"
                 )

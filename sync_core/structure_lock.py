@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .operators import Change, OperatorRun
+from .variance import within
 from .walked import Views
 
 Filter = Literal["haar", "gauss"]
@@ -116,12 +117,11 @@ def low_pass(views: Tensor, seen: Tensor | None, kind: Filter, level: int) -> Te
     """The coarse part of views [B, C, h, w], of what ``seen`` [B, 1, h, w] says alone (None: of all), 0 elsewhere."""
     if seen is None:
         seen = torch.ones_like(views[:1, :1])
-    coarse = _blocks if kind == "haar" else _blurred
-    return seen * coarse(views * seen, level) / coarse(seen, level).clamp_min(1e-6)
+    return within(views, seen, partial(_blocks if kind == "haar" else _blurred, level=level))
 
 
 def _blocks(picture: Tensor, level: int) -> Tensor:
-    """Sums over blocks of 2^level cells (those at the end may be cut), at the picture's size."""
+    """Means over blocks of 2^level cells, at the picture's size; beyond its edges there is nothing."""
     side, (height, width) = 2**level, picture.shape[-2:]
     padded = F.pad(picture, (0, -width % side, 0, -height % side))
     sums = F.avg_pool2d(padded, side)

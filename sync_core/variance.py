@@ -24,7 +24,7 @@ is made in canonical space: what is projected afterwards stays consistent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -216,7 +216,12 @@ def missing_contrast(power: Tensor, expected: Tensor, g: Tensor, strength: float
 
 def smoothed(views: Tensor, mask: Tensor, radius: int) -> Tensor:
     """The mean of the pixels around each pixel of views [n, C, h, w], of those that count in mask [n, 1, h, w]."""
-    return mask * box(views * mask, radius) / box(mask, radius).clamp_min(1e-20)
+    return within(views, mask, lambda x: box(x, radius))
+
+
+def within(views: Tensor, mask: Tensor, blur: Callable[[Tensor], Tensor]) -> Tensor:
+    """Views [n, C, h, w] blurred, what does not count in mask [n or 1, 1, h, w] having no part in it; 0 there."""
+    return mask * blur(views * mask) / blur(mask).clamp_min(1e-20)
 
 
 def box(x: Tensor, radius: int) -> Tensor:

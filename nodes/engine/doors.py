@@ -74,6 +74,11 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
             "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
+    if settings.operators:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, nor what it starts from, which an "
+            "operator goes by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
     patched.set_model_sampler_post_cfg_function(_post_cfg(settings, node))
     return patched
 
@@ -126,11 +131,10 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
                 f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
             )
         with named(node):
-            settings.scene.views_of_batch(tuple(denoised.shape))
-            check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
             key = (denoised.device, tuple(denoised.shape))
             if key not in runs:
                 runs[key] = Run.start(whole, args["model"], denoised)
+            check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
             return runs[key].average(denoised, NO_STATE)[0]
 
     return synchronise

@@ -59,7 +59,7 @@ class IllusionGeometry(Geometry):
         return noise_notes(self.space, self.rig, process, height, width)
 
     def means(self, wish: MeanWish) -> PictureMeans:
-        return MapMeans.of(wish, self.view_size, self.picture_entries, centre=GREY)
+        return MapMeans.of(wish, self.picture_entries, centre=GREY)
 
     def coverage(self) -> RigCoverage:
         # Pictures for warps may have any size, where the model works on pixels.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from torch import Tensor
-
 from ...sync_core.views import ViewSet
 from ..cameras.viewpoints import Orbit, Viewpoint
 from .maps.surface import Surface
@@ -45,8 +43,4 @@ class Viewed(Protocol):
 
     def seen(self, grid: Texels, camera: Viewpoint, height: int, width: int) -> Seen:
         """Which texels a camera sees."""
-        ...
-
-    def look(self, picture: Tensor) -> Tensor:
-        """See ``Geometry``."""
         ...

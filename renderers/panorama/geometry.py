@@ -80,7 +80,7 @@ class PanoramaGeometry(Geometry):
         return cell
 
     def means(self, wish: MeanWish) -> PictureMeans:
-        return MapMeans.of(wish, self.view_size, self.picture_entries, unchecked=self.is_walked(wish.cell, wish.cell))
+        return MapMeans.of(wish, self.picture_entries, unchecked=self.is_walked(wish.cell, wish.cell))
 
     def coverage(self) -> RigCoverage:
         """By the exact frames of the cameras."""

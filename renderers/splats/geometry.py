@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -198,8 +198,8 @@ class SplatGeometry(Geometry):
     def sight(self) -> RigSight:
         """A square, one pixel a splat."""
         found = self.coverage()
-        seen = sight(found, self.words, len(self.rig.viewpoints), self.view_size)
-        return replace(seen, pictures=heat_square(found.per_cell[0])[None])
+        picture = heat_square(found.per_cell[0])
+        return sight(found, picture, self.words, len(self.rig.viewpoints), self.view_size)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         """A square, one pixel a splat."""

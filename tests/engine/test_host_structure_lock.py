@@ -108,6 +108,10 @@ def test_every_door_and_every_chunk():
     assert relative_error(run_advanced(bounded(), SPACE, RIG, latent, operator=lock), whole) < 1e-5
     if host.HAS_WRAPPERS:
         assert relative_error(run_patched(bounded(), SPACE, RIG, latent["samples"], operator=lock), whole) < 1e-5
+        return
+    with pytest.raises(ValueError) as caught:
+        run_patched(bounded(), SPACE, RIG, latent["samples"], operator=lock)
+    one_line(caught.value, "SyncTweediesPatch", "does not know its step", "use SyncTweediesSampler")
 
 
 def test_pictures_that_agree_are_held_too():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from helpers.host_vaes import PatchVae, bounded
-from helpers.hosting import relative_error, run_node
+from helpers.hosting import Windows, relative_error, run_node
 from syncpack.nodes.engine import preview
 from syncpack.nodes.views.picture_nodes import SyncTweediesViewImages
 from syncpack.nodes.views.report import RigReport
@@ -129,12 +129,6 @@ def test_it_is_stitched_cut_and_reported():
 
 def test_another_rig_is_refused_in_its_words():
     with pytest.raises(ValueError, match=r"^a rig of windows cannot look at a drum; use slots$"):
-        scene.Scene(SPACE, host_windows())
+        scene.Scene(SPACE, Windows(64, 64, 32, 32))
     with pytest.raises(ValueError, match=r"^a str is no canonical space; connect CanonicalSpace, MeshSpace or SplatSp"):
         scene.Scene("drum", RIG)
-
-
-def host_windows():
-    from syncpack.renderers.plane.space import Windows
-
-    return Windows(64, 64, 32, 32)
