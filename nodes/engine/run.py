@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ...renderers.scene import Scene
-from ...sync_core.operators import CanonicalOperator, Change, OperatorRun, changed
 from ...sync_core.processes import Process
 from ...sync_core.schedule import Trajectory
+from ...sync_core.steering.operators import CanonicalOperator, Change, OperatorRun, changed
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.walked import Views
 from .. import host

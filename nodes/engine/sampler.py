@@ -83,8 +83,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
-        walk = walk_of(run.plan)
-        end = walk(run, _prepared(run, call), x)
+        end = walk_of(settings)(run, _prepared(run, call), x)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
         return run.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...sync_core.structure_lock import CHANNELS, DEEPEST, FILTERS
-from ...sync_core.structure_lock import StructureLock as Lock
+from ...sync_core.steering.structure_lock import CHANNELS, DEEPEST, FILTERS, CoarseLock
 from ..declare import Choice, Node, Number, Socket, Switch, Whole
 
 
@@ -51,6 +50,6 @@ class StructureLock:
         level: int,
         channels: Any,
         reference: dict[str, Any] | None = None,
-    ) -> tuple[Lock]:
+    ) -> tuple[CoarseLock]:
         latents = None if reference is None else reference["samples"]
-        return (Lock(strength, until, fade, filter, level, channels, latents),)
+        return (CoarseLock(strength, until, fade, filter, level, channels, latents),)

@@ -9,9 +9,9 @@ from typing import Any
 from ...renderers.scene import Scene
 from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
-from ...sync_core.operators import CanonicalOperator
 from ...sync_core.processes import PROCESSES
 from ...sync_core.schedule import Schedule
+from ...sync_core.steering.operators import CanonicalOperator
 from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel

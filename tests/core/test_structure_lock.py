@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
-from syncpack.sync_core.operators import OperatorRun, changed
-from syncpack.sync_core.structure_lock import FILTERS, StructureLock, low_pass
+from syncpack.sync_core.steering.operators import OperatorRun, changed
+from syncpack.sync_core.steering.structure_lock import FILTERS, CoarseLock, low_pass
 from syncpack.sync_core.walked_mean import average_of
 from torch import Tensor
 
@@ -37,7 +37,7 @@ def test_the_coarse_part_is_the_references(alpha: float):
     """On windows that lie on the blocks' grid, to the rounding of weights, which are float32; what is
     fine stays."""
     whole, wanted = noise(1, 4, 32, 96), noise(1, 4, 32, 96, seed=1)
-    lock = StructureLock(alpha, channels="all", reference=VIEWS.project(wanted))
+    lock = CoarseLock(alpha, channels="all", reference=VIEWS.project(wanted))
     after = lock.begin(RUN)(whole, 0.0)
     low = (1 - alpha) * blocks(whole, 4) + alpha * blocks(wanted, 4)
     torch.testing.assert_close(blocks(after, 4), low, rtol=0, atol=1e-7)
@@ -46,7 +46,7 @@ def test_the_coarse_part_is_the_references(alpha: float):
 
 def test_luminance_leaves_the_other_colours():
     whole, wanted = noise(1, 4, 32, 96), noise(1, 4, 32, 96, seed=1)
-    after = StructureLock(reference=VIEWS.project(wanted)).begin(RUN)(whole, 0.0)
+    after = CoarseLock(reference=VIEWS.project(wanted)).begin(RUN)(whole, 0.0)
     assert RUN.luminance is not None
     along = (RUN.luminance / RUN.luminance.norm()).double()
     change = after - whole
@@ -59,26 +59,26 @@ def test_luminance_leaves_the_other_colours():
 def test_its_own_picture_changes_nothing():
     whole = noise(2, 4, 32, 96)
     for kind in FILTERS:
-        after = StructureLock(filter=kind, reference=VIEWS.project(whole)).begin(RUN)(whole, 0.0)
+        after = CoarseLock(filter=kind, reference=VIEWS.project(whole)).begin(RUN)(whole, 0.0)
         torch.testing.assert_close(after, whole, rtol=0, atol=1e-12)
 
 
 def test_the_start_is_the_reference_where_none_is_given():
     whole, start = noise(1, 4, 32, 96), VIEWS.project(noise(1, 4, 32, 96, seed=2))
     run = OperatorRun(RUN.average, RUN.views_of, RUN.luminance, start)
-    given_, told = (StructureLock(reference=r).begin(run)(whole, 0.0) for r in (start, None))
+    given_, told = (CoarseLock(reference=r).begin(run)(whole, 0.0) for r in (start, None))
     assert torch.equal(given_, told)
 
 
 @given(progress=st.floats(0, 1), until=st.floats(0.01, 1))
 def test_it_ends(progress: float, until: float):
-    held, faded = StructureLock(0.8, until), StructureLock(0.8, until, fade=True)
+    held, faded = CoarseLock(0.8, until), CoarseLock(0.8, until, fade=True)
     assert held.alpha(progress) == (0.8 if progress < until else 0)
     assert 0 <= faded.alpha(progress) <= held.alpha(progress)
     assert faded.alpha(0) == 0.8
     if progress >= until:
         cells = noise(1, 4, 32, 96)
-        assert StructureLock(until=until, reference=VIEWS.project(cells)).begin(RUN)(cells, progress) is cells
+        assert CoarseLock(until=until, reference=VIEWS.project(cells)).begin(RUN)(cells, progress) is cells
 
 
 @pytest.mark.parametrize("kind", FILTERS)
@@ -119,15 +119,15 @@ def test_views_are_changed_by_what_changes_alone():
 )
 def test_wrong_values_are_refused(wrong: dict, said: str):
     with pytest.raises(ValueError, match=f"^{said}"):
-        StructureLock(**wrong)
+        CoarseLock(**wrong)
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="nothing to keep the drawing of"):
-        StructureLock().begin(RUN)
+        CoarseLock().begin(RUN)
     with pytest.raises(ValueError, match="a reference of 5 latents of 8 x 8 cells for 5 views of 32 x 32"):
-        StructureLock(reference=noise(5, 4, 8, 8)).begin(RUN)
+        CoarseLock(reference=noise(5, 4, 8, 8)).begin(RUN)
     with pytest.raises(ValueError, match="set channels to all"):
-        StructureLock(reference=noise(5, 4, 32, 32)).begin(OperatorRun(RUN.average, RUN.views_of))
+        CoarseLock(reference=noise(5, 4, 32, 32)).begin(OperatorRun(RUN.average, RUN.views_of))
     with pytest.raises(ValueError, match="3 channels, the model's 4"):
-        StructureLock(channels="all", reference=noise(5, 3, 32, 32)).begin(RUN)(noise(1, 4, 32, 96), 0.0)
+        CoarseLock(channels="all", reference=noise(5, 3, 32, 32)).begin(RUN)(noise(1, 4, 32, 96), 0.0)

@@ -24,7 +24,7 @@ from helpers.hosting import (
     tiny_unet,
 )
 from oracles.stochsync_twin import stochsync
-from syncpack.nodes.engine.walks import turns
+from syncpack.nodes.engine.walks.stochastic import turns
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
 
 pytestmark = pytest.mark.host

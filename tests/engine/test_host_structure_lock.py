@@ -20,8 +20,8 @@ from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Panorama
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.splats.space import SplatColours
-from syncpack.sync_core.operators import OperatorRun
-from syncpack.sync_core.structure_lock import StructureLock, low_pass
+from syncpack.sync_core.steering.operators import OperatorRun
+from syncpack.sync_core.steering.structure_lock import CoarseLock, low_pass
 from torch import Tensor
 
 pytestmark = pytest.mark.host
@@ -54,7 +54,7 @@ def coarse_error(space: Any, rig: Any, views: Tensor, reference: Tensor) -> floa
 def test_off_changes_no_bit():
     whole = {"samples": picture(Scene(SPACE, RIG))}
     plain = run_node(bounded(), SPACE, RIG, canonical=whole, denoise=0.7)
-    for lock in (StructureLock(0.0, channels="all"), StructureLock(until=0.0, channels="all")):
+    for lock in (CoarseLock(0.0, channels="all"), CoarseLock(until=0.0, channels="all")):
         views, canonical = run_node(bounded(), SPACE, RIG, canonical=whole, denoise=0.7, operator=lock)
         assert torch.equal(views["samples"], plain[0]["samples"])
         assert torch.equal(canonical["samples"], plain[1]["samples"])
@@ -65,7 +65,7 @@ def test_the_drawing_is_held_to_the_end(name: str):
     """On windows that lie on the blocks' grid the result's coarse part is the reference's."""
     scene = Scene(SPACE, RIG)
     reference = picture(scene)
-    options = dict(steps=4, sampler_name=name, operator=StructureLock(**ALL, level=1, reference=reference))
+    options = dict(steps=4, sampler_name=name, operator=CoarseLock(**ALL, level=1, reference=reference))
     views = run_node(bounded(), SPACE, RIG, **options)[0]["samples"]
     shown = scene.views(8).project(reference)
     assert coarse_error(SPACE, RIG, views, shown) < 1e-4
@@ -79,7 +79,7 @@ def test_on_every_space(where: str, kind: str):
     space, rig = SCENES[where]
     scene = Scene(space, rig)
     reference = scene.views(8).project(picture(scene))
-    lock = StructureLock(**ALL, level=1, filter=kind, reference=reference)
+    lock = CoarseLock(**ALL, level=1, filter=kind, reference=reference)
     options = dict(steps=4, aggregation="mean")
     held = run_node(bounded(), space, rig, operator=lock, **options)[0]["samples"]
     free = run_node(bounded(), space, rig, **options)[0]["samples"]
@@ -89,17 +89,17 @@ def test_on_every_space(where: str, kind: str):
 
 def test_what_the_run_starts_from_is_held():
     whole = {"samples": picture(Scene(SPACE, RIG))}
-    given = StructureLock(channels="all", reference=whole["samples"])
+    given = CoarseLock(channels="all", reference=whole["samples"])
     told, own = (
         run_node(bounded(), SPACE, RIG, canonical=whole, denoise=0.7, operator=lock)[0]["samples"]
-        for lock in (given, StructureLock(channels="all"))
+        for lock in (given, CoarseLock(channels="all"))
     )
     assert relative_error(own, told) < 1e-5
 
 
 def test_every_door_and_every_chunk():
     scene = Scene(SPACE, RIG)
-    lock = StructureLock(channels="all", reference=picture(scene))
+    lock = CoarseLock(channels="all", reference=picture(scene))
     views = scene.views(8).count
     whole = run_node(bounded(), SPACE, RIG, operator=lock, seed=5)[0]["samples"]
     chunked = run_node(bounded(), SPACE, RIG, operator=lock, seed=5, views_per_batch=2)[0]["samples"]
@@ -119,7 +119,7 @@ def test_pictures_that_agree_are_held_too():
     scene = Scene(SPACE, RIG)
     rows, columns = scene.grid(8)
     reference = noise(1, 192, rows, columns)
-    lock = StructureLock(**ALL, level=1, reference=reference)
+    lock = CoarseLock(**ALL, level=1, reference=reference)
     held = run_node(bounded(192), SPACE, RIG, operator=lock, rgb_vae=PatchVae())[0]["samples"]
     free = run_node(bounded(192), SPACE, RIG, rgb_vae=PatchVae())[0]["samples"]
     shown = scene.views(8).project(reference)
@@ -157,16 +157,16 @@ def test_operators_of_others():
     [
         (dict(process=1), "an operator changes the average of clean estimates, which process 1 does not make"),
         (dict(process="StochSync (fresh noise, for prompts alone)"), "which StochSync does not make"),
-        (dict(operator=StructureLock(channels="all")), "nothing to keep the drawing of; connect a reference"),
+        (dict(operator=CoarseLock(channels="all")), "nothing to keep the drawing of; connect a reference"),
         (
-            dict(operator=StructureLock(channels="all", reference=torch.zeros(1, 4, 5, 5))),
+            dict(operator=CoarseLock(channels="all", reference=torch.zeros(1, 4, 5, 5))),
             "a canonical latent of 5 x 5",
         ),
-        (dict(operator=StructureLock(channels="all", reference=torch.zeros(7, 3, 8, 8))), "have 3 channels"),
+        (dict(operator=CoarseLock(channels="all", reference=torch.zeros(7, 3, 8, 8))), "have 3 channels"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], said: str):
-    lock = StructureLock(channels="all", reference=torch.zeros(7, 4, 8, 8))
+    lock = CoarseLock(channels="all", reference=torch.zeros(7, 4, 8, 8))
     with pytest.raises(ValueError) as caught:
         run_node(bounded(), SPACE, RIG, **{"operator": lock, **options})
     one_line(caught.value, "SyncTweediesSampler", said)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.host_vaes import bounded
 from helpers.hosting import Scene, disagreement, opinionated, relative_error, run_node
-from syncpack.nodes.engine.walks import turns
+from syncpack.nodes.engine.walks.stochastic import turns
 from syncpack.nodes.models.exemplar import PixelVAE
 from syncpack.renderers.illusions.space import Illusion, Warps
 from syncpack.renderers.illusions.warps import warp

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .walked_mean import Averager
+from ..walked_mean import Averager
 
 Change = Callable[[Tensor, float], Tensor]
 """(Cells [B, C, *canonical], fraction of the run 0..1) -> the cells that views are to show."""

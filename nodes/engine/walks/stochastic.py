@@ -1,90 +1,24 @@
-"""The three ways through a run, of one signature: walk(run, call, x) -> the last state of the sampler.
+"""A walk with fresh noise at every step (StochSync): every step runs the sampler to the end on one set of views.
 
 ``call``: the host's call of a sampler function, prepared for chunks of views. x: the view batch in the host's shape,
-noised. Which way is the plan's (`walk_of`).
+noised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...sync_core.stochastic import NOISE, Stochastic, Timetable, disjoint_sets, released
-from ...sync_core.synchronizer import SyncPlan
-from ...sync_core.time_travel import renoised
-from ...sync_core.walked import Views
-from ...sync_core.walked_mean import Averager, average_of
-from .. import host
-from ..host.errors import check_finite
-from ..host.objects import Sampling, Wrapper
-from .denoiser import POST_CFG, SyncDenoiser
-from .noise import journey_noise, starting_state, step_noise
-from .run import Run, SamplerCall
-
-Walk = Callable[[Run, SamplerCall, Tensor], Tensor]
-
-# Added to the seed, so that the noise of a journey is none that the run has had.
-_TRAVEL = 0x7EA7
-
-
-def walk_of(plan: SyncPlan) -> Walk:
-    """The way that a plan takes."""
-    if plan.stochastic is not None:
-        return walk_stochastic
-    return walk_travelling if plan.travel.times > 1 else walk_plain
-
-
-def walk_plain(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
-    """The sampler as it is, fed with synchronised estimates."""
-    call, start = _synchronised(run, call, x)
-    return call(start)
-
-
-def walk_travelling(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
-    """The same step by step, going back where the plan says so (``sync_core/time_travel.py``)."""
-    call, x = _synchronised(run, call, x)
-    sampling = host.model_sampling(call.model)
-    journeys = 0
-    for step in range(call.steps):
-        times, levels = run.plan.travel.at(step, call.steps), call.sigmas[step : step + 2]
-
-        def shown(info: dict[str, Any], step: int = step) -> None:
-            call.tell(step, info)
-
-        one_step = replace(call, sigmas=levels, callback=shown, disable=True)
-        for turn in range(times):
-            host.check_interrupt()
-            x = one_step(x)
-            if turn + 1 < times:
-                journeys += 1
-                noise = journey_noise(run, x, run.seed + _TRAVEL * journeys)
-                high, low = (_mixture(sampling, float(level)) for level in levels)
-                x = renoised(x, noise, low, high)
-    return x
-
-
-def _synchronised(run: Run, call: SamplerCall, x: Tensor) -> tuple[SamplerCall, Tensor]:
-    """The call with synchronised estimates and shared noise, and the state that it starts from."""
-    start = starting_state(run, call, x)
-    options = call.options
-    shares_noise = run.plan.step_noise == "canonical" and run.packing.holds != "canonical"
-    if shares_noise and host.takes_noise_sampler(call.function, options):
-        options = {"noise_sampler": step_noise(run, call, start), **options}
-    denoiser = SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, [])))
-    return replace(call, model=denoiser, options=options), start
-
-
-def _mixture(sampling: Sampling, sigma: float) -> tuple[float, float]:
-    """(how much of the picture, how much noise) a state of this model holds at ``sigma``. ``sampling``: the host's
-    model sampling, which knows what a noise level means."""
-    one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    level = torch.full((1, 1, 1, 1), sigma, dtype=torch.float64)
-    picture, noise = (sampling.noise_scaling(level, n, p) for n, p in ((nothing, one), (one, nothing)))
-    return float(picture), float(noise)
+from ....sync_core.stochastic import NOISE, Stochastic, Timetable, disjoint_sets, released
+from ....sync_core.walked import Views
+from ....sync_core.walked_mean import Averager, average_of
+from ... import host
+from ...host.errors import check_finite
+from ...host.objects import Sampling, Wrapper
+from ..run import Run, SamplerCall
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..variance import within
+from ..walked import Views
 from .operators import Change, OperatorRun
-from .variance import within
-from .walked import Views
 
 Filter = Literal["haar", "gauss"]
 FILTERS: tuple[Filter, ...] = ("haar", "gauss")
@@ -29,7 +29,7 @@ DEEPEST = 5
 
 
 @dataclass(frozen=True)
-class StructureLock:
+class CoarseLock:
     """strength: alpha, 0 to 1. until: the fraction of the run after which the model is free; fade: alpha falls linearly
     to 0 until then, else it stays. filter: ``haar``, means of blocks of 2^level cells (idempotent, and exact where
     windows lie on the blocks' grid), ``gauss``, a blur of about that size, for views that turn. reference: latents of

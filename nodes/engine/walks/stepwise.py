@@ -1,0 +1,101 @@
+"""The sampler as it is, fed with synchronised estimates: in one go, or in stretches where something is done between.
+
+A stretch is one call of the sampler with the levels of its steps. Multistep samplers begin their history anew in each,
+so stretches are as long as what is done between them allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ....sync_core.time_travel import renoised
+from ... import host
+from ...host.objects import Sampling
+from ..denoiser import POST_CFG, SyncDenoiser
+from ..noise import journey_noise, starting_state, step_noise
+from ..run import Run, SamplerCall
+
+# Added to the seed, so that the noise of a journey is none that the run has had.
+_TRAVEL = 0x7EA7
+# Added to the seed once a step, so that every stretch has noise of its own.
+_STEP = 0x51EF
+
+# Samplers that plan all their steps at once.
+WHOLE = ("dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2")
+
+
+def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """The sampler's last state. Raises ValueError for a sampler that must not be stopped between steps, where the run
+    asks for that."""
+    x = starting_state(run, call, x)
+    call = _synchronised(run, call)
+    parts = stretches(run, call.steps)
+    if len(parts) > 1 and (name := host.sampler_name(call.function)) in WHOLE:
+        raise ValueError(
+            f"{name} plans all its steps at once, and this run is stopped between steps; use euler, heun or dpmpp_2m"
+        )
+    for first, last in parts:
+        host.check_interrupt()
+        times = run.plan.travel.at(first, call.steps)
+        for turn in range(times):
+            x = _stretch(run, call, x, first, last)
+            if turn + 1 < times:
+                x = _back(run, call, x, first, turn)
+    return x
+
+
+def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
+    """[(first step, step after the last)]: what the sampler does in one call each."""
+    travel = run.plan.travel
+    repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
+    stops = {0, steps, *repeated, *(step + 1 for step in repeated)}
+    return list(pairwise(sorted(stops)))
+
+
+def _synchronised(run: Run, call: SamplerCall) -> SamplerCall:
+    """The call with synchronised estimates."""
+    return replace(call, model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
+
+
+def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> Tensor:
+    """One call of the sampler, over some steps of the run."""
+    whole = (first, last) == (0, call.steps)
+    if first and call.seed is not None:
+        call = replace(call, extra_args={**call.extra_args, "seed": (call.seed + _STEP * first) % 2**63})
+    options = call.options
+    if host.takes_noise_sampler(call.function, options) and "noise_sampler" not in options:
+        shared = run.plan.step_noise == "canonical" and run.packing.holds != "canonical"
+        # (noise is drawn for the levels of the whole run: those of one step may be too few to draw any)
+        if shared:
+            options = {"noise_sampler": step_noise(run, call, x), **options}
+        elif not whole:
+            options = {"noise_sampler": host.noise_sampler(call.function, x, call.sigmas, call.seed), **options}
+
+    def shown(info: dict[str, Any]) -> None:
+        call.tell(first + int(info["i"]), info)
+
+    stretch = replace(call, sigmas=call.sigmas[first : last + 1], options=options)
+    return stretch(x) if whole else replace(stretch, callback=shown, disable=True)(x)
+
+
+def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:
+    """The state after ``step``, carried back to where the step began."""
+    journeys = turn + 1 + sum(run.plan.travel.at(earlier, call.steps) - 1 for earlier in range(step))
+    noise = journey_noise(run, x, run.seed + _TRAVEL * journeys)
+    sampling = host.model_sampling(call.model)
+    high, low = (_mixture(sampling, float(level)) for level in call.sigmas[step : step + 2])
+    return renoised(x, noise, low, high)
+
+
+def _mixture(sampling: Sampling, sigma: float) -> tuple[float, float]:
+    """(how much of the picture, how much noise) a state of this model holds at ``sigma``. ``sampling``: the host's
+    model sampling, which knows what a noise level means."""
+    one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    level = torch.full((1, 1, 1, 1), sigma, dtype=torch.float64)
+    picture, noise = (sampling.noise_scaling(level, n, p) for n, p in ((nothing, one), (one, nothing)))
+    return float(picture), float(noise)
