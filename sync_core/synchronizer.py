@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, blend, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
+from .steering.predecessors import Predecessors, reached
 from .stochastic import Stochastic
 from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
@@ -36,7 +38,8 @@ class SyncPlan:
     aggregate-and-project, so that the views agree exactly. stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
     far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
-    (time_travel.py).
+    (time_travel.py). coupling: 0 (off), or SyncSDE's 1/lambda, how strongly each view leans on the one before it
+    (steering/predecessors.py); the process is then 0, and nothing is averaged before the end.
     """
 
     process: int = 2
@@ -48,6 +51,7 @@ class SyncPlan:
     stochastic: Stochastic | None = None
     variance_correction: float = 0.0
     travel: TimeTravel = STAY
+    coupling: float = 0.0
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -79,6 +83,10 @@ class SyncPlan:
                 f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
                 f"{self.process} does not make; use 0, or process 2"
             )
+        if not (math.isfinite(self.coupling) and self.coupling >= 0):
+            raise ValueError(f"lean {self.coupling}: use 0 (each view alone) or more; 5 as published")
+        if self.coupling and self.process != 0:
+            raise ValueError(f"SyncSDE averages nothing, and process {self.process} does; use process 0")
 
     @property
     def rule(self) -> Process:
@@ -110,15 +118,27 @@ Average = Callable[[Tensor, SyncState], tuple[Tensor, SyncState]]
 
 @dataclass(frozen=True)
 class Synchronizer:
-    """A plan on a view set. Holds no run state: that goes in and out of `step`."""
+    """A plan on a view set. Holds no run state: that goes in and out of `step`. Raises ValueError for views that do not
+    go with the plan."""
 
     plan: SyncPlan
     views: Views
     given_shares: HitShares | None = None
 
+    def __post_init__(self) -> None:
+        if self.plan.coupling and self.views.combine is not None:
+            raise ValueError(
+                "SyncSDE looks at what one view says of the picture, and these views only make one together (parts or "
+                "planes); use process 2"
+            )
+
     @cached_property
     def maps(self) -> SyncMaps:
         return SyncMaps(average_of(self.views, self.plan.aggregation, self.given_shares))
+
+    @cached_property
+    def predecessors(self) -> Predecessors:
+        return Predecessors(self.maps.aggregator)
 
     @cached_property
     def shares(self) -> HitShares:
@@ -180,6 +200,10 @@ class Synchronizer:
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
+        if self.plan.coupling and w is not None:
+            shown, share = self.at(trajectory.ramp(sigma)).predecessors(w)
+            kappa = reached(self.plan.coupling * trajectory.left(sigma), trajectory.next_after(sigma) / sigma)
+            return denoise(w) - strength * kappa * share * (w - shown), None, state
         maps = self.at(trajectory.ramp(sigma)).maps
         result = run_process(rule, maps, denoise, sigma, ratio, w, z, strength)
         if strength == 1 or result.w is None or result.own is None:

@@ -219,7 +219,7 @@ class Run:
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
-        trajectory = Trajectory.of(sigmas)
+        trajectory = Trajectory.of(sigmas, host.times_left(model, sigmas) if plan.coupling else ())
         live = LiveView(previewed, scene, trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
         rgb = None
@@ -310,7 +310,7 @@ class Run:
         """
         views, plan = self.packing.shown(x), self.plan
         # (a stochastic walk ends in agreement, canonical states are projected, process 0 leaves views alone)
-        averages = plan.process != 0 and plan.stochastic is None and plan.rule.result == "w"
+        averages = (plan.process != 0 or plan.coupling > 0) and plan.stochastic is None and plan.rule.result == "w"
         if not (plan.final_sync and averages and is_clean):
             return views
         return self.packing.framed(self.average(self.packing.flat(views), self.memory.last, finished=True)[0])
