@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -17,6 +17,7 @@ from .process_steps import Denoise, SyncMaps, blend, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
 from .steering.predecessors import Predecessors, reached
+from .steering.readings import REDUCTIONS, Reduction, reduction_of
 from .stochastic import Stochastic
 from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
@@ -24,6 +25,9 @@ from .views import ViewSet
 from .walked import Views
 from .walked_mean import average_of
 from .walked_variance import WalkedVariance, correction_of
+
+Aggregation = Method | Reduction
+AGGREGATIONS: tuple[Aggregation, ...] = (*METHODS, *REDUCTIONS)
 
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
@@ -33,7 +37,8 @@ STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
 class SyncPlan:
     """How views are kept together.
 
-    process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
+    process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal (aggregate.py; those of
+    steering/readings.py change from step to step, and a run ends with the plain mean). noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
     aggregate-and-project, so that the views agree exactly. stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
@@ -44,7 +49,7 @@ class SyncPlan:
 
     process: int = 2
     schedule: Schedule = ALWAYS
-    aggregation: Method = "mean"
+    aggregation: Aggregation = "mean"
     noise: NoiseMode = "polar"
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
@@ -65,7 +70,7 @@ class SyncPlan:
                 "StochSync draws fresh noise at every step as it is; leave travel_times 1, or use process 2"
             )
         for name, value, known in (
-            ("aggregation", self.aggregation, METHODS),
+            ("aggregation", self.aggregation, AGGREGATIONS),
             ("noise", self.noise, NOISE_MODES),
             ("step_noise", self.step_noise, STEP_NOISES),
         ):
@@ -83,6 +88,11 @@ class SyncPlan:
                 f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
                 f"{self.process} does not make; use 0, or process 2"
             )
+        if self.variance_correction and self.aggregation in REDUCTIONS:
+            raise ValueError(
+                f"variance_correction {self.variance_correction:g} goes by fixed weights, which aggregation "
+                f"{self.aggregation} changes; use 0, or aggregation mean"
+            )
         if not (math.isfinite(self.coupling) and self.coupling >= 0):
             raise ValueError(f"lean {self.coupling}: use 0 (each view alone) or more; 5 as published")
         if self.coupling and self.process != 0:
@@ -91,6 +101,11 @@ class SyncPlan:
     @property
     def rule(self) -> Process:
         return process(self.process)
+
+    @property
+    def method(self) -> Method:
+        """How views become one signal where no step is special."""
+        return "least_squares" if self.aggregation == "least_squares" else "mean"
 
     def hand_over(self, steps: int) -> int:
         """The step of ``steps`` at which a canonical state is given up for the views that it shows (as SyncMVD does
@@ -131,10 +146,22 @@ class Synchronizer:
                 "SyncSDE looks at what one view says of the picture, and these views only make one together (parts or "
                 "planes); use process 2"
             )
+        if self.plan.aggregation in REDUCTIONS and self.views.combine is not None:
+            raise ValueError(
+                f"aggregation {self.plan.aggregation} weighs views, and these only make a picture together (parts or "
+                "planes); use aggregation mean"
+            )
 
     @cached_property
     def maps(self) -> SyncMaps:
-        return SyncMaps(average_of(self.views, self.plan.aggregation, self.given_shares))
+        return SyncMaps(average_of(self.views, self.plan.method, self.given_shares))
+
+    def maps_of(self, step: int | None) -> SyncMaps:
+        """The maps at a step of the run, counted from 0; None: at none, as the rig weighs views."""
+        wish = self.plan.aggregation
+        if step is None or wish == "mean" or wish == "least_squares":
+            return self.maps
+        return replace(self.maps, reduction=reduction_of(self.maps.aggregator, wish, step))
 
     @cached_property
     def predecessors(self) -> Predecessors:
@@ -158,13 +185,16 @@ class Synchronizer:
     def correction(self) -> VarianceCorrection | WalkedVariance:
         return correction_of(self.maps.aggregator, self.plan.variance_correction)
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+    def sync(
+        self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False, step: int | None = None
+    ) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
 
-        finished: the views are results, no longer estimates at some noise level (variance.py).
+        finished: the views are results, no longer estimates at some noise level (variance.py). step: of the run, as
+        for `maps_of`.
         """
         owner = self.maps.aggregator.views
-        cells = self.maps.aggregator(views, state.canonical)
+        cells = self.maps_of(step).average(views, state.canonical)
         consistent = owner.project(self.correction(views, cells, finished))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
@@ -195,7 +225,8 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = (average or self.at(trajectory.ramp(sigma)).sync)(plain, state)
+            own = partial(self.at(trajectory.ramp(sigma)).sync, step=trajectory.step_of(sigma))
+            synced, state = (average or own)(plain, state)
             return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
@@ -204,7 +235,7 @@ class Synchronizer:
             shown, share = self.at(trajectory.ramp(sigma)).predecessors(w)
             kappa = reached(self.plan.coupling * trajectory.left(sigma), trajectory.next_after(sigma) / sigma)
             return denoise(w) - strength * kappa * share * (w - shown), None, state
-        maps = self.at(trajectory.ramp(sigma)).maps
+        maps = self.at(trajectory.ramp(sigma)).maps_of(trajectory.step_of(sigma))
         result = run_process(rule, maps, denoise, sigma, ratio, w, z, strength)
         if strength == 1 or result.w is None or result.own is None:
             return result.w, result.z, state

@@ -288,7 +288,8 @@ class Run:
         """
         progress = self.trajectory.ramp(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            clean, state = self.sync.at(progress).sync(clean, state, finished)
+            step = None if sigma is None else self.trajectory.step_of(sigma)
+            clean, state = self.sync.at(progress).sync(clean, state, finished, step)
         else:
             clean = self.rgb(clean, self.packing.frames, progress)
         if self.operated is not None:

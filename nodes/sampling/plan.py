@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...renderers.scene import Scene
-from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
 from ...sync_core.processes import PROCESSES
 from ...sync_core.schedule import Schedule
 from ...sync_core.steering.operators import CanonicalOperator
 from ...sync_core.stochastic import Stochastic
-from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
+from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
 from ..engine.rgb_domain import RgbDomain
@@ -41,10 +40,12 @@ PLAN_INPUTS: Inputs = {
         "cost of 420 model calls for 25 steps, each on a part of the views. SyncSDE averages nothing: each view "
         "is drawn to what the view before it shows of the same place."
     ),
-    "aggregation": Choice(METHODS, default="mean", advanced=True).says(
+    "aggregation": Choice(AGGREGATIONS, default="mean", advanced=True).says(
         "How views become one picture. mean: weighted average of every pixel that sees a cell. least_squares: the "
         "picture whose views differ least from the given ones (same for windows, sharper for views that interpolate; "
-        "costs some milliseconds more)."
+        "costs some milliseconds more). For readings of one picture: alternate, one view a step in turn (Visual "
+        "Anagrams); balanced, views that are outvoted count more, so that the picture is as near to one opinion as to "
+        "the other."
     ),
     "noise": Choice(NOISE_MODES, default="polar", advanced=True).says(
         "Starting noise of the views. polar: shared through the canonical picture and exactly white in every view. "
