@@ -18,9 +18,9 @@ from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
-from .conds import check_concat
+from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
-from .noise import share_inpaint_noise
+from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .run import Run, SamplerCall, SyncSettings
@@ -28,6 +28,9 @@ from .tagged_conds import has_tags
 from .walks import walk_of
 
 ACTIVE = "synctweedies_active"
+
+# The host's name for what is called in place of the model.
+_AROUND_MODEL = "model_function_wrapper"
 
 # A process that moves the state is one explicit step; only these samplers are that step and nothing else.
 FIRST_ORDER = ("euler",)
@@ -92,9 +95,14 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
 
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
-    """The host's call on copies of its model wrapper and options: chunks of views, and shared noise around a
-    mask."""
+    """The host's call on copies of its model wrapper and options: chunks of views, prompts that begin alone, and shared
+    noise around a mask."""
     model, model_options = _in_chunks(call.model, call.model_options, run.batches)
+    guider = call.model.inner_model
+    if any(bootstrapped(entries) for entries in getattr(guider, "conds", {}).values()):
+        noise = region_noise(run)
+        run.batches.bootstrap = Bootstrap(guider.inner_model, run.trajectory, noise, run.packing.batch, run.seed)
+        model_options = {**model_options, _AROUND_MODEL: mixing(model_options.get(_AROUND_MODEL))}
     prepared = replace(call, model=model, extra_args={**call.extra_args, "model_options": model_options})
     share_inpaint_noise(run, prepared)
     return prepared
