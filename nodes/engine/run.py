@@ -24,6 +24,7 @@ from .. import host
 from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
+from .edits.guider import EditJob
 from .latents import view_latents
 from .preview import LiveView
 from .rgb_domain import RgbDomain, RgbSync
@@ -42,6 +43,8 @@ class SyncSettings:
     """Where averaging is done on pictures; None: on latents."""
     operators: tuple[CanonicalOperator, ...] = ()
     """What changes the canonical estimate at every synchronised step, one after the other."""
+    edit: EditJob | None = None
+    """How the picture that a run starts from is changed; None: as by any sampler."""
 
     def __post_init__(self) -> None:
         if self.rgb is not None:
@@ -52,6 +55,9 @@ class SyncSettings:
                 f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
                 "use process 2"
             )
+        if self.edit is not None:
+            given = {"rgb_vae": self.rgb is not None, "operator": bool(self.operators)}
+            self.edit.check(self.plan, [name for name, there in given.items() if there])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -63,7 +69,8 @@ class SamplerCall:
     """The host's call of a sampler function, all but the state x: calling this is that call.
 
     model: the wrapper that the sampler calls as ``model(x, sigma, **extra_args)``. ``callback`` is told of every step,
-    ``options`` are the sampler's own (eta, s_noise, noise_sampler ...).
+    ``options`` are the sampler's own (eta, s_noise, noise_sampler ...). source: of an edit, the same wrapper with the
+    prompts of the source; None: there are none.
     """
 
     function: Callable[..., Tensor]
@@ -73,6 +80,7 @@ class SamplerCall:
     callback: Callable[[dict[str, Any]], None] | None
     disable: bool | None
     options: dict[str, Any]
+    source: Wrapper | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(
@@ -199,6 +207,8 @@ class Run:
     operated: OperatorRun | None
     changes: tuple[Change, ...]
     memory: Memory = field(default_factory=Memory)
+    source: Tensor | None = None
+    """Views [B*N, C, h, w] of which only the changes are averaged, so that they keep their own details."""
 
     @staticmethod
     def start(
@@ -266,9 +276,15 @@ class Run:
         """
         progress = self.trajectory.ramp(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            clean, state = self.sync.at(progress).sync(clean, state, finished)
+            if self.source is None:
+                clean, state = self.sync.at(progress).sync(clean, state, finished)
+            else:
+                change, state = self.sync.at(progress).sync(clean - self.source, state, finished)
+                clean = self.source + change
         else:
             clean = self.rgb(clean, self.packing.frames, progress)
+            if self.source is not None:
+                clean = clean + (self.source - self.rgb(self.source, self.packing.frames, progress))
         if self.operated is not None:
             clean = changed(clean, self.operated, self.changes, self.trajectory.passed(sigma))
         return self.backgrounds.paint(clean, sigma), state
@@ -287,8 +303,9 @@ class Run:
         their noise would weaken it.
         """
         views, plan = self.packing.shown(x), self.plan
-        # (a stochastic walk ends in agreement, canonical states are projected, process 0 leaves views alone)
-        averages = plan.process != 0 and plan.stochastic is None and plan.rule.result == "w"
+        # (stochastic walks and edits end in agreement, canonical states are projected, process 0 leaves views alone)
+        ends = plan.stochastic is None and self.settings.edit is None
+        averages = plan.process != 0 and ends and plan.rule.result == "w"
         if not (plan.final_sync and averages and is_clean):
             return views
         return self.packing.framed(self.average(self.packing.flat(views), self.memory.last, finished=True)[0])

@@ -11,6 +11,7 @@ from .files import (
     model_folders,
     picture_path,
 )
+from .guiders import CFGGuider, guided_by_picture, prepared_conds, sample_guided
 from .memory import (
     empty_cache,
     free_memory,
@@ -92,6 +93,7 @@ __all__ = [
     "SAMPLER_NAMES",
     "SCHEDULER_NAMES",
     "BaseModel",
+    "CFGGuider",
     "CONDNoiseShape",
     "CONDRegular",
     "KSamplerX0Inpaint",
@@ -115,6 +117,7 @@ __all__ = [
     "folder_of",
     "folder_paths_module",
     "free_memory",
+    "guided_by_picture",
     "has_wrapper",
     "image_features",
     "input_folder",
@@ -140,11 +143,13 @@ __all__ = [
     "percent_to_sigma",
     "picture_path",
     "prepare_noise",
+    "prepared_conds",
     "preview_format",
     "previewer",
     "replace_self_attention",
     "run_network",
     "sample",
+    "sample_guided",
     "sampler_name",
     "sampler_object",
     "saved_file_3d",

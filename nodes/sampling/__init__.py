@@ -2,6 +2,7 @@
 
 from .attention import CrossViewAttention
 from .controlnets import ControlStrengthSchedule
+from .edit import SyncEdit, SyncEditGuider
 from .lock import StructureLock
 from .sampler import (
     SyncTweediesNoise,
@@ -20,4 +21,6 @@ NODES = (
     CrossViewAttention,
     ControlStrengthSchedule,
     StructureLock,
+    SyncEdit,
+    SyncEditGuider,
 )

@@ -16,6 +16,7 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.edits.guider import EditJob
 from ..engine.rgb_domain import RgbDomain
 from ..engine.run import SyncSettings
 
@@ -108,6 +109,12 @@ OPERATOR: Inputs = {
         "only."
     ),
 }
+# Doors that know two prompts, or are told of them by a guider.
+EDIT: Inputs = {
+    "edit": Socket("EDIT").says(
+        "Changes what the run starts from by words and keeps its drawing: SyncEdit. Set denoise to 0.6 to 0.8."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -157,10 +164,13 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    edit: EditJob | None = None,
     **plan: Any,
 ) -> SyncSettings:
-    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
-    changes their average."""
+    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
+    changes their average, and how their picture is edited."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
     operators = () if operator is None else (operator,)
-    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators)
+    return SyncSettings(
+        Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators, edit=edit
+    )
