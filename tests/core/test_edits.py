@@ -12,6 +12,7 @@ from syncpack.sync_core.steering.edits import (
     compared,
     mixed,
     squared_distances,
+    textures,
 )
 from torch import Tensor
 
@@ -81,6 +82,20 @@ def test_alike_and_other_views():
     kernel = compared(noisy, 8)[0]
     assert abs(float(kernel[off].mean() - kernel[others].mean())) < 0.02
     assert abs(float(kernel[others].mean()) - 1 / 9) < 0.01
+
+
+def test_views_of_one_material_are_alike_by_texture():
+    """Elsewhere in the material, which the pictures themselves do not show."""
+    rough, smooth = normal(1, 4, 32, 32, seed=3), normal(1, 4, 32, 32, seed=4)
+    smooth = 2 * torch.nn.functional.avg_pool2d(smooth, 5, 1, 2)
+    views = torch.cat(
+        [one.roll(shift, (2, 3)) for one in (rough, smooth) for shift in ((0, 0), (5, 9), (13, 2), (3, 30))]
+    )
+    own = torch.block_diag(torch.ones(4, 4), torch.ones(4, 4)).bool()
+    off = own & ~torch.eye(8, dtype=torch.bool)
+    by_texture, by_value = compared(views, 8, textures)[0], compared(views, 8)[0]
+    assert float(by_texture[off].min()) > 0.9 and float(by_texture[~own].max()) < 0.2
+    assert float(by_value[off].min()) < 0.1
 
 
 def test_mixing():

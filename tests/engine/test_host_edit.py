@@ -273,6 +273,34 @@ def test_a_kernel_of_one_view_is_off():
         assert relative_error(edited(edit=job(kernel=kernel))[0], edited()[0]) > 1e-3
 
 
+def by_picture(source: dict[str, Any], **changes: Any) -> tuple[Tensor, float]:
+    """(the change of the views, its gain) of an edit by a model that reads the picture beside the noise."""
+    model = worded(linear=True)
+    model.model.reads = 0.3
+    beside = [[text, {"concat_latent_image": source["samples"]}] for text, _ in (POSITIVE[0], NEGATIVE[0])]
+    edit = replace(job(baseline="image", source=beside[1:], source_cfg=1.5), source_negative=NEGATIVE)
+    options = dict(
+        positive=beside[:1], negative=beside[1:], cfg=4.0, steps=1, scheduler="simple", denoise=0.5, views_per_batch=2
+    )
+    views, _ = edited(model, edit, **{**options, "canonical": source, **changes})
+    level = float(host.k_sampler_sigmas(model, 1, "euler", "simple", 0.5)[0])
+    return views - Scene(SPACE, RIG).views(8).project(source["samples"]), level**2 / (level**2 + 0.7**2)
+
+
+def test_guided_by_the_picture():
+    """InstructPix2Pix: with words and picture against the picture alone, both guided from neither, what is left is the
+    guided difference of the words; and the picture beside the noise is the view's own part."""
+    change, gain = by_picture(picture())
+    apart = (POSITIVE[0][0] - NEGATIVE[0][0])[0, 0, :4].reshape(1, 4, 1, 1)
+    assert relative_error(change, (4.0 * gain * apart).expand_as(change)) < 1e-4
+    # A target that has another picture beside it: guided by the difference of pictures too.
+    other = {"samples": picture()["samples"].flip(-1)}
+    beside = [[POSITIVE[0][0], {"concat_latent_image": other["samples"]}]]
+    change, gain = by_picture(picture(), positive=beside, cfg=1.0)
+    shown = Scene(SPACE, RIG).views(8).project(other["samples"] - picture()["samples"])
+    assert relative_error(change, gain * apart + 0.3 * shown) < 1e-4
+
+
 def test_finishing_is_what_a_plain_run_does_from_there():
     """finish 1: nothing of an edit is left, and the run is a plain one from the source, with other noise."""
     model = worded(linear=True)

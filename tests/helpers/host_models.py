@@ -183,6 +183,8 @@ class WordedModel(AnalyticModel):
     def __init__(self, model_type: str = "EPS", std: float = 0.7, linear: bool = False) -> None:
         super().__init__(lambda x, sigma: x, model_type)
         self.flow, self.std, self.linear = model_type == "FLOW", std, linear
+        # Added to the estimate: so much of the picture that the conditioning brings (InstructPix2Pix).
+        self.reads = 0.0
         self.prompts: list[Tensor] = []
 
     def _apply_model(self, x: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -195,6 +197,9 @@ class WordedModel(AnalyticModel):
         clean = mean + gain * (x - keep * mean)
         if not self.linear:
             clean = clean + 0.2 * torch.tanh(x.roll(1, -1) * torch.linspace(0.3, 1.0, x.shape[-1]))
+        beside = kwargs.get("c_concat", args[0] if args else None)
+        if self.reads:
+            clean = clean + self.reads * beside
         self.calls.append((x.clone(), float(t.reshape(-1)[0])))
         failed = self.fails(len(self.calls), x) if self.fails else None
         return clean if failed is None else failed
@@ -206,6 +211,11 @@ class WordedModel(AnalyticModel):
         out = super().extra_conds(**kwargs)
         if "c_crossattn" not in out:
             out["c_crossattn"] = comfy.conds.CONDCrossAttn(kwargs["cross_attn"])
+        if self.reads:
+            picture = kwargs.get("concat_latent_image")
+            out["c_concat"] = comfy.conds.CONDNoiseShape(
+                torch.zeros_like(kwargs["noise"]) if picture is None else picture
+            )
         return out
 
 

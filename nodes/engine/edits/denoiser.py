@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ....sync_core.noise import view_noise
-from ....sync_core.steering.edits import Edit, Features, compared, mixed
+from ....sync_core.steering.edits import Edit, Features, compared, mixed, textures
 from ... import host
 from ...host.errors import check_finite
 from ...host.objects import Wrapper
@@ -61,10 +61,10 @@ class EditRun:
     edit: Edit
     source: Tensor
     mask: Tensor | None
-    features: Features | None
+    features: Features
 
     @staticmethod
-    def of(run: Run, call: SamplerCall, edit: Edit, features: Features | None = None) -> EditRun:
+    def of(run: Run, call: SamplerCall, edit: Edit, features: Features = textures) -> EditRun:
         """Raises ValueError as `source_of`."""
         source = source_of(run, call)
         mask = call.extra_args.get("denoise_mask")
