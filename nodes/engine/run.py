@@ -42,8 +42,12 @@ class SyncSettings:
     """Where averaging is done on pictures; None: on latents."""
     operators: tuple[CanonicalOperator, ...] = ()
     """What changes the canonical estimate at every synchronised step, one after the other."""
+    save_every: int = 0
+    """Save the run's state after every so many steps, and go on from there when it is started again; 0: never."""
 
     def __post_init__(self) -> None:
+        if self.save_every < 0:
+            raise ValueError(f"save_every {self.save_every}: use 0 (never) or the number of steps between two saves")
         if self.rgb is not None:
             self.rgb.check(self.plan)
         if self.operators and (self.plan.process != 2 or self.plan.stochastic is not None):

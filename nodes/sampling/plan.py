@@ -102,10 +102,15 @@ PLAN_OPTIONS: Inputs = {
 }
 
 # The last inputs of the doors.
-OPERATOR: Inputs = {
+LAST: Inputs = {
     "operator": Socket("CANONICAL_OPERATOR").says(
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
+    ),
+    "save_every": Whole(0, 0, 10000, advanced=True).says(
+        "Save the state after every so many steps, so that a run that was stopped or crashed goes on from there when "
+        "it is queued again, to the same picture. Samplers that look back (dpmpp_2m) begin anew after each save. "
+        "0 = off."
     ),
 }
 
@@ -157,10 +162,18 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    save_every: int = 0,
     **plan: Any,
 ) -> SyncSettings:
     """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
     changes their average."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
     operators = () if operator is None else (operator,)
-    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators)
+    return SyncSettings(
+        Scene(space, rig),
+        PlanWishes(**plan).plan(),
+        views_per_batch,
+        rgb=rgb,
+        operators=operators,
+        save_every=save_every,
+    )
