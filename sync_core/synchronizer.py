@@ -128,14 +128,22 @@ class Synchronizer:
     def correction(self) -> VarianceCorrection | WalkedVariance:
         return correction_of(self.maps.aggregator, self.plan.variance_correction)
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+    def sync(
+        self,
+        views: Tensor,
+        state: SyncState = NO_STATE,
+        finished: bool = False,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
 
-        finished: the views are results, no longer estimates at some noise level (variance.py).
+        finished: the views are results, no longer estimates at some noise level (variance.py). change: of the average,
+        before it is projected (steering/operators.py).
         """
         owner = self.maps.aggregator.views
         cells = self.maps.aggregator(views, state.canonical)
-        consistent = owner.project(self.correction(views, cells, finished))
+        shown = self.correction(views, cells, finished)
+        consistent = owner.project(shown if change is None else change(shown))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)

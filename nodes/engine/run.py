@@ -17,7 +17,7 @@ from torch import Tensor
 from ...renderers.scene import Scene
 from ...sync_core.processes import Process
 from ...sync_core.schedule import Trajectory
-from ...sync_core.steering.operators import CanonicalOperator, Change, OperatorRun, changed
+from ...sync_core.steering.operators import CanonicalOperator, Operation, OperatorRun
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.walked import Views
 from .. import host
@@ -40,8 +40,8 @@ class SyncSettings:
     """Which pictures of a larger batch these are: each keeps its own noise, as in the host's nodes."""
     rgb: RgbDomain | None = None
     """Where averaging is done on pictures; None: on latents."""
-    operators: tuple[CanonicalOperator, ...] = ()
-    """What changes the canonical estimate at every synchronised step, one after the other."""
+    operator: CanonicalOperator | None = None
+    """What changes the canonical estimate at every synchronised step."""
     save_every: int = 0
     """Save the run's state after every so many steps, and go on from there when it is started again; 0: never."""
 
@@ -50,7 +50,7 @@ class SyncSettings:
             raise ValueError(f"save_every {self.save_every}: use 0 (never) or the number of steps between two saves")
         if self.rgb is not None:
             self.rgb.check(self.plan)
-        if self.operators and (self.plan.process != 2 or self.plan.stochastic is not None):
+        if self.operator is not None and (self.plan.process != 2 or self.plan.stochastic is not None):
             named = "StochSync" if self.plan.stochastic is not None else f"process {self.plan.process}"
             raise ValueError(
                 f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
@@ -200,8 +200,7 @@ class Run:
     rgb: RgbSync | None
     live: LiveView
     seed: int
-    operated: OperatorRun | None
-    changes: tuple[Change, ...]
+    operation: Operation | None
     memory: Memory = field(default_factory=Memory)
 
     @staticmethod
@@ -213,13 +212,14 @@ class Run:
         seed: int = 0,
         previewed: Model | None = None,
         given: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Run:
         """A run on the views x [B*N, C, (1,) h, w] and their device.
 
         model: the network, for its latent scale. sigmas: the noise levels, falling; empty where nobody knows
         them. previewed: the MODEL, which knows how its latents look; None shows no picture. given: view latents that
-        the run starts from, as x, on the model's scale. Raises ValueError when x is no batch of the scene's views, or
-        an operator's values do not fit it.
+        the run starts from, as x, on the model's scale. mask [B*N, .., h, w]: how far they may change; None: all may.
+        Raises ValueError when x is no batch of the scene's views, or an operator's values do not fit it.
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
@@ -231,14 +231,17 @@ class Run:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
         packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5)
         sync = Synchronizer(plan, views)
-        operated = None
-        if settings.operators:
-            operated = OperatorRun(
-                sync.maps.aggregator,
+        operation = None
+        if settings.operator is not None:
+            average = sync.maps.aggregator
+            told = OperatorRun(
+                average,
                 lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
                 host.luminance(model, x.shape[1]),
                 packing.flat(given) if given is not None and bool(given.count_nonzero()) else None,
+                None if mask is None else average(packing.flat(mask)[:, :1].to(x)),
             )
+            operation = Operation.begin(settings.operator, told)
         return Run(
             settings=settings,
             sync=sync,
@@ -249,8 +252,7 @@ class Run:
             rgb=rgb,
             live=live,
             seed=seed,
-            operated=operated,
-            changes=() if operated is None else tuple(operator.begin(operated) for operator in settings.operators),
+            operation=operation,
         )
 
     @property
@@ -269,12 +271,13 @@ class Run:
         finished: they are results, no longer estimates.
         """
         progress = self.trajectory.ramp(sigma)
+        operation, passed = self.operation, self.trajectory.passed(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            clean, state = self.sync.at(progress).sync(clean, state, finished)
+            change = None if operation is None else partial(operation.cells, progress=passed)
+            clean, state = self.sync.at(progress).sync(clean, state, finished, change)
         else:
             clean = self.rgb(clean, self.packing.frames, progress)
-        if self.operated is not None:
-            clean = changed(clean, self.operated, self.changes, self.trajectory.passed(sigma))
+            clean = clean if operation is None else operation.views(clean, passed)
         return self.backgrounds.paint(clean, sigma), state
 
     def step(self, denoise: Callable[[Tensor], Tensor], x: Tensor, sigma: float) -> Tensor:

@@ -80,7 +80,8 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         given = getattr(model, "latent_image", None)
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
+        mask = call.extra_args.get("denoise_mask")
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given, mask)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)

@@ -168,12 +168,11 @@ def settings_from(
     """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
     changes their average."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    operators = () if operator is None else (operator,)
     return SyncSettings(
         Scene(space, rig),
         PlanWishes(**plan).plan(),
         views_per_batch,
         rgb=rgb,
-        operators=operators,
+        operator=operator,
         save_every=save_every,
     )
