@@ -66,10 +66,10 @@ def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     guider = model.inner_model
     latent = packing.flat(model.latent_image) if model.latent_image is not None else torch.zeros_like(packing.flat(x))
     clean = run.sync.maps.aggregator(latent)
-    if float(sigmas[-1]) > 0:
+    if float(sigmas[-1]) > 0 and run.ending is run:
         raise ValueError(
             f"process {run.plan.process} keeps a canonical state, which leftover noise cannot carry on from; "
-            "sample to the end (last sigma 0), or use process 2"
+            "sample to the end (last sigma 0), set sync_end below 1, or use process 2"
         )
     noise = torch.zeros(clean.shape, dtype=clean.dtype)
     noise = host.prepare_noise(noise, run.seed, run.settings.batch_index).to(clean)

@@ -7,7 +7,7 @@ step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -258,6 +258,28 @@ class Run:
     @property
     def plan(self) -> SyncPlan:
         return self.sync.plan
+
+    @property
+    def alone(self) -> Run:
+        """The run after its canonical state was given up for the views that it shows."""
+        plan = self.plan.alone
+        return replace(self, sync=replace(self.sync, plan=plan), packing=replace(self.packing, rule=plan.rule))
+
+    @property
+    def ending(self) -> Run:
+        """The run as its last step leaves it."""
+        return self.alone if self.plan.hand_over(self.trajectory.steps) < self.trajectory.steps else self
+
+    def watched(self, call: SamplerCall) -> SamplerCall:
+        """The call with a callback that sees views, whatever the state is, and shows their picture."""
+
+        def shown(info: dict[str, Any]) -> None:
+            clean = self.packing.shown(info["denoised"])
+            call.tell(int(info["i"]), {**info, "x": self.packing.shown(info["x"]), "denoised": clean})
+            # After the host's own preview, which shows the first view alone.
+            self.live.step(int(info["i"]), clean)
+
+        return replace(call, callback=shown)
 
     @property
     def views(self) -> Views:

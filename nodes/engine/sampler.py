@@ -86,26 +86,17 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
-        return run.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
+        return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 
     synchronised.__name__ = function.__name__
     return synchronised
 
 
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
-    """The host's call on copies of its model wrapper and options: chunks of views, shared noise around a mask, and a
-    callback that sees views whatever the state is."""
+    """The host's call on copies of its model wrapper and options: chunks of views, and shared noise around a
+    mask."""
     model, model_options = _in_chunks(call.model, call.model_options, run.batches)
-    extra_args = {**call.extra_args, "model_options": model_options}
-
-    def shown(info: dict[str, Any]) -> None:
-        clean = run.packing.shown(info["denoised"])
-        if call.callback is not None:
-            call.callback({**info, "x": run.packing.shown(info["x"]), "denoised": clean})
-        # After the host's own preview, which shows the first view alone.
-        run.live.step(int(info["i"]), clean)
-
-    prepared = replace(call, model=model, extra_args=extra_args, callback=shown)
+    prepared = replace(call, model=model, extra_args={**call.extra_args, "model_options": model_options})
     share_inpaint_noise(run, prepared)
     return prepared
 

@@ -58,6 +58,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "sde": dict(save_every=2, sampler_name="dpmpp_sde"),
     "multistep": dict(save_every=2, sampler_name="dpmpp_2m"),
     "canonical state": dict(save_every=1, process=5),
+    "canonical state given up": dict(save_every=1, process=5, sync_end=0.5),
     "both states": dict(save_every=1, process=58),
     "least squares": dict(save_every=1, aggregation="least_squares"),
     "time travel": dict(save_every=2, travel_times=2, travel_start=0.0, travel_end=1.0),

@@ -35,13 +35,15 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     """The sampler's last state. Raises ValueError for a sampler that must not be stopped between steps, where the run
     asks for that."""
     x = starting_state(run, call, x)
-    call = _synchronised(run, call)
     kept = Unfinished.of(run, call, x)
     begun = kept.read(x) if kept else {}
     if begun:
         x = begun["x"]
         run.memory.last = SyncState(begun.get("canonical"))
     done = int(begun.get("step", 0))
+    if done > run.plan.hand_over(call.steps):
+        run = run.alone
+    plain, call = call, _synchronised(run, call)
     parts = [part for part in stretches(run, call.steps) if part[0] >= done]
     if len(parts) > 1 and (name := host.sampler_name(call.function)) in WHOLE:
         raise ValueError(
@@ -49,6 +51,10 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
         )
     for first, last in parts:
         host.check_interrupt()
+        if first == run.plan.hand_over(call.steps):
+            x = _let_go(run, call.model, x, call.sigmas[first])
+            run = run.alone
+            call = _synchronised(run, plain)
         times = run.plan.travel.at(first, call.steps)
         for turn in range(times):
             x = _stretch(run, call, x, first, last)
@@ -72,13 +78,22 @@ def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     travel = run.plan.travel
     repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
     saves = range(0, steps, run.settings.save_every or steps or 1)
-    stops = {0, steps, *repeated, *(step + 1 for step in repeated), *saves}
+    stops = {0, steps, *repeated, *(step + 1 for step in repeated), *saves, run.plan.hand_over(steps)}
     return list(pairwise(sorted(stops)))
 
 
 def _synchronised(run: Run, call: SamplerCall) -> SamplerCall:
-    """The call with synchronised estimates."""
-    return replace(call, model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
+    """The call with synchronised estimates, and a callback that sees views."""
+    return replace(run.watched(call), model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
+
+
+def _let_go(run: Run, model: SyncDenoiser, x: Tensor, sigma: Tensor) -> Tensor:
+    """The views of a state that is canonical until ``sigma``, in the host's shape: what ``model`` would have been
+    shown next, backgrounds as noisy as the rest."""
+    views, (w, _) = run.packing.flat(run.packing.shown(x)), run.packing.split(x)
+    if w is not None and run.packing.rule.result == "z":
+        views = views + run.views.background_of(w)
+    return run.packing.framed(model.with_background(views, sigma))
 
 
 def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> Tensor:

@@ -81,7 +81,7 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     fewer steps than sets of views, which would leave parts of the picture empty.
     """
     assert run.plan.stochastic is not None
-    views, steps, packing = run.views, call.steps, run.packing
+    call, views, steps, packing = run.watched(call), run.views, call.steps, run.packing
     began, z = _beginning(run, call, x)
     sets = turns(views)
     if steps < len(sets) and not began:
