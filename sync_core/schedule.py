@@ -77,6 +77,10 @@ class Schedule:
         """Whether every step is synchronised in full."""
         return self == ALWAYS
 
+    def last(self, steps: int) -> int:
+        """The step of ``steps`` from which on nothing is synchronised."""
+        return math.ceil((self.end - 1e-9) * steps)
+
     def at(self, trajectory: Trajectory, sigma: float) -> float:
         """The blend g at a noise level; 0 on steps that are left alone."""
         step = trajectory.step_of(sigma)

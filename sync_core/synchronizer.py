@@ -67,10 +67,10 @@ class SyncPlan:
         ):
             if value not in known:
                 raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
-        if rule.state != "instance" and not self.schedule.is_constant:
+        if rule.state != "instance" and not replace(self.schedule, end=1.0).is_constant:
             raise ValueError(
-                f"process {self.process} keeps a canonical state, so it synchronises every step in full; leave "
-                "sync_start 0, sync_end 1, sync_every 1, sync_strength 1, or use process 2"
+                f"process {self.process} keeps a canonical state, so it synchronises every step until sync_end in "
+                "full; leave sync_start 0, sync_every 1, sync_strength 1, or use process 2"
             )
         if not 0 <= self.variance_correction <= 1:
             raise ValueError(f"variance_correction {self.variance_correction:g}: use a value from 0 (off) to 1")
@@ -83,6 +83,16 @@ class SyncPlan:
     @property
     def rule(self) -> Process:
         return process(self.process)
+
+    def hand_over(self, steps: int) -> int:
+        """The step of ``steps`` at which a canonical state is given up for the views that it shows (as SyncMVD does
+        at 0.8); ``steps`` where that never happens, states of views included."""
+        return steps if self.rule.state == "instance" else self.schedule.last(steps)
+
+    @property
+    def alone(self) -> SyncPlan:
+        """The plan after that step: every view goes on by itself, and they are made to agree once it is done."""
+        return replace(self, process=2, schedule=Schedule(strength=0.0))
 
 
 @dataclass(frozen=True)
@@ -128,14 +138,29 @@ class Synchronizer:
     def correction(self) -> VarianceCorrection | WalkedVariance:
         return correction_of(self.maps.aggregator, self.plan.variance_correction)
 
-    def sync(self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False) -> tuple[Tensor, SyncState]:
+    def sync(
+        self,
+        views: Tensor,
+        state: SyncState = NO_STATE,
+        finished: bool = False,
+        change: Callable[[Tensor], Tensor] | None = None,
+        source: Tensor | None = None,
+    ) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
 
-        finished: the views are results, no longer estimates at some noise level (variance.py).
+        finished: the views are results, no longer estimates at some noise level (variance.py). change: of the average,
+        before it is projected (steering/operators.py). source: views [B*N, C, h, w] that keep their own details, since
+        only what differs from them is averaged (and is what the state then holds).
         """
+        if source is not None:
+            base = self.maps.aggregator(source, None)
+            beside = None if change is None else lambda cells: change(base + cells) - base
+            new, state = self.sync(views - source, state, finished, beside)
+            return source + new, state
         owner = self.maps.aggregator.views
         cells = self.maps.aggregator(views, state.canonical)
-        consistent = owner.project(self.correction(views, cells, finished))
+        shown = self.correction(views, cells, finished)
+        consistent = owner.project(shown if change is None else change(shown))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)
@@ -157,7 +182,8 @@ class Synchronizer:
         denoise is called once (twice by joint processes, whose two states both need it), whatever the strength.
         """
         rule = self.plan.rule
-        strength = self.plan.schedule.at(trajectory, sigma)
+        # (a canonical state is synchronised for as long as it lasts, whatever level a sampler asks for in between)
+        strength = self.plan.schedule.at(trajectory, sigma) if z is None else 1.0
         ratio = trajectory.next_after(sigma) / sigma if rule.moves_state else None
         if rule.number == 2 and w is not None:
             # The default process, spelled out: it alone profits from a warm start, and it needs no interpreter.

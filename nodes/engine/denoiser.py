@@ -39,7 +39,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         host.check_interrupt()
 
         def denoise(views: Tensor) -> Tensor:
-            views = self._with_background(views, sigma)
+            views = self.with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
@@ -48,7 +48,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
 
         return run.step(denoise, x, level)
 
-    def _with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
+    def with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Projections of a canonical state, which has no background, get one that is as noisy as they are."""
         run = self._run
         if run.packing.holds != "canonical" or run.views.fully_covered:

@@ -85,34 +85,27 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         given = getattr(model, "latent_image", None)
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
+        mask = call.extra_args.get("denoise_mask")
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given, mask)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
-        return run.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
+        return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 
     synchronised.__name__ = function.__name__
     return synchronised
 
 
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
-    """The host's call on copies of its model wrapper and options: chunks of views, shared noise around a mask, and a
-    callback that sees views whatever the state is."""
+    """The host's call on copies of its model wrapper and options: chunks of views, and shared noise around a
+    mask."""
     target, source = (call.model, None) if run.settings.edit is None else _branches(call.model, run.settings.edit)
     model, model_options = _in_chunks(target, call.model_options, run.batches)
     if source is not None:
         source, _ = _in_chunks(source, call.model_options, run.batches)
     extra_args = {**call.extra_args, "model_options": model_options}
-
-    def shown(info: dict[str, Any]) -> None:
-        clean = run.packing.shown(info["denoised"])
-        if call.callback is not None:
-            call.callback({**info, "x": run.packing.shown(info["x"]), "denoised": clean})
-        # After the host's own preview, which shows the first view alone.
-        run.live.step(int(info["i"]), clean)
-
-    prepared = replace(call, model=model, source=source, extra_args=extra_args, callback=shown)
+    prepared = replace(call, model=model, source=source, extra_args=extra_args)
     share_inpaint_noise(run, prepared)
     return prepared
 

@@ -157,11 +157,12 @@ def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | 
 
 
 def noise_sampler(
-    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None
+    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None, apart: bool = False
 ) -> Callable[..., Tensor]:
     """The noise sampler that ``function`` would make for itself, for a tensor shaped like ``like``.
 
-    So that views which are the whole picture get the very noise a plain KSampler draws.
+    So that views which are the whole picture get the very noise a plain KSampler draws. apart: of a generator of its
+    own, where the host of 2024 would go on drawing from the one of all.
     """
     name = sampler_name(function)
     if name.removesuffix("_gpu") in _BROWNIAN:
@@ -170,7 +171,12 @@ def noise_sampler(
             like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
         )
     default: Callable[..., Any] = k_diffusion.default_noise_sampler
-    return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
+    if "seed" in inspect.signature(default).parameters:
+        return default(like, seed=seed)
+    if apart and seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+        return lambda sigma, sigma_next: torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like)
+    return default(like)
 
 
 def percent_to_sigma(model: Any, percent: float) -> float:

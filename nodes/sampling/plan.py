@@ -53,7 +53,8 @@ PLAN_INPUTS: Inputs = {
     ),
     "sync_end": Number(1.0, 0.0, 1.0).says(
         "Fraction of the steps after which each view goes on alone: 0.8 of 30 steps synchronises 24 (in the paper's "
-        "mesh runs, which stop at a timestep, 23). More detail, less agreement."
+        "mesh runs, which stop at a timestep, 23). More detail, less agreement. A canonical state (4, 5) is given up "
+        "for the views it shows; SyncMVD does so at 0.8."
     ),
 }
 
@@ -103,18 +104,21 @@ PLAN_OPTIONS: Inputs = {
 }
 
 # The last inputs of the doors.
-OPERATOR: Inputs = {
+LAST: Inputs = {
     "operator": Socket("CANONICAL_OPERATOR").says(
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
     ),
-}
-# Doors that know two prompts, or are told of them by a guider.
-EDIT: Inputs = {
     "edit": Socket("EDIT").says(
         "Changes what the run starts from by words and keeps its drawing: SyncEdit. Set denoise to 0.6 to 0.8."
     ),
-}
+    "save_every": Whole(0, 0, 10000, advanced=True).says(
+        "Save the state after every so many steps, so that a run that was stopped or crashed goes on from there when "
+        "it is queued again, to the same picture. Samplers that look back (dpmpp_2m) begin anew after each save. "
+        "0 = off."
+    ),
+}  # A patched MODEL knows no second prompt.
+PATCHED: Inputs = {name: value for name, value in LAST.items() if name != "edit"}
 
 
 @dataclass(frozen=True)
@@ -165,12 +169,18 @@ def settings_from(
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
     edit: EditJob | None = None,
+    save_every: int = 0,
     **plan: Any,
 ) -> SyncSettings:
     """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
     changes their average, and how their picture is edited."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    operators = () if operator is None else (operator,)
     return SyncSettings(
-        Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators, edit=edit
+        Scene(space, rig),
+        PlanWishes(**plan).plan(),
+        views_per_batch,
+        rgb=rgb,
+        operator=operator,
+        edit=edit,
+        save_every=save_every,
     )

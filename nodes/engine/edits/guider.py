@@ -35,9 +35,11 @@ class EditJob:
     source_negative: Conditioning | None = None
     source_cfg: float = 1.5
 
-    def check(self, plan: SyncPlan, given: list[str]) -> None:
-        """Raise ValueError for a plan that an edit cannot go by. given: what else is connected, of what averages or
-        changes estimates."""
+    def check(self, plan: SyncPlan, save_every: int, **given: object) -> None:
+        """Raise ValueError for a plan that an edit cannot go by. given: what else averages or changes estimates, by the
+        name of its input; None: nothing."""
+        if save_every:
+            raise ValueError(f"save_every {save_every}: an edit is not saved on its way; use 0")
         named = "StochSync" if plan.stochastic is not None else f"process {plan.process}"
         if plan.stochastic is not None or plan.process not in _PROCESSES:
             raise ValueError(
@@ -52,9 +54,10 @@ class EditJob:
                 f"variance_correction {plan.variance_correction:g} restores what averaging takes of estimates, and an "
                 "edit averages changes; use 0"
             )
-        if given and self.edit.walk == "random":
+        there = [name for name, value in given.items() if value is not None]
+        if there and self.edit.walk == "random":
             raise ValueError(
-                f"{given[0]} works on clean estimates, and the random walk of an edit averages gradients; disconnect "
+                f"{there[0]} works on clean estimates, and the random walk of an edit averages gradients; disconnect "
                 "it, or use walk falling"
             )
 

@@ -35,7 +35,7 @@ def walk_random(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     """The edited views. Of x nothing is read, and of the noise levels only that the last is 0: the edit says how many
     iterations there are, and which levels. Raises ValueError without a source."""
     assert run.settings.edit is not None
-    edit, packing = EditRun.of(run, call, run.settings.edit.edit), run.packing
+    edit, packing = EditRun.of(run, run.watched(call), run.settings.edit.edit), run.packing
     rule, views = edit.edit.descent, run.views
     dice = torch.Generator().manual_seed((run.seed + _DICE) % 2**63)
     state = edit.source.new_zeros(packing.canonical_shape)

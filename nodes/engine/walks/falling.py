@@ -23,6 +23,7 @@ def walk_falling(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     at once where the last ones are plain.
     """
     assert run.settings.edit is not None
+    call = run.watched(call)
     edit, packing, steps = EditRun.of(run, call, run.settings.edit.edit), run.packing, call.steps
     finishing = edit.edit.finishing(steps)
     turn = steps - finishing
@@ -55,8 +56,10 @@ def _part(call: SamplerCall, model: Wrapper, state: Tensor, steps: tuple[int, in
         call.tell(first + int(info["i"]), info)
 
     whole = steps == (0, call.steps)
-    part = replace(call, model=model, sigmas=call.sigmas[first : last + 1], callback=shown, disable=not whole)
-    return (replace(part, disable=call.disable) if whole else part)(state)
+    part = replace(
+        call, model=model, sigmas=call.sigmas[first : last + 1], callback=shown, disable=call.disable or not whole
+    )
+    return part(state)
 
 
 def _warn_of_start(edit: EditRun) -> None:
