@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ...sync_core.steering.readings import REDUCTIONS
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
@@ -73,6 +74,11 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
             "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    if plan.aggregation in REDUCTIONS:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which aggregation {plan.aggregation} goes "
+            "by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or aggregation mean"
         )
     if settings.operator is not None:
         raise SyncError(

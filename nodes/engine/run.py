@@ -160,7 +160,7 @@ class Run:
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
-        trajectory = Trajectory.of(sigmas)
+        trajectory = Trajectory.of(sigmas, host.times_left(model, sigmas) if plan.coupling else ())
         live = LiveView(previewed, scene, trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
         rgb = None
@@ -233,7 +233,8 @@ class Run:
         operation, passed = self.operation, self.trajectory.passed(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
             change = None if operation is None else partial(operation.cells, progress=passed)
-            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source)
+            step = None if sigma is None else self.trajectory.step_of(sigma)
+            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
             clean = self.rgb(clean, self.packing.frames, progress, self.source)
             clean = clean if operation is None else operation.views(clean, passed)
@@ -255,7 +256,7 @@ class Run:
         views, plan = self.packing.shown(x), self.plan
         # (stochastic walks and edits end in agreement, canonical states are projected, process 0 leaves views alone)
         agreed = plan.stochastic is not None or self.settings.edit is not None
-        averages = plan.process != 0 and not agreed and plan.rule.result == "w"
+        averages = (plan.process != 0 or plan.coupling > 0) and not agreed and plan.rule.result == "w"
         if not (plan.final_sync and averages and is_clean):
             return views
         return self.packing.framed(self.average(self.packing.flat(views), self.memory.last, finished=True)[0])

@@ -46,7 +46,7 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"process {rule.number} moves the noisy state, which only a first-order sampler does exactly; "
             f"use euler or ddim instead of {name}, or process 2"
         )
-    if "cfg_pp" in name and rule.number not in (0, 2):
+    if "cfg_pp" in name and (rule.number not in (0, 2) or plan.coupling):
         raise ValueError(UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")

@@ -70,6 +70,7 @@ from .sampling import (
     sampler_name,
     sampler_object,
     takes_noise_sampler,
+    times_left,
 )
 from .types3d import (
     HAS_FILE_3D,
@@ -160,6 +161,7 @@ __all__ = [
     "text_dtype",
     "text_encoder",
     "text_features",
+    "times_left",
     "use_cast_layers",
     "vae",
     "weighted_parts",

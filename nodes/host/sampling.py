@@ -184,6 +184,21 @@ def percent_to_sigma(model: Any, percent: float) -> float:
     return float(model.get_model_object("model_sampling").percent_to_sigma(percent))
 
 
+def times_left(network: Any, sigmas: Sequence[float]) -> list[float]:
+    """The share of a model's time that is left at each noise level, 1 where all is noise, as `percent_to_sigma` counts
+    it."""
+    level = network.model_sampling.percent_to_sigma
+
+    def at(sigma: float) -> float:
+        done, more = 0.0, 1.0
+        for _ in range(30):
+            middle = (done + more) / 2
+            done, more = (middle, more) if float(level(middle)) > sigma else (done, middle)
+        return 1 - more
+
+    return [at(sigma) for sigma in sigmas]
+
+
 def previewer(model: Any) -> Any | None:
     """The host's latent previewer for this model, or None when previews are off."""
     try:
