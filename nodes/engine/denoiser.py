@@ -44,6 +44,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
+            if run.pull is not None:
+                run.memory.seen = clean
             return clean
 
         return run.step(denoise, x, level)

@@ -24,6 +24,7 @@ from .. import host
 from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
+from .coherence import Coherence, PullRun
 from .latents import view_latents
 from .preview import LiveView
 from .rgb_domain import RgbDomain, RgbSync
@@ -42,6 +43,8 @@ class SyncSettings:
     """Where averaging is done on pictures; None: on latents."""
     operators: tuple[CanonicalOperator, ...] = ()
     """What changes the canonical estimate at every synchronised step, one after the other."""
+    coherence: Coherence | None = None
+    """What makes views look alike, between steps."""
 
     def __post_init__(self) -> None:
         if self.rgb is not None:
@@ -52,6 +55,8 @@ class SyncSettings:
                 f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
                 "use process 2"
             )
+        if self.coherence is not None:
+            self.coherence.check(self.plan)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -174,9 +179,12 @@ class Packing:
 
 @dataclass
 class Memory:
-    """What a run carries from step to step."""
+    """What a run carries from step to step. seen: the model's last clean estimates of the views [B*N, C, h, w], before
+    any average, where the run moves views by them; dropped: moves left out because their gradient was no number."""
 
     last: SyncState = NO_STATE
+    seen: Tensor | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,7 @@ class Run:
     seed: int
     operated: OperatorRun | None
     changes: tuple[Change, ...]
+    pull: PullRun | None = None
     memory: Memory = field(default_factory=Memory)
 
     @staticmethod
@@ -235,6 +244,9 @@ class Run:
                 host.luminance(model, x.shape[1]),
                 packing.flat(given) if given is not None and bool(given.count_nonzero()) else None,
             )
+        pull = None
+        if settings.coherence is not None:
+            pull = settings.coherence.begin(scene, views, model, x.shape[1], trajectory.steps)
         return Run(
             settings=settings,
             sync=sync,
@@ -247,6 +259,7 @@ class Run:
             seed=seed,
             operated=operated,
             changes=() if operated is None else tuple(operator.begin(operated) for operator in settings.operators),
+            pull=pull,
         )
 
     @property

@@ -16,6 +16,7 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.coherence import Coherence
 from ..engine.rgb_domain import RgbDomain
 from ..engine.run import SyncSettings
 
@@ -107,6 +108,9 @@ OPERATOR: Inputs = {
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
     ),
+    "coherence": Socket("PULL").says(
+        "Makes the views look like one scene, or like a reference: SyncCoherence. Any process but StochSync."
+    ),
 }
 
 
@@ -157,10 +161,13 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    coherence: Coherence | None = None,
     **plan: Any,
 ) -> SyncSettings:
-    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
-    changes their average."""
+    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
+    changes their average, and what makes them alike."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
     operators = () if operator is None else (operator,)
-    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators)
+    return SyncSettings(
+        Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators, coherence=coherence
+    )

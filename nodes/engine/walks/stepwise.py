@@ -6,6 +6,7 @@ so stretches are as long as what is done between them allows.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from ....sync_core.time_travel import renoised
 from ... import host
 from ...host.objects import Sampling
+from ..coherence import PullRun
 from ..denoiser import POST_CFG, SyncDenoiser
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
@@ -46,6 +48,13 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
             x = _stretch(run, call, x, first, last)
             if turn + 1 < times:
                 x = _back(run, call, x, first, turn)
+        if run.pull is not None and last - 1 in run.pull.turns:
+            x = _pulled(run, run.pull, call, x, last - 1)
+    if run.memory.dropped:
+        logging.warning(
+            "SyncTweedies: coherence left out %d moves of views, whose features had no finite gradient",
+            run.memory.dropped,
+        )
     return x
 
 
@@ -54,6 +63,8 @@ def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     travel = run.plan.travel
     repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
     stops = {0, steps, *repeated, *(step + 1 for step in repeated)}
+    if run.pull is not None:
+        stops |= {step + 1 for step in run.pull.turns}
     return list(pairwise(sorted(stops)))
 
 
@@ -81,6 +92,21 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
 
     stretch = replace(call, sigmas=call.sigmas[first : last + 1], options=options)
     return stretch(x) if whole else replace(stretch, callback=shown, disable=True)(x)
+
+
+def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) -> Tensor:
+    """The state after ``step``, its views moved towards the anchor of coherence."""
+    clean = run.memory.seen
+    assert clean is not None
+    sampling = host.model_sampling(call.model)
+    (picture, noise), (_, after) = (_mixture(sampling, float(level)) for level in call.sigmas[step : step + 2])
+    moves = pull.moves(clean, step, (picture, noise))
+    run.memory.dropped += moves.dropped
+    w, z = run.packing.split(x)
+    delta = (after / noise) * moves.delta.to(x)
+    w = None if w is None else w + delta
+    z = None if z is None else z + run.sync.maps.aggregator(delta)
+    return run.packing.join(w, z)
 
 
 def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:
