@@ -1,14 +1,13 @@
 """What SyncCoherence makes of views, without weights: an exemplar of three materials, no prompt, one scene or three?
 
-Plane, sphere and mesh, three seeds each, none and pulled. intra: mean squared distance of the features of disjoint crops
-(by filters that the pull does not use), over their mean square. share: how the part of one material scatters from crop
-to crop. residual: root mean square distance of patches to the nearest of the exemplars.
+Plane, sphere and mesh, three seeds each, none and pulled. intra: mean squared distance of the features of disjoint
+crops (by filters that the pull does not use), over their mean square. share: how the part of one material scatters from
+crop to crop. residual: root mean square distance of patches to the nearest of the exemplars.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -65,4 +64,64 @@ def judged(crops: Tensor, exemplars: Tensor) -> dict[str, float]:
         "share std": float(shares.std(0, correction=0).mean()),
         "residual": float(distance.square().mean().sqrt()),
         "shares": shares.mean(0).tolist(),
+    }
+
+
+def plane() -> tuple[Any, Any]:
+    from syncpack.renderers.plane.space import Plane, Windows
+
+    return Plane(384, 64), Windows(64, 64, 32, 64)
+
+
+def sphere() -> tuple[Any, Any]:
+    from syncpack.nodes.views.spaces import rig_from
+    from syncpack.renderers.panorama.space import Panorama
+
+    return Panorama(192, 96), rig_from("sphere", 48, 48, fov=90)
+
+
+def teapot() -> tuple[Any, Any]:
+    from syncpack.renderers.cameras.orbits import orbit
+    from syncpack.renderers.cameras.viewpoints import Orbit
+    from syncpack.renderers.mesh.files.load import load_mesh
+    from syncpack.renderers.mesh.space import MeshTexture
+
+    mesh = load_mesh(Path(__file__).resolve().parent.parent / "assets" / "teapot.glb")
+    return MeshTexture(mesh, 256, 256), Orbit(orbit(), 64, 64)
+
+
+def crops_of(space: Any, rig: Any, views: Tensor, whole: Tensor) -> Tensor:
+    """Six crops of a plane, the level views at the compass points of a sphere, four sides of an object."""
+    if views.shape[-1] * 6 == whole.shape[-1]:
+        return torch.stack(whole.split(64, -1))
+    from syncpack.renderers.scene import Scene
+
+    places = Scene(space, rig).view_places()
+    level = [p for p in places if abs(p.elevation or 0) < 1 and p.azimuth is not None]
+    return torch.stack(
+        [views[min(level, key=lambda p, a=a: abs((p.azimuth - a + 180) % 360 - 180)).index] for a in (0, 90, 180, -90)]
+    )
+
+
+def compared(where: Any, seeds: range, given: Any, **pull: Any) -> dict[str, float | list[float]]:
+    """Of three seeds, none and pulled: intra of each, its ratio, and the ratio of residuals."""
+    from syncpack.nodes.engine.coherence import Coherence
+    from syncpack.sync_core.steering.pull import Pull
+
+    space, rig = where()
+    found: dict[str, list[dict[str, Any]]] = {"none": [], "pulled": []}
+    for seed in seeds:
+        for name, coherence in (("none", None), ("pulled", Coherence(Pull(**pull)))):
+            views, whole = sampled(space, rig, seed, given, coherence=coherence)
+            found[name].append(judged(crops_of(space, rig, views, whole), given[2]))
+    mean = {
+        n: {k: sum(r[k] for r in rows) / len(rows) for k in ("intra", "share std", "residual")}
+        for n, rows in found.items()
+    }
+    return {
+        "intra, none": [r["intra"] for r in found["none"]],
+        "intra, pulled": [r["intra"] for r in found["pulled"]],
+        "intra, none / pulled": mean["none"]["intra"] / mean["pulled"]["intra"],
+        "share std, pulled": mean["pulled"]["share std"],
+        "residual, pulled / none": mean["pulled"]["residual"] / mean["none"]["residual"],
     }

@@ -2,6 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
+from .differentiable import clip_tokens, differentiable_decoder, taesd_decoder
 from .files import (
     check_prefix,
     folder_of,
@@ -110,6 +111,8 @@ __all__ = [
     "check_interrupt",
     "check_prefix",
     "clip",
+    "clip_tokens",
+    "differentiable_decoder",
     "empty_cache",
     "file_3d_content",
     "fit_empty_latent",
@@ -152,6 +155,7 @@ __all__ = [
     "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
+    "taesd_decoder",
     "takes_noise_sampler",
     "text_device",
     "text_dtype",

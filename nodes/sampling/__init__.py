@@ -1,6 +1,7 @@
 """Views denoised together."""
 
 from .attention import CrossViewAttention
+from .coherence import SyncCoherence
 from .controlnets import ControlStrengthSchedule
 from .lock import StructureLock
 from .sampler import (
@@ -20,4 +21,5 @@ NODES = (
     CrossViewAttention,
     ControlStrengthSchedule,
     StructureLock,
+    SyncCoherence,
 )

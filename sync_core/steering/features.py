@@ -20,6 +20,7 @@ from .islands import gradient, ordinary
 
 # So that flat pictures have finite gradients; far below any contrast.
 _TINY = 1e-8
+_NONE = 1e-24
 
 
 class Features(Protocol):
@@ -34,13 +35,19 @@ class Features(Protocol):
     def toward(self, clean: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """(d [N] = |phi(D) - phi_a|, its gradient by D [N, C, h, w]) for wanted features [N, F]."""
         target = ordinary(wanted)
-        return gradient(lambda v: torch.linalg.vector_norm(self(v) - target.to(v), dim=1), clean)  # pyright: ignore[reportUnknownMemberType]
+        return gradient(lambda v: length(self(v) - target.to(v)), clean)
+
+
+def length(features: Tensor) -> Tensor:
+    """Norms [N] of features [N, F], whose gradient is 0 where they are."""
+    return (features.square().sum(1) + _NONE).sqrt()
 
 
 @dataclass(frozen=True)
 class ConvFeatures(Features):
     """Seeded filters, a bank [filters, C, 3, 3] of each scale (each next one at half the size), both half-waves: their
-    Gram matrix over the root of its trace, their means; and mean and deviation of the coarsest picture."""
+    Gram matrix over the roots of its trace and of their number, their means; and mean and deviation of the coarse
+    picture."""
 
     banks: tuple[Tensor, ...]
 
@@ -64,7 +71,7 @@ class ConvFeatures(Features):
                 break
             maps = F.conv2d(picture, bank.to(picture))
             waves = torch.cat([maps.relu(), (-maps).relu()], 1).flatten(2)
-            found += [_gram(waves), waves.mean(2)]
+            found += [_gram(waves) / waves.shape[1] ** 0.5, waves.mean(2)]
         return torch.cat([*found, *_low(clean)], 1)
 
 
@@ -180,3 +187,20 @@ def rgb_of(factors: Tensor) -> Callable[[Tensor], Tensor]:
     """Latents [N, C, h, w] -> about the picture, one pixel a cell, by factors [C, 3] of the latent format."""
     matrix = ordinary(factors)
     return lambda clean: torch.einsum("nchw,cr->nrhw", clean, matrix.to(clean))
+
+
+@dataclass(frozen=True)
+class TokenFeatures(Features):
+    """What a network says of a picture: ``tokens(D)`` [N, T, C], seen along seeded directions [C, K]; their Gram matrix
+    over the root of its trace, and their means."""
+
+    tokens: Callable[[Tensor], Tensor]
+    seed: int = 0
+    directions: int = 64
+
+    def __call__(self, clean: Tensor) -> Tensor:
+        tokens = self.tokens(clean)
+        generator = torch.Generator().manual_seed(self.seed)
+        along = torch.randn(tokens.shape[2], self.directions, generator=generator) / tokens.shape[2] ** 0.5
+        waves = (tokens @ along.to(tokens)).transpose(1, 2)
+        return torch.cat([_gram(waves), waves.mean(2)], 1)

@@ -6,7 +6,7 @@ with it may have been made in inference mode. What comes back is an ordinary inp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @contextmanager
-def island() -> Iterator[None]:
+def island() -> Generator[None]:
     """Gradients are kept inside, whatever mode is around."""
     with torch.inference_mode(False), torch.enable_grad():
         yield

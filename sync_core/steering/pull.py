@@ -17,18 +17,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .features import Features
+from .features import Features, length
 
 Shape = Literal["off", "blur", "wiener"]
 SHAPES: tuple[Shape, ...] = ("off", "blur", "wiener")
 STRONG = 0.5
 """A move of this share of the noise is itself noise that the model sees: sqrt(1 + beta^2)."""
+
+# (torch's stubs leave these untyped)
+_fft = cast("Any", torch.fft)
 
 # Below this share of the anchor's features views are alike but for rounding.
 _ALIKE = 1e-5
@@ -88,7 +91,7 @@ class Pull:
         if self.shape != "off":
             sigma = noise / max(level[0], _NOTHING)
             slope = _blurred(slope, 1.5 * sigma) if self.shape == "blur" else wiener(slope, clean, sigma)
-        norm = torch.linalg.vector_norm(wanted, dim=1).to(distance)  # pyright: ignore[reportUnknownMemberType]
+        norm = length(wanted).to(distance)
         share = (distance / norm.clamp_min(torch.finfo(distance.dtype).tiny)).clamp_max(1)
         # (a distance of nothing at all has no direction)
         share = torch.where(share <= _ALIKE, 0.0, share)
@@ -105,18 +108,18 @@ def wiener(slope: Tensor, clean: Tensor, level: float) -> Tensor:
     """``slope`` through J(f) = S / (S + sigma^2), the network's own derivative where pictures are Gaussian with the
     spectrum S = (P + sqrt(P^2 + 4 P sigma^2)) / 2, for which the estimate has the power P(f), radially averaged."""
     height, width = clean.shape[-2:]
-    power = torch.fft.rfft2(clean.float(), norm="ortho").abs().square().mean(1)  # [N, h, w // 2 + 1]
+    power: Tensor = _fft.rfft2(clean.float(), norm="ortho").abs().square().mean(1)  # [N, h, w // 2 + 1]
     radius = torch.hypot(
-        torch.fft.fftfreq(height, device=clean.device)[:, None] * height,
-        torch.fft.rfftfreq(width, device=clean.device)[None] * width,
+        _fft.fftfreq(height, device=clean.device)[:, None] * height,
+        _fft.rfftfreq(width, device=clean.device)[None] * width,
     )
-    ring = radius.round().long().flatten()
+    ring: Tensor = radius.round().long().flatten()
     count = torch.bincount(ring).clamp_min(1)
     sums = torch.zeros(len(clean), len(count), device=clean.device).index_add_(1, ring, power.flatten(1))
     spectrum = (sums / count)[:, ring].reshape(power.shape)
     full = (spectrum + (spectrum.square() + 4 * spectrum * level**2).sqrt()) / 2
     gain = full / (full + level**2).clamp_min(1e-30)
-    shaped = torch.fft.irfft2(torch.fft.rfft2(slope.float()) * gain[:, None], s=(height, width))
+    shaped: Tensor = _fft.irfft2(_fft.rfft2(slope.float()) * gain[:, None], s=(height, width))
     return shaped.to(slope)
 
 
