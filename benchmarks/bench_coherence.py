@@ -86,7 +86,7 @@ def teapot() -> tuple[Any, Any]:
     from syncpack.renderers.mesh.files.load import load_mesh
     from syncpack.renderers.mesh.space import MeshTexture
 
-    mesh = load_mesh(Path(__file__).resolve().parent.parent / "assets" / "teapot.glb")
+    mesh = load_mesh(Path(__file__).resolve().parent.parent / "assets" / "teapot.glb").mesh
     return MeshTexture(mesh, 256, 256), Orbit(orbit(), 64, 64)
 
 

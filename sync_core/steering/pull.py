@@ -9,7 +9,9 @@ distance to one of them. With the features phi of the guided clean estimate D_i 
 and after step k, from level sigma_k to sigma_k+1, x_i <- x_i + (sigma_k+1 / sigma_k) Delta_i. Unlike the published form
 the gradient stops at D, so that no network is differentiated and no call is added; the move is a share of the noise, so
 that one beta fits every model and resolution; it is made after the step, with the estimate that the step has used (an
-Euler step on the moved state with the same estimate is that, exactly); and views that are alike stay. For flow models,
+Euler step on the moved state with the same estimate is that, exactly); views that are alike stay; and where views
+overlap, what moves them is averaged as their estimates are, so that they go on agreeing and all processes are moved
+alike. For flow models,
 whose states are (1 - s) x + s e, s stands for sigma.
 """
 

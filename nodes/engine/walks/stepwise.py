@@ -95,18 +95,20 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
 
 
 def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) -> Tensor:
-    """The state after ``step``, its views moved towards the anchor of coherence."""
+    """The state after ``step``, its views moved towards the anchor of coherence; by moves that agree where views do."""
     clean = run.memory.seen
     assert clean is not None
-    sampling = host.model_sampling(call.model)
-    (picture, noise), (_, after) = (_mixture(sampling, float(level)) for level in call.sigmas[step : step + 2])
+    sampling, level = host.model_sampling(call.model), float(call.sigmas[step])
+    (picture, noise), (_, after) = (_mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
     moves = pull.moves(clean, step, (picture, noise))
     run.memory.dropped += moves.dropped
-    w, z = run.packing.split(x)
     delta = (after / noise) * moves.delta.to(x)
-    w = None if w is None else w + delta
-    z = None if z is None else z + run.sync.maps.aggregator(delta)
-    return run.packing.join(w, z)
+    w, z = run.packing.split(x)
+    cells = run.sync.maps.aggregator(delta)
+    if run.plan.process != 0 and run.plan.schedule.at(run.trajectory, level) > 0:
+        views = run.views
+        delta = views.project(cells) + (0 if views.fully_covered else views.background_of(delta))
+    return run.packing.join(None if w is None else w + delta, None if z is None else z + cells)
 
 
 def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:
