@@ -84,14 +84,17 @@ def _taesd(sources: Sources) -> Features:
 
 
 def _lpips(sources: Sources) -> Features:
+    return Through(_picture(sources), perceptual(sources.device))
+
+
+def perceptual(device: torch.device) -> Features:
+    """LPIPS of pictures [N, 3, H, W] in -1..1. Raises ValueError where the package or VGG's weights are missing."""
     if importlib.util.find_spec("lpips") is None:
-        raise ValueError("features lpips need the python package lpips; install it, or use features latent")
+        raise ValueError("lpips needs the python package lpips; install it, or use features latent")
     weights = os.path.join(torch.hub.get_dir(), "checkpoints", _VGG)
     if not os.path.isfile(weights):
-        raise ValueError(
-            f"features lpips need VGG's weights in the file {weights}; put it there, or use features latent"
-        )
-    return Through(_picture(sources), Perceptual.loaded(sources.device))
+        raise ValueError(f"lpips needs VGG's weights in the file {weights}; put it there, or use features latent")
+    return Perceptual.loaded(device)
 
 
 _MAKERS: dict[str, Callable[[Sources], Features]] = {

@@ -266,4 +266,4 @@ def test_crops_that_are_alike():
     pairs = smooth(2, 3, 64, 64)
     features = ConvFeatures.of(3)(pairs)
     expected = (features[0] - features[1]).square().sum() / features.square().sum(1).mean()
-    assert math.isclose(intra_distance(pairs, ConvFeatures.of(3)), float(expected), rel_tol=1e-5)
+    assert math.isclose(intra_distance(pairs, features=ConvFeatures.of(3)), float(expected), rel_tol=1e-5)
