@@ -85,6 +85,11 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, nor what it starts from, which an "
             "operator goes by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
+    if settings.coherence is not None:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) only sees clean estimates, and coherence moves what is noisy; use "
+            "SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
     if settings.save_every:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which save_every {settings.save_every} "

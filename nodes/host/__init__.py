@@ -2,6 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
+from .differentiable import clip_tokens, differentiable_decoder, taesd_decoder
 from .files import (
     check_prefix,
     folder_of,
@@ -66,6 +67,7 @@ from .sampling import (
     prepare_noise,
     preview_format,
     previewer,
+    rgb_factors,
     sample,
     sampler_name,
     sampler_object,
@@ -112,6 +114,8 @@ __all__ = [
     "check_interrupt",
     "check_prefix",
     "clip",
+    "clip_tokens",
+    "differentiable_decoder",
     "empty_cache",
     "file_3d_content",
     "fit_empty_latent",
@@ -148,6 +152,7 @@ __all__ = [
     "preview_format",
     "previewer",
     "replace_self_attention",
+    "rgb_factors",
     "run_network",
     "sample",
     "sample_guided",
@@ -156,6 +161,7 @@ __all__ = [
     "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
+    "taesd_decoder",
     "takes_noise_sampler",
     "text_device",
     "text_dtype",

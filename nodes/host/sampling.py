@@ -62,11 +62,17 @@ def cell_of(model: Any) -> int:
 def luminance(network: Any, channels: int) -> Tensor | None:
     """float [C]: how much each channel of a network's latents counts for brightness, by the factors that previews are
     made with; None where there are none. Three channels are red, green and blue."""
+    factors = rgb_factors(network, channels)
+    return None if factors is None else factors @ torch.tensor([0.299, 0.587, 0.114])
+
+
+def rgb_factors(network: Any, channels: int) -> Tensor | None:
+    """float [C, 3]: about the picture of a network's latents in -1..1, cell by cell, as previews show them; None where
+    nobody knows. Three channels are red, green and blue."""
     factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
-    weights = torch.tensor([0.299, 0.587, 0.114])
     if factors is not None and len(factors) == channels:
-        return torch.tensor(factors, dtype=torch.float32) @ weights
-    return weights if channels == 3 else None
+        return torch.tensor(factors, dtype=torch.float32)
+    return torch.eye(3) if channels == 3 else None
 
 
 def latent_channels(model: Any) -> int:

@@ -15,6 +15,7 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.coherence import Coherence
 from ..engine.edits.guider import EditJob
 from ..engine.rgb_domain import RgbDomain
 from ..engine.run import SyncSettings
@@ -113,6 +114,9 @@ LAST: Inputs = {
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
     ),
+    "coherence": Socket("PULL").says(
+        "Makes the views look like one scene, or like a reference: SyncCoherence. Any process but StochSync."
+    ),
     "edit": Socket("EDIT").says(
         "Changes what the run starts from by words and keeps its drawing: SyncEdit. Set denoise to 0.6 to 0.8."
     ),
@@ -180,12 +184,13 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    coherence: Coherence | None = None,
     edit: EditJob | None = None,
     save_every: int = 0,
     **plan: Any,
 ) -> SyncSettings:
     """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
-    changes their average, and how their picture is edited."""
+    changes their average, what makes them alike, and how their picture is edited."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
     return SyncSettings(
         Scene(space, rig),
@@ -193,6 +198,7 @@ def settings_from(
         views_per_batch,
         rgb=rgb,
         operator=operator,
+        coherence=coherence,
         edit=edit,
         save_every=save_every,
     )
