@@ -186,16 +186,29 @@ class Synchronizer:
         return correction_of(self.maps.aggregator, self.plan.variance_correction)
 
     def sync(
-        self, views: Tensor, state: SyncState = NO_STATE, finished: bool = False, step: int | None = None
+        self,
+        views: Tensor,
+        state: SyncState = NO_STATE,
+        finished: bool = False,
+        change: Callable[[Tensor], Tensor] | None = None,
+        source: Tensor | None = None,
+        step: int | None = None,
     ) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
 
-        finished: the views are results, no longer estimates at some noise level (variance.py). step: of the run, as
-        for `maps_of`.
+        finished: the views are results, no longer estimates at some noise level (variance.py). change: of the average,
+        before it is projected (steering/operators.py). source: views [B*N, C, h, w] that keep their own details, since
+        only what differs from them is averaged (and is what the state then holds). step: of the run, as for `maps_of`.
         """
+        if source is not None:
+            base = self.maps.aggregator(source, None)
+            beside = None if change is None else lambda cells: change(base + cells) - base
+            new, state = self.sync(views - source, state, finished, beside, step=step)
+            return source + new, state
         owner = self.maps.aggregator.views
         cells = self.maps_of(step).average(views, state.canonical)
-        consistent = owner.project(self.correction(views, cells, finished))
+        shown = self.correction(views, cells, finished)
+        consistent = owner.project(shown if change is None else change(shown))
         if not owner.fully_covered:
             consistent = consistent + owner.background_of(views)
         return consistent, SyncState(cells)

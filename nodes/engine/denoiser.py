@@ -46,6 +46,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
             own.append(clean)
+            if run.pull is not None:
+                run.memory.seen = clean
             return clean
 
         answer, mask = run.step(denoise, x, level), kwargs.get("denoise_mask")

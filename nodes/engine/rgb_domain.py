@@ -95,11 +95,14 @@ class RgbSync:
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
 
-    def __call__(self, clean: Tensor, frames: bool = False, progress: float = 0.0) -> Tensor:
+    def __call__(
+        self, clean: Tensor, frames: bool = False, progress: float = 0.0, source: Tensor | None = None
+    ) -> Tensor:
         """Clean estimates [B*N, C, h, w] in the model's latent space -> the same, consistent as pictures.
 
         frames: the model's latents have an axis of one frame. progress: fraction of the run, for weights that change
-        on the way (``ViewSet.at``). Raises ValueError when VAE and latents do not fit.
+        on the way (``ViewSet.at``). source: views that keep what this would take of them, at the price of doing it to
+        them too. Raises ValueError when VAE and latents do not fit.
         """
         cell = self.scene.cell_of_views(tuple(clean.shape))
         self._prepare(clean, cell)
@@ -119,7 +122,7 @@ class RgbSync:
         at_once = min(self.views_at_once() or len(clean), len(clean))
         shape = [2 * at_once, clean.shape[1], *([1] if frames else []), *clean.shape[2:]]
         host.load_models(loaded, self.model.memory_required(shape))
-        return result
+        return result if source is None else result + (source - self(source, frames, progress))
 
     def _consistent(self, clean: Tensor, cell: int, frames: bool, progress: float) -> Tensor:
         """``clean`` made consistent, in chunks of views."""

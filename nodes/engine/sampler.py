@@ -20,6 +20,8 @@ from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
 from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
+from .edits.denoiser import check_edit_sampler
+from .edits.guider import EditJob, check_guider
 from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
@@ -79,11 +81,15 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             return call(x)
         guider = model.inner_model
         check_sampler(function, settings.plan, options)
+        if settings.edit is not None:
+            check_guider(guider, settings.edit, call.model_options)
+            check_edit_sampler(function, options)
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         given = getattr(model, "latent_image", None)
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
+        mask = call.extra_args.get("denoise_mask")
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given, mask)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
@@ -97,15 +103,28 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
     """The host's call on copies of its model wrapper and options: chunks of views, prompts that begin alone, and shared
     noise around a mask."""
-    model, model_options = _in_chunks(call.model, call.model_options, run.batches)
+    target, source = (call.model, None) if run.settings.edit is None else _branches(call.model, run.settings.edit)
+    model, model_options = _in_chunks(target, call.model_options, run.batches)
+    if source is not None:
+        source, _ = _in_chunks(source, call.model_options, run.batches)
     guider = call.model.inner_model
     if any(bootstrapped(entries) for entries in getattr(guider, "conds", {}).values()):
         noise = region_noise(run)
         run.batches.bootstrap = Bootstrap(guider.inner_model, run.trajectory, noise, run.packing.batch, run.seed)
         model_options = {**model_options, _AROUND_MODEL: mixing(model_options.get(_AROUND_MODEL))}
-    prepared = replace(call, model=model, extra_args={**call.extra_args, "model_options": model_options})
+    extra_args = {**call.extra_args, "model_options": model_options}
+    prepared = replace(call, model=model, source=source, extra_args=extra_args)
     share_inpaint_noise(run, prepared)
     return prepared
+
+
+def _branches(model: Wrapper, job: EditJob) -> tuple[Wrapper, Wrapper | None]:
+    """The host's model wrapper for the two pairs of prompts of an edit."""
+    if job.edit.baseline == "none":
+        return model, None
+    target, source = copy.copy(model), copy.copy(model)
+    target.inner_model, source.inner_model = model.inner_model.branches(job.edit.baseline == "image")
+    return target, source
 
 
 def _in_chunks(model: Wrapper, model_options: dict[str, Any], batches: ViewBatches) -> tuple[Wrapper, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
+from .differentiable import clip_tokens, differentiable_decoder, taesd_decoder
 from .files import (
     check_prefix,
     folder_of,
@@ -11,6 +12,7 @@ from .files import (
     model_folders,
     picture_path,
 )
+from .guiders import CFGGuider, guided_by_picture, prepared_conds, sample_guided
 from .memory import (
     empty_cache,
     free_memory,
@@ -66,6 +68,7 @@ from .sampling import (
     prepare_noise,
     preview_format,
     previewer,
+    rgb_factors,
     sample,
     sampler_name,
     sampler_object,
@@ -94,6 +97,7 @@ __all__ = [
     "SAMPLER_NAMES",
     "SCHEDULER_NAMES",
     "BaseModel",
+    "CFGGuider",
     "CONDNoiseShape",
     "CONDRegular",
     "KSamplerX0Inpaint",
@@ -111,6 +115,8 @@ __all__ = [
     "check_interrupt",
     "check_prefix",
     "clip",
+    "clip_tokens",
+    "differentiable_decoder",
     "empty_cache",
     "file_3d_content",
     "fit_empty_latent",
@@ -118,6 +124,7 @@ __all__ = [
     "folder_of",
     "folder_paths_module",
     "free_memory",
+    "guided_by_picture",
     "has_wrapper",
     "image_features",
     "input_folder",
@@ -143,16 +150,20 @@ __all__ = [
     "percent_to_sigma",
     "picture_path",
     "prepare_noise",
+    "prepared_conds",
     "preview_format",
     "previewer",
     "replace_self_attention",
+    "rgb_factors",
     "run_network",
     "sample",
+    "sample_guided",
     "sampler_name",
     "sampler_object",
     "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
+    "taesd_decoder",
     "takes_noise_sampler",
     "text_device",
     "text_dtype",

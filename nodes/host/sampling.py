@@ -62,11 +62,17 @@ def cell_of(model: Any) -> int:
 def luminance(network: Any, channels: int) -> Tensor | None:
     """float [C]: how much each channel of a network's latents counts for brightness, by the factors that previews are
     made with; None where there are none. Three channels are red, green and blue."""
+    factors = rgb_factors(network, channels)
+    return None if factors is None else factors @ torch.tensor([0.299, 0.587, 0.114])
+
+
+def rgb_factors(network: Any, channels: int) -> Tensor | None:
+    """float [C, 3]: about the picture of a network's latents in -1..1, cell by cell, as previews show them; None where
+    nobody knows. Three channels are red, green and blue."""
     factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
-    weights = torch.tensor([0.299, 0.587, 0.114])
     if factors is not None and len(factors) == channels:
-        return torch.tensor(factors, dtype=torch.float32) @ weights
-    return weights if channels == 3 else None
+        return torch.tensor(factors, dtype=torch.float32)
+    return torch.eye(3) if channels == 3 else None
 
 
 def flat_colours(network: Any, colours: Tensor, channels: int) -> Tensor:
@@ -169,11 +175,12 @@ def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | 
 
 
 def noise_sampler(
-    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None
+    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None, apart: bool = False
 ) -> Callable[..., Tensor]:
     """The noise sampler that ``function`` would make for itself, for a tensor shaped like ``like``.
 
-    So that views which are the whole picture get the very noise a plain KSampler draws.
+    So that views which are the whole picture get the very noise a plain KSampler draws. apart: of a generator of its
+    own, where the host of 2024 would go on drawing from the one of all.
     """
     name = sampler_name(function)
     if name.removesuffix("_gpu") in _BROWNIAN:
@@ -182,7 +189,12 @@ def noise_sampler(
             like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
         )
     default: Callable[..., Any] = k_diffusion.default_noise_sampler
-    return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
+    if "seed" in inspect.signature(default).parameters:
+        return default(like, seed=seed)
+    if apart and seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+        return lambda sigma, sigma_next: torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like)
+    return default(like)
 
 
 def percent_to_sigma(model: Any, percent: float) -> float:

@@ -1,7 +1,9 @@
 """Views denoised together."""
 
 from .attention import CrossViewAttention
+from .coherence import SyncCoherence
 from .controlnets import ControlStrengthSchedule
+from .edit import SyncEdit, SyncEditGuider
 from .lock import StructureLock
 from .sampler import (
     SyncTweediesNoise,
@@ -20,4 +22,7 @@ NODES = (
     CrossViewAttention,
     ControlStrengthSchedule,
     StructureLock,
+    SyncCoherence,
+    SyncEdit,
+    SyncEditGuider,
 )

@@ -15,6 +15,8 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.coherence import Coherence
+from ..engine.edits.guider import EditJob
 from ..engine.rgb_domain import RgbDomain
 from ..engine.run import SyncSettings
 
@@ -106,20 +108,30 @@ PLAN_OPTIONS: Inputs = {
     ),
 }
 
-OPERATOR: Inputs = {
+# The last inputs of the doors.
+LAST: Inputs = {
     "operator": Socket("CANONICAL_OPERATOR").says(
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
     ),
-}
-
-# The last inputs of the doors.
-LAST: Inputs = {
+    "coherence": Socket("PULL").says(
+        "Makes the views look like one scene, or like a reference: SyncCoherence. Any process but StochSync."
+    ),
+    "edit": Socket("EDIT").says(
+        "Changes what the run starts from by words and keeps its drawing: SyncEdit. Set denoise to 0.6 to 0.8."
+    ),
+    "save_every": Whole(0, 0, 10000, advanced=True).says(
+        "Save the state after every so many steps, so that a run that was stopped or crashed goes on from there when "
+        "it is queued again, to the same picture. Samplers that look back (dpmpp_2m) begin anew after each save. "
+        "0 = off."
+    ),
     "lean": Number(5.0, 0.0, 100.0, 0.1, advanced=True).says(
         "SyncSDE only: how strongly a view leans on the one before it, 1/lambda; 5 as published. It fades with the "
         "noise. For euler, ddim, heun, dpmpp_2m; samplers of longer memory (uni_pc, lms, SDE) take it in 50 steps."
     ),
 }
+# A patched MODEL knows no second prompt.
+PATCHED: Inputs = {name: value for name, value in LAST.items() if name != "edit"}
 
 
 @dataclass(frozen=True)
@@ -172,10 +184,21 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    coherence: Coherence | None = None,
+    edit: EditJob | None = None,
+    save_every: int = 0,
     **plan: Any,
 ) -> SyncSettings:
-    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, and what
-    changes their average."""
+    """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
+    changes their average, what makes them alike, and how their picture is edited."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
-    operators = () if operator is None else (operator,)
-    return SyncSettings(Scene(space, rig), PlanWishes(**plan).plan(), views_per_batch, rgb=rgb, operators=operators)
+    return SyncSettings(
+        Scene(space, rig),
+        PlanWishes(**plan).plan(),
+        views_per_batch,
+        rgb=rgb,
+        operator=operator,
+        coherence=coherence,
+        edit=edit,
+        save_every=save_every,
+    )

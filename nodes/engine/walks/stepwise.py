@@ -6,6 +6,7 @@ so stretches are as long as what is done between them allows.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -13,28 +14,39 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....sync_core.synchronizer import SyncState
 from ....sync_core.time_travel import renoised
 from ... import host
 from ...host.objects import Sampling
+from ..coherence import PullRun
 from ..denoiser import POST_CFG, SyncDenoiser
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
+from .unfinished import Unfinished
 
 # Added to the seed, so that the noise of a journey is none that the run has had.
 _TRAVEL = 0x7EA7
 # Added to the seed once a step, so that every stretch has noise of its own.
 _STEP = 0x51EF
 
-# Samplers that plan all their steps at once.
-WHOLE = ("dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2")
+# Samplers that plan all their steps at once, or whose first step is none.
+WHOLE = ("dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2", "sa_solver", "sa_solver_pece")
 
 
 def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     """The sampler's last state. Raises ValueError for a sampler that must not be stopped between steps, where the run
     asks for that."""
     x = starting_state(run, call, x)
+    kept = Unfinished.of(run, call, x)
+    begun = kept.read(x) if kept else {}
+    if begun:
+        x = begun["x"]
+        run.memory.last = SyncState(begun.get("canonical"))
+    done = int(begun.get("step", 0))
+    if done > run.plan.hand_over(call.steps):
+        run = run.alone
     plain, call = call, _synchronised(run, call)
-    parts = stretches(run, call.steps)
+    parts = [part for part in stretches(run, call.steps) if part[0] >= done]
     if len(parts) > 1 and (name := host.sampler_name(call.function)) in WHOLE:
         raise ValueError(
             f"{name} plans all its steps at once, and this run is stopped between steps; use euler, heun or dpmpp_2m"
@@ -50,14 +62,34 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
             x = _stretch(run, call, x, first, last)
             if turn + 1 < times:
                 x = _back(run, call, x, first, turn)
+        if run.pull is not None and last - 1 in run.pull.turns:
+            x = _pulled(run, run.pull, call, x, last - 1)
+        if kept and last < call.steps and last % kept.every == 0:
+            kept.write(last, _state(run, x))
+    if kept:
+        kept.done()
+    if run.memory.dropped:
+        logging.warning(
+            "SyncTweedies: coherence left out %d moves of views, whose features had no finite gradient",
+            run.memory.dropped,
+        )
     return x
+
+
+def _state(run: Run, x: Tensor) -> dict[str, Tensor]:
+    """What the next step needs to know."""
+    canonical = run.memory.last.canonical
+    return {"x": x} if canonical is None else {"x": x, "canonical": canonical}
 
 
 def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     """[(first step, step after the last)]: what the sampler does in one call each."""
     travel = run.plan.travel
     repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
-    stops = {0, steps, *repeated, *(step + 1 for step in repeated), run.plan.hand_over(steps)}
+    saves = range(0, steps, run.settings.save_every or steps or 1)
+    stops = {0, steps, *repeated, *(step + 1 for step in repeated), *saves, run.plan.hand_over(steps)}
+    if run.pull is not None:
+        stops |= {step + 1 for step in run.pull.turns}
     return list(pairwise(sorted(stops)))
 
 
@@ -85,15 +117,33 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
         shared = run.plan.step_noise == "canonical" and run.packing.holds != "canonical"
         # (noise is drawn for the levels of the whole run: those of one step may be too few to draw any)
         if shared:
-            options = {"noise_sampler": step_noise(run, call, x), **options}
+            options = {"noise_sampler": step_noise(run, call, x, apart=first > 0), **options}
         elif not whole:
-            options = {"noise_sampler": host.noise_sampler(call.function, x, call.sigmas, call.seed), **options}
+            own = host.noise_sampler(call.function, x, call.sigmas, call.seed, apart=first > 0)
+            options = {"noise_sampler": own, **options}
 
     def shown(info: dict[str, Any]) -> None:
         call.tell(first + int(info["i"]), info)
 
     stretch = replace(call, sigmas=call.sigmas[first : last + 1], options=options)
     return stretch(x) if whole else replace(stretch, callback=shown, disable=True)(x)
+
+
+def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) -> Tensor:
+    """The state after ``step``, its views moved towards the anchor of coherence; by moves that agree where views do."""
+    clean = run.memory.seen
+    assert clean is not None
+    sampling, level = host.model_sampling(call.model), float(call.sigmas[step])
+    (picture, noise), (_, after) = (_mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
+    moves = pull.moves(clean, step, (picture, noise))
+    run.memory.dropped += moves.dropped
+    delta = (after / noise) * moves.delta.to(x)
+    w, z = run.packing.split(x)
+    cells = run.sync.maps.aggregator(delta)
+    if run.plan.process != 0 and run.plan.schedule.at(run.trajectory, level) > 0:
+        views = run.views
+        delta = views.project(cells) + (0 if views.fully_covered else views.background_of(delta))
+    return run.packing.join(None if w is None else w + delta, None if z is None else z + cells)
 
 
 def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:
