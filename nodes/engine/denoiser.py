@@ -37,20 +37,27 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         run, level = self._run, float(sigma.reshape(-1)[0])
         host.check_interrupt()
+        own: list[Tensor] = []
 
         def denoise(views: Tensor) -> Tensor:
-            views = self._with_background(views, sigma)
+            views = self.with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
+            own.append(clean)
             if run.pull is not None:
                 run.memory.seen = clean
             return clean
 
-        return run.step(denoise, x, level)
+        answer, mask = run.step(denoise, x, level), kwargs.get("denoise_mask")
+        if run.plan.coupling and mask is not None:
+            # (what a mask keeps of a picture leans on nothing)
+            plain = run.packing.framed(own[-1])
+            answer = plain + mask * (answer - plain)
+        return answer
 
-    def _with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
+    def with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Projections of a canonical state, which has no background, get one that is as noisy as they are."""
         run = self._run
         if run.packing.holds != "canonical" or run.views.fully_covered:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ...sync_core.steering.readings import REDUCTIONS
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
@@ -74,7 +75,12 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
             "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
-    if settings.operators:
+    if plan.aggregation in REDUCTIONS:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which aggregation {plan.aggregation} goes "
+            "by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or aggregation mean"
+        )
+    if settings.operator is not None:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, nor what it starts from, which an "
             "operator goes by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
@@ -83,6 +89,11 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) only sees clean estimates, and coherence moves what is noisy; use "
             "SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    if settings.save_every:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which save_every {settings.save_every} "
+            "counts; use 0, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
     patched.set_model_sampler_post_cfg_function(_post_cfg(settings, node))
     return patched

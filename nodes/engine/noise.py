@@ -66,10 +66,10 @@ def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     guider = model.inner_model
     latent = packing.flat(model.latent_image) if model.latent_image is not None else torch.zeros_like(packing.flat(x))
     clean = run.sync.maps.aggregator(latent)
-    if float(sigmas[-1]) > 0:
+    if float(sigmas[-1]) > 0 and run.ending is run:
         raise ValueError(
             f"process {run.plan.process} keeps a canonical state, which leftover noise cannot carry on from; "
-            "sample to the end (last sigma 0), or use process 2"
+            "sample to the end (last sigma 0), set sync_end below 1, or use process 2"
         )
     noise = torch.zeros(clean.shape, dtype=clean.dtype)
     noise = host.prepare_noise(noise, run.seed, run.settings.batch_index).to(clean)
@@ -78,20 +78,20 @@ def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     return packing.join(packing.flat(x), z)
 
 
-def step_noise(run: Run, call: SamplerCall, like: Tensor) -> NoiseSampler:
+def step_noise(run: Run, call: SamplerCall, like: Tensor, apart: bool = False) -> NoiseSampler:
     """The host's noise for this sampler, drawn once in canonical shape and seen by every view. ``like``: the sampler's
-    state, for its type and device."""
+    state, for its type and device. apart: see ``host.noise_sampler``."""
     packing, views, seed = run.packing, run.views, call.seed
     z_like = torch.zeros(packing.canonical_shape, dtype=like.dtype, device=like.device)
     w_like = z_like.new_zeros(packing.views_shape)
     # A 5-D latent draws in 5-D, as the host does for a single view.
-    shared = host.noise_sampler(call.function, packing.framed(z_like), call.sigmas, seed)
+    shared = host.noise_sampler(call.function, packing.framed(z_like), call.sigmas, seed, apart)
     made: list[NoiseSampler] = []
 
     def own(sigma: Tensor, sigma_next: Tensor) -> Tensor:
         if not made:  # Most views need none, and a Brownian path over all of them is not free.
             own_seed = None if seed is None else (seed + OWN_NOISE) % 2**63
-            made.append(host.noise_sampler(call.function, w_like, call.sigmas, own_seed))
+            made.append(host.noise_sampler(call.function, w_like, call.sigmas, own_seed, apart))
         return made[0](sigma, sigma_next)
 
     def canonical(sigma: Tensor, sigma_next: Tensor) -> Tensor:

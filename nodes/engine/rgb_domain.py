@@ -22,6 +22,7 @@ from torch import Tensor
 from ...renderers.picture_means import MeanWish, PictureMean, PictureMeans
 from ...renderers.scene import Scene
 from ...sync_core.schedule import Schedule, Trajectory
+from ...sync_core.steering.readings import REDUCTIONS
 from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from .vae import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae_views
@@ -51,6 +52,8 @@ class RgbDomain:
             raise ValueError(
                 f"variance_correction {plan.variance_correction:g} works on averaged latents; use 0 with rgb_vae"
             )
+        if plan.aggregation in REDUCTIONS:
+            raise ValueError(f"aggregation {plan.aggregation} weighs latents; use aggregation mean with rgb_vae")
         if plan.process == 2:
             return
         if plan.rule.state != "instance":
@@ -92,11 +95,14 @@ class RgbSync:
     def is_due(self, trajectory: Trajectory, sigma: float) -> bool:
         return is_rgb_step(self.domain.every, self.plan.schedule, trajectory, sigma)
 
-    def __call__(self, clean: Tensor, frames: bool = False, progress: float = 0.0) -> Tensor:
+    def __call__(
+        self, clean: Tensor, frames: bool = False, progress: float = 0.0, source: Tensor | None = None
+    ) -> Tensor:
         """Clean estimates [B*N, C, h, w] in the model's latent space -> the same, consistent as pictures.
 
         frames: the model's latents have an axis of one frame. progress: fraction of the run, for weights that change
-        on the way (``ViewSet.at``). Raises ValueError when VAE and latents do not fit.
+        on the way (``ViewSet.at``). source: views that keep what this would take of them, at the price of doing it to
+        them too. Raises ValueError when VAE and latents do not fit.
         """
         cell = self.scene.cell_of_views(tuple(clean.shape))
         self._prepare(clean, cell)
@@ -116,7 +122,7 @@ class RgbSync:
         at_once = min(self.views_at_once() or len(clean), len(clean))
         shape = [2 * at_once, clean.shape[1], *([1] if frames else []), *clean.shape[2:]]
         host.load_models(loaded, self.model.memory_required(shape))
-        return result
+        return result if source is None else result + (source - self(source, frames, progress))
 
     def _consistent(self, clean: Tensor, cell: int, frames: bool, progress: float) -> Tensor:
         """``clean`` made consistent, in chunks of views."""

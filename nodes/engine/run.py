@@ -7,17 +7,15 @@ step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...renderers.scene import Scene
-from ...sync_core.processes import Process
 from ...sync_core.schedule import Trajectory
-from ...sync_core.steering.operators import CanonicalOperator, Change, OperatorRun, changed
+from ...sync_core.steering.operators import CanonicalOperator, Operation, OperatorRun
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.walked import Views
 from .. import host
@@ -25,7 +23,9 @@ from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
 from .coherence import Coherence, PullRun
+from .edits.guider import EditJob
 from .latents import view_latents
+from .packing import Packing
 from .preview import LiveView
 from .rgb_domain import RgbDomain, RgbSync
 
@@ -41,15 +41,21 @@ class SyncSettings:
     """Which pictures of a larger batch these are: each keeps its own noise, as in the host's nodes."""
     rgb: RgbDomain | None = None
     """Where averaging is done on pictures; None: on latents."""
-    operators: tuple[CanonicalOperator, ...] = ()
-    """What changes the canonical estimate at every synchronised step, one after the other."""
+    operator: CanonicalOperator | None = None
+    """What changes the canonical estimate at every synchronised step."""
     coherence: Coherence | None = None
     """What makes views look alike, between steps."""
+    edit: EditJob | None = None
+    """How the picture that the run starts from is changed by words; None: it is not."""
+    save_every: int = 0
+    """Save the run's state after every so many steps, and go on from there when it is started again; 0: never."""
 
     def __post_init__(self) -> None:
+        if self.save_every < 0:
+            raise ValueError(f"save_every {self.save_every}: use 0 (never) or the number of steps between two saves")
         if self.rgb is not None:
             self.rgb.check(self.plan)
-        if self.operators and (self.plan.process != 2 or self.plan.stochastic is not None):
+        if self.operator is not None and (self.plan.process != 2 or self.plan.stochastic is not None):
             named = "StochSync" if self.plan.stochastic is not None else f"process {self.plan.process}"
             raise ValueError(
                 f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
@@ -57,6 +63,9 @@ class SyncSettings:
             )
         if self.coherence is not None:
             self.coherence.check(self.plan)
+        if self.edit is not None:
+            given = {"rgb_vae": self.rgb, "operator": self.operator}
+            self.edit.check(self.plan, self.save_every, self.coherence, **given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -68,7 +77,7 @@ class SamplerCall:
     """The host's call of a sampler function, all but the state x: calling this is that call.
 
     model: the wrapper that the sampler calls as ``model(x, sigma, **extra_args)``. ``callback`` is told of every step,
-    ``options`` are the sampler's own (eta, s_noise, noise_sampler ...).
+    ``options`` are the sampler's own (eta, s_noise, noise_sampler ...). source: the wrapper of an edit's source.
     """
 
     function: Callable[..., Tensor]
@@ -78,6 +87,7 @@ class SamplerCall:
     callback: Callable[[dict[str, Any]], None] | None
     disable: bool | None
     options: dict[str, Any]
+    source: Wrapper | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(
@@ -108,75 +118,6 @@ class SamplerCall:
             self.callback({**info, "i": step})
 
 
-@dataclass(frozen=True)
-class Packing:
-    """How the sampler's one tensor holds the process's state: views, canonical signal, or both end to end.
-
-    batch: canonical pictures. frames: whether latents have an axis of one frame.
-    """
-
-    rule: Process
-    views: Views
-    batch: int
-    channels: int
-    frames: bool
-
-    @property
-    def holds(self) -> str:
-        """instance (views), canonical, or joint (both)."""
-        return self.rule.state
-
-    @property
-    def views_shape(self) -> tuple[int, int, int, int]:
-        return self.batch * self.views.count, self.channels, self.views.height, self.views.width
-
-    @property
-    def canonical_shape(self) -> tuple[int, ...]:
-        return self.batch, self.channels, *self.views.canonical
-
-    def flat(self, x: Tensor) -> Tensor:
-        """Drop the single frame of a 5-D latent."""
-        return x.squeeze(2) if self.frames else x
-
-    def framed(self, x: Tensor) -> Tensor:
-        return x.unsqueeze(2) if self.frames else x
-
-    def split(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """x -> (w [B*N, C, h, w], z [B, C, *canonical])."""
-        if self.holds == "instance":
-            return self.flat(x), None
-        if self.holds == "canonical":
-            return None, x
-        views = self.views
-        pixels = views.count * views.height * views.width
-        flat = x.reshape(self.batch, self.channels, -1)
-        w = flat[..., :pixels].reshape(self.batch, self.channels, views.count, views.height, views.width)
-        w = w.transpose(1, 2).reshape(self.views_shape)
-        return w, flat[..., pixels:].reshape(self.canonical_shape)
-
-    def join(self, w: Tensor | None, z: Tensor | None) -> Tensor:
-        """The inverse of `split`."""
-        if self.holds == "instance":
-            assert w is not None
-            return self.framed(w)
-        assert z is not None
-        if self.holds == "canonical":
-            return z
-        assert w is not None
-        stacked = w.reshape(self.batch, self.views.count, self.channels, -1).transpose(1, 2)
-        flat = [stacked.reshape(self.batch, self.channels, -1), z.reshape(self.batch, self.channels, -1)]
-        return torch.cat(flat, -1)[:, :, None]
-
-    def shown(self, x: Tensor) -> Tensor:
-        """The views that a state (or a clean estimate of it) shows, in the host's shape."""
-        w, z = self.split(x)
-        if self.rule.result == "w":
-            assert w is not None
-            return self.framed(w)
-        assert z is not None
-        return self.framed(self.views.project(z))
-
-
 @dataclass
 class Memory:
     """What a run carries from step to step. seen: the model's last clean estimates of the views [B*N, C, h, w], before
@@ -192,7 +133,7 @@ class Run:
     """One sampling run: the plan on this device and everything that its steps need.
 
     ``batches`` and ``rgb`` learn on the way how many views fit the device, ``live`` how many calls a step takes; what
-    decides pictures is fixed but for ``memory``.
+    decides pictures is fixed but for ``memory``. source: views [B*N, C, h, w] of which only changes are averaged.
     """
 
     settings: SyncSettings
@@ -204,10 +145,10 @@ class Run:
     rgb: RgbSync | None
     live: LiveView
     seed: int
-    operated: OperatorRun | None
-    changes: tuple[Change, ...]
+    operation: Operation | None
     pull: PullRun | None = None
     memory: Memory = field(default_factory=Memory)
+    source: Tensor | None = None
 
     @staticmethod
     def start(
@@ -218,17 +159,18 @@ class Run:
         seed: int = 0,
         previewed: Model | None = None,
         given: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Run:
         """A run on the views x [B*N, C, (1,) h, w] and their device.
 
         model: the network, for its latent scale. sigmas: the noise levels, falling; empty where nobody knows
         them. previewed: the MODEL, which knows how its latents look; None shows no picture. given: view latents that
-        the run starts from, as x, on the model's scale. Raises ValueError when x is no batch of the scene's views, or
-        an operator's values do not fit it.
+        the run starts from, as x, on the model's scale. mask [B*N, .., h, w]: how far they may change; None: all may.
+        Raises ValueError when x is no batch of the scene's views, or an operator's values do not fit it.
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
-        trajectory = Trajectory.of(sigmas)
+        trajectory = Trajectory.of(sigmas, host.times_left(model, sigmas) if plan.coupling else ())
         live = LiveView(previewed, scene, trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
         rgb = None
@@ -236,14 +178,17 @@ class Run:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
         packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5)
         sync = Synchronizer(plan, views)
-        operated = None
-        if settings.operators:
-            operated = OperatorRun(
-                sync.maps.aggregator,
+        operation = None
+        if settings.operator is not None:
+            average = sync.maps.aggregator
+            told = OperatorRun(
+                average,
                 lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
                 host.luminance(model, x.shape[1]),
                 packing.flat(given) if given is not None and bool(given.count_nonzero()) else None,
+                None if mask is None else average(packing.flat(mask)[:, :1].to(x)),
             )
+            operation = Operation.begin(settings.operator, told)
         pull = None
         if settings.coherence is not None:
             pull = settings.coherence.begin(scene, views, model, x.shape[1], trajectory.steps)
@@ -257,14 +202,35 @@ class Run:
             rgb=rgb,
             live=live,
             seed=seed,
-            operated=operated,
-            changes=() if operated is None else tuple(operator.begin(operated) for operator in settings.operators),
+            operation=operation,
             pull=pull,
         )
 
     @property
     def plan(self) -> SyncPlan:
         return self.sync.plan
+
+    @property
+    def alone(self) -> Run:
+        """The run after its canonical state was given up for the views that it shows."""
+        plan = self.plan.alone
+        return replace(self, sync=replace(self.sync, plan=plan), packing=replace(self.packing, rule=plan.rule))
+
+    @property
+    def ending(self) -> Run:
+        """The run as its last step leaves it."""
+        return self.alone if self.plan.hand_over(self.trajectory.steps) < self.trajectory.steps else self
+
+    def watched(self, call: SamplerCall) -> SamplerCall:
+        """The call with a callback that sees views, whatever the state is, and shows their picture."""
+
+        def shown(info: dict[str, Any]) -> None:
+            clean = self.packing.shown(info["denoised"])
+            call.tell(int(info["i"]), {**info, "x": self.packing.shown(info["x"]), "denoised": clean})
+            # After the host's own preview, which shows the first view alone.
+            self.live.step(int(info["i"]), clean)
+
+        return replace(call, callback=shown)
 
     @property
     def views(self) -> Views:
@@ -278,12 +244,14 @@ class Run:
         finished: they are results, no longer estimates.
         """
         progress = self.trajectory.ramp(sigma)
+        operation, passed = self.operation, self.trajectory.passed(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
-            clean, state = self.sync.at(progress).sync(clean, state, finished)
+            change = None if operation is None else partial(operation.cells, progress=passed)
+            step = None if sigma is None else self.trajectory.step_of(sigma)
+            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
-            clean = self.rgb(clean, self.packing.frames, progress)
-        if self.operated is not None:
-            clean = changed(clean, self.operated, self.changes, self.trajectory.passed(sigma))
+            clean = self.rgb(clean, self.packing.frames, progress, self.source)
+            clean = clean if operation is None else operation.views(clean, passed)
         return self.backgrounds.paint(clean, sigma), state
 
     def step(self, denoise: Callable[[Tensor], Tensor], x: Tensor, sigma: float) -> Tensor:
@@ -300,8 +268,9 @@ class Run:
         their noise would weaken it.
         """
         views, plan = self.packing.shown(x), self.plan
-        # (a stochastic walk ends in agreement, canonical states are projected, process 0 leaves views alone)
-        averages = plan.process != 0 and plan.stochastic is None and plan.rule.result == "w"
+        # (stochastic walks and edits end in agreement, canonical states are projected, process 0 leaves views alone)
+        agreed = plan.stochastic is not None or self.settings.edit is not None
+        averages = (plan.process != 0 or plan.coupling > 0) and not agreed and plan.rule.result == "w"
         if not (plan.final_sync and averages and is_clean):
             return views
         return self.packing.framed(self.average(self.packing.flat(views), self.memory.last, finished=True)[0])

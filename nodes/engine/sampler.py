@@ -20,6 +20,8 @@ from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
 from .conds import check_concat
 from .denoiser import UNCONDITIONAL
+from .edits.denoiser import check_edit_sampler
+from .edits.guider import EditJob, check_guider
 from .noise import share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
@@ -44,7 +46,7 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"process {rule.number} moves the noisy state, which only a first-order sampler does exactly; "
             f"use euler or ddim instead of {name}, or process 2"
         )
-    if "cfg_pp" in name and rule.number not in (0, 2):
+    if "cfg_pp" in name and (rule.number not in (0, 2) or plan.coupling):
         raise ValueError(UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
@@ -76,37 +78,45 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             return call(x)
         guider = model.inner_model
         check_sampler(function, settings.plan, options)
+        if settings.edit is not None:
+            check_guider(guider, settings.edit, call.model_options)
+            check_edit_sampler(function, options)
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         given = getattr(model, "latent_image", None)
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given)
+        mask = call.extra_args.get("denoise_mask")
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given, mask)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
-        return run.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
+        return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 
     synchronised.__name__ = function.__name__
     return synchronised
 
 
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
-    """The host's call on copies of its model wrapper and options: chunks of views, shared noise around a mask, and a
-    callback that sees views whatever the state is."""
-    model, model_options = _in_chunks(call.model, call.model_options, run.batches)
+    """The host's call on copies of its model wrapper and options: chunks of views, and shared noise around a
+    mask."""
+    target, source = (call.model, None) if run.settings.edit is None else _branches(call.model, run.settings.edit)
+    model, model_options = _in_chunks(target, call.model_options, run.batches)
+    if source is not None:
+        source, _ = _in_chunks(source, call.model_options, run.batches)
     extra_args = {**call.extra_args, "model_options": model_options}
-
-    def shown(info: dict[str, Any]) -> None:
-        clean = run.packing.shown(info["denoised"])
-        if call.callback is not None:
-            call.callback({**info, "x": run.packing.shown(info["x"]), "denoised": clean})
-        # After the host's own preview, which shows the first view alone.
-        run.live.step(int(info["i"]), clean)
-
-    prepared = replace(call, model=model, extra_args=extra_args, callback=shown)
+    prepared = replace(call, model=model, source=source, extra_args=extra_args)
     share_inpaint_noise(run, prepared)
     return prepared
+
+
+def _branches(model: Wrapper, job: EditJob) -> tuple[Wrapper, Wrapper | None]:
+    """The host's model wrapper for the two pairs of prompts of an edit."""
+    if job.edit.baseline == "none":
+        return model, None
+    target, source = copy.copy(model), copy.copy(model)
+    target.inner_model, source.inner_model = model.inner_model.branches(job.edit.baseline == "image")
+    return target, source
 
 
 def _in_chunks(model: Wrapper, model_options: dict[str, Any], batches: ViewBatches) -> tuple[Wrapper, dict[str, Any]]:

@@ -12,6 +12,7 @@ from .files import (
     model_folders,
     picture_path,
 )
+from .guiders import CFGGuider, guided_by_picture, prepared_conds, sample_guided
 from .memory import (
     empty_cache,
     free_memory,
@@ -71,6 +72,7 @@ from .sampling import (
     sampler_name,
     sampler_object,
     takes_noise_sampler,
+    times_left,
 )
 from .types3d import (
     HAS_FILE_3D,
@@ -94,6 +96,7 @@ __all__ = [
     "SAMPLER_NAMES",
     "SCHEDULER_NAMES",
     "BaseModel",
+    "CFGGuider",
     "CONDNoiseShape",
     "CONDRegular",
     "KSamplerX0Inpaint",
@@ -119,6 +122,7 @@ __all__ = [
     "folder_of",
     "folder_paths_module",
     "free_memory",
+    "guided_by_picture",
     "has_wrapper",
     "image_features",
     "input_folder",
@@ -144,12 +148,14 @@ __all__ = [
     "percent_to_sigma",
     "picture_path",
     "prepare_noise",
+    "prepared_conds",
     "preview_format",
     "previewer",
     "replace_self_attention",
     "rgb_factors",
     "run_network",
     "sample",
+    "sample_guided",
     "sampler_name",
     "sampler_object",
     "saved_file_3d",
@@ -161,6 +167,7 @@ __all__ = [
     "text_dtype",
     "text_encoder",
     "text_features",
+    "times_left",
     "use_cast_layers",
     "vae",
     "weighted_parts",

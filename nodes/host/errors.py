@@ -34,10 +34,11 @@ def named(node: str) -> Iterator[None]:
         raise MemoryError(f"{node}: {error}") from error
 
 
-def check_finite(clean: Tensor, sigma: float) -> None:
-    """Raise ValueError when an estimate of the model is not a number: averaging would spread it over all views."""
+def check_finite(clean: Tensor, sigma: float, whose: str = "") -> None:
+    """Raise ValueError when an estimate of the model is not a number: averaging would spread it over all views.
+    whose: the prompt's, where a run has several."""
     if not bool(torch.isfinite(clean).all()):
         raise ValueError(
-            f"the model returned NaN or infinity at sigma {sigma:.4g}; "
+            f"the model returned NaN or infinity {'for ' + whose + ' ' if whose else ''}at sigma {sigma:.4g}; "
             "use another precision (--fp32-unet), a lower cfg, or check the LoRA and ControlNet strengths"
         )

@@ -48,6 +48,12 @@ def folder_of(kind: str) -> str:
     return getattr(folder_paths_module(), f"get_{kind}_directory")()
 
 
+def user_folder() -> str:
+    """Where the host keeps what belongs to its users; it lasts, unlike the temp folder."""
+    paths = folder_paths_module()
+    return paths.get_user_directory() if hasattr(paths, "get_user_directory") else paths.user_directory
+
+
 def folder_paths_module() -> Any:
     """The host's module of folders, under whichever name this release keeps it."""
     try:

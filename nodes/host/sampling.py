@@ -163,11 +163,12 @@ def takes_noise_sampler(function: Callable[..., Any], options: dict[str, Any] | 
 
 
 def noise_sampler(
-    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None
+    function: Callable[..., Any], like: Tensor, sigmas: Tensor, seed: int | None, apart: bool = False
 ) -> Callable[..., Tensor]:
     """The noise sampler that ``function`` would make for itself, for a tensor shaped like ``like``.
 
-    So that views which are the whole picture get the very noise a plain KSampler draws.
+    So that views which are the whole picture get the very noise a plain KSampler draws. apart: of a generator of its
+    own, where the host of 2024 would go on drawing from the one of all.
     """
     name = sampler_name(function)
     if name.removesuffix("_gpu") in _BROWNIAN:
@@ -176,12 +177,32 @@ def noise_sampler(
             like, positive.min(), sigmas.max(), seed=seed, cpu=not name.endswith("_gpu")
         )
     default: Callable[..., Any] = k_diffusion.default_noise_sampler
-    return default(like, seed=seed) if "seed" in inspect.signature(default).parameters else default(like)
+    if "seed" in inspect.signature(default).parameters:
+        return default(like, seed=seed)
+    if apart and seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+        return lambda sigma, sigma_next: torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like)
+    return default(like)
 
 
 def percent_to_sigma(model: Any, percent: float) -> float:
     """The noise level at a fraction of a run (0 = noise), as the host's own nodes count it."""
     return float(model.get_model_object("model_sampling").percent_to_sigma(percent))
+
+
+def times_left(network: Any, sigmas: Sequence[float]) -> list[float]:
+    """The share of a model's time that is left at each noise level, 1 where all is noise, as `percent_to_sigma` counts
+    it."""
+    level = network.model_sampling.percent_to_sigma
+
+    def at(sigma: float) -> float:
+        done, more = 0.0, 1.0
+        for _ in range(30):
+            middle = (done + more) / 2
+            done, more = (middle, more) if float(level(middle)) > sigma else (done, middle)
+        return 1 - more
+
+    return [at(sigma) for sigma in sigmas]
 
 
 def previewer(model: Any) -> Any | None:

@@ -3,6 +3,7 @@
 from .attention import CrossViewAttention
 from .coherence import SyncCoherence
 from .controlnets import ControlStrengthSchedule
+from .edit import SyncEdit, SyncEditGuider
 from .lock import StructureLock
 from .sampler import (
     SyncTweediesNoise,
@@ -22,4 +23,6 @@ NODES = (
     ControlStrengthSchedule,
     StructureLock,
     SyncCoherence,
+    SyncEdit,
+    SyncEditGuider,
 )

@@ -9,6 +9,8 @@ from .. import host
 from ..engine.chunks import views_at_once
 from ..engine.conds import concat_views
 from ..engine.doors import SyncSampler
+from ..engine.edits.guider import EditGuider
+from ..engine.edits.results import check_mask, edited
 from ..engine.latents import keep_unmasked, starting_latents, to_canonical
 from ..engine.noise import starting_noise
 from ..engine.run import SyncSettings
@@ -55,6 +57,14 @@ def sampled(
     sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings.views_per_batch, shape))
     positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in texts)
     mask = latent.get("noise_mask")
+    if settings.edit is not None:
+        check_mask(whole.get("noise_mask", mask), whole.get("samples", samples))
+        given = settings.edit.prompts(positive, negative, view_set.count, len(samples))
+        prompts = given.each(lambda text: concat_views(scene, text, tuple(samples.shape)))
+        guider = EditGuider(sized, prompts, wishes.cfg, settings.edit.source_cfg)
+        result = host.sample_guided(guider, noise, sampler, sigmas, samples, mask, wishes.seed)
+        result, joined = edited(scene, whole, latent, result)
+        return {**latent, "samples": result}, {**whole, "samples": joined}
     result = host.sample(
         sized, noise, positive, negative, wishes.cfg, sampler, sigmas, samples, mask, None, wishes.seed
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...sync_core.steering.operators import CanonicalOperator, Chain
 from ...sync_core.steering.structure_lock import CHANNELS, DEEPEST, FILTERS, CoarseLock
 from ..declare import Choice, Node, Number, Socket, Switch, Whole
 
@@ -32,6 +33,7 @@ from ..declare import Choice, Node, Number, Socket, Switch, Whole
         "reference": Socket("LATENT").says(
             "What is held: encoded views in rig order, or the whole picture encoded. Empty: what the run starts from."
         ),
+        "operator": Socket("CANONICAL_OPERATOR").says("Another operator, which acts before this one."),
     },
     outputs={"operator": Socket("CANONICAL_OPERATOR").says("Connect to a sampler's operator.")},
     search=["diffusehigh", "hiflow", "edit", "keep structure", "low frequency guidance"],
@@ -50,6 +52,8 @@ class StructureLock:
         level: int,
         channels: Any,
         reference: dict[str, Any] | None = None,
-    ) -> tuple[CoarseLock]:
+        operator: CanonicalOperator | None = None,
+    ) -> tuple[CanonicalOperator]:
         latents = None if reference is None else reference["samples"]
-        return (CoarseLock(strength, until, fade, filter, level, channels, latents),)
+        lock = CoarseLock(strength, until, fade, filter, level, channels, latents)
+        return (lock if operator is None else Chain((operator, lock)),)

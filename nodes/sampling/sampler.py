@@ -11,7 +11,7 @@ from ..engine.doors import SyncNoise, SyncSampler, patch_model
 from ..engine.latents import empty_canonical, to_views
 from ..widgets import SCENE, SEED
 from .k_sampling import StepWishes, sampled
-from .plan import OPERATOR, PLAN_INPUTS, PLAN_OPTIONS, settings_from
+from .plan import LAST, PATCHED, PLAN_INPUTS, PLAN_OPTIONS, settings_from
 
 _BATCH = Whole(1, 1, 4096).says("Canonical pictures at once, when none is connected.")
 
@@ -48,7 +48,7 @@ _BATCH = Whole(1, 1, 4096).says("Canonical pictures at once, when none is connec
             "The views to start from, each encoded by itself, in rig order (MeshViews, SplatViews or "
             "SyncTweediesViewImages, then VAE Encode), with their noise mask. Instead of canonical."
         ),
-        **OPERATOR,
+        **LAST,
     },
     outputs={
         "views": Socket("LATENT").says("One latent per view, in rig order; connect to Stitch Views."),
@@ -89,7 +89,7 @@ class SyncTweediesSampler:
     "SyncTweedies Sampler Wrap",
     "sampling",
     inputs={"sampler": Socket("SAMPLER").says("The sampler to synchronise."), **SCENE, **PLAN_INPUTS},
-    optional={**PLAN_OPTIONS, **OPERATOR},
+    optional={**PLAN_OPTIONS, **LAST},
     outputs={"SAMPLER": Socket("SAMPLER").says("The same sampler, synchronised.")},
 )
 class SyncTweediesSamplerWrap:
@@ -117,7 +117,7 @@ class SyncTweediesNoise:
     "SyncTweedies Patch Model",
     "sampling",
     inputs={"model": Socket("MODEL").says("The model to patch."), **SCENE, **PLAN_INPUTS},
-    optional={**PLAN_OPTIONS, **OPERATOR},
+    optional={**PLAN_OPTIONS, **PATCHED},
     outputs={"MODEL": Socket("MODEL").says("A copy of the model; the one you connected stays as it is.")},
 )
 class SyncTweediesPatch:

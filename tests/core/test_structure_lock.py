@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
-from syncpack.sync_core.steering.operators import OperatorRun, changed
+from syncpack.sync_core.steering.operators import Chain, Change, Operation, OperatorRun
 from syncpack.sync_core.steering.structure_lock import FILTERS, CoarseLock, low_pass
 from syncpack.sync_core.walked_mean import average_of
 from torch import Tensor
@@ -102,9 +104,34 @@ def test_haar_is_idempotent():
 
 def test_views_are_changed_by_what_changes_alone():
     views = VIEWS.project(noise(1, 4, 32, 96))
-    assert changed(views, RUN, (lambda cells, progress: cells,), 0.5) is views
-    shifted = changed(views, RUN, (lambda cells, progress: cells + progress,), 0.5)
+    assert Operation(RUN, lambda cells, progress: cells).views(views, 0.5) is views
+    shifted = Operation(RUN, lambda cells, progress: cells + progress).views(views, 0.5)
     torch.testing.assert_close(shifted, views + 0.5)
+
+
+class Adds:
+    """An operator that adds a number, then its progress."""
+
+    def __init__(self, number: float, factor: float = 1.0) -> None:
+        self.number, self.factor = number, factor
+
+    def begin(self, run: OperatorRun) -> Change:
+        return lambda cells, progress: self.factor * cells + self.number
+
+
+def test_a_chain_acts_in_order():
+    cells = noise(1, 4, 32, 96)
+    chain = Chain((Adds(1.0), Chain((Adds(0.0, 2.0), Adds(3.0)))))
+    torch.testing.assert_close(chain.begin(RUN)(cells, 0.0), 2 * (cells + 1) + 3)
+
+
+def test_what_a_mask_keeps_is_kept_to_the_bit():
+    cells = noise(1, 4, 32, 96)
+    free = torch.zeros(1, 1, 32, 96, dtype=torch.float64)
+    free[..., :40], free[..., 40] = 1.0, 0.25
+    after = Operation.begin(Adds(1.0), replace(RUN, free=free)).cells(cells, 0.0)
+    assert torch.equal(after[..., 41:], cells[..., 41:])
+    torch.testing.assert_close(after[..., :41], (cells + free)[..., :41])
 
 
 @pytest.mark.parametrize(

@@ -218,12 +218,13 @@ def test_the_same_plan_gives_the_same_bits() -> None:
     [
         ({"process": 60}, r"process 60 does not exist; use 0 to 59 \(2 is SyncTweedies\)"),
         ({"process": -1}, "process -1 does not exist; .*"),
-        ({"aggregation": "sum"}, "aggregation 'sum' is unknown; use one of mean, least_squares"),
+        ({"aggregation": "sum"}, "aggregation 'sum' is unknown; use one of mean, least_squares, alternate, balanced"),
         ({"noise": "white"}, "noise 'white' is unknown; use one of polar, projected, independent"),
         ({"step_noise": "shared"}, "step_noise 'shared' is unknown; use one of canonical, independent"),
         (
-            {"process": 4, "schedule": Schedule(end=0.8)},
-            "process 4 keeps a canonical state, so it synchronises every step in full; leave .* or use process 2",
+            {"process": 4, "schedule": Schedule(start=0.2, end=0.8)},
+            "process 4 keeps a canonical state, so it synchronises every step until sync_end in full; leave .* or use "
+            "process 2",
         ),
         ({"process": 57, "schedule": Schedule(strength=0.5)}, "process 57 keeps a canonical state, .*"),
     ],

@@ -203,7 +203,7 @@ def test_a_sampler_without_a_function():
         ({"variance_correction": math.nan}, ("variance_correction is no number",)),
         ({"noise": "pink"}, ("'pink'", "polar, projected, independent")),
         ({"aggregation": "median"}, ("'median'", "mean, least_squares")),
-        ({"process": 5, "sync_end": 0.5}, ("process 5", "use process 2")),
+        ({"process": 5, "sync_start": 0.5}, ("process 5", "use process 2")),
         ({"batch_size": 0}, ("batch_size 0", "use 1")),
     ],
 )

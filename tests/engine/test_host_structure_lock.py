@@ -144,6 +144,21 @@ class Halved:
         return change
 
 
+def test_a_noise_mask_holds_whatever_an_operator_does():
+    """Outside of the mask a lock on something else, held until the last step, changes no bit."""
+    scene = Scene(SPACE, RIG)
+    rows, columns = scene.grid(8)
+    mask = torch.zeros(1, rows * 8, columns * 8)
+    mask[..., : columns * 4] = 1.0
+    whole = {"samples": picture(scene), "noise_mask": mask}
+    lock = CoarseLock(**ALL, reference=picture(scene, seed=8))
+    given = run_node(bounded(), SPACE, RIG, canonical=whole, denoise=0.7, operator=lock)[1]["samples"]
+    free = run_node(bounded(), SPACE, RIG, canonical=whole, denoise=0.7)[1]["samples"]
+    assert torch.equal(given[..., columns // 2 :], free[..., columns // 2 :])
+    assert torch.allclose(given[..., columns // 2 :], whole["samples"][..., columns // 2 :], atol=1e-6)
+    assert not torch.allclose(given[..., : columns // 2], free[..., : columns // 2], atol=0.05)
+
+
 def test_operators_of_others():
     operator = Halved()
     halved = run_node(bounded(), SPACE, RIG, steps=4, operator=operator)[0]["samples"]
@@ -178,3 +193,5 @@ def test_the_node():
     with pytest.raises(ValueError) as caught:
         LockNode().build(2.0, 0.6, False, "haar", 2, "all")
     one_line(caught.value, "StructureLock", "strength 2: use 0")
+    (both,) = LockNode().build(0.5, 0.6, True, "gauss", 3, "all", operator=Halved())
+    assert both.operators[1] == CoarseLock(0.5, 0.6, True, "gauss", 3, "all")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import comfy.cldm.cldm
+import comfy.conds
 import comfy.controlnet
 import comfy.latent_formats
 import comfy.model_base
@@ -173,3 +174,50 @@ def prompt(seed: int, rows: int = 1, **options: Any) -> list[list[Any]]:
 
 
 POSITIVE, NEGATIVE = prompt(1), prompt(2)
+
+
+class WordedModel(AnalyticModel):
+    """Its pictures are noise of strength ``std`` around what the first token of a prompt says of each channel, and
+    differ a little from place to place: views disagree, and no estimate is linear. ``linear``: neither of it."""
+
+    def __init__(self, model_type: str = "EPS", std: float = 0.7, linear: bool = False) -> None:
+        super().__init__(lambda x, sigma: x, model_type)
+        self.flow, self.std, self.linear = model_type == "FLOW", std, linear
+        # Added to the estimate: so much of the picture that the conditioning brings (InstructPix2Pix).
+        self.reads = 0.0
+        self.prompts: list[Tensor] = []
+
+    def _apply_model(self, x: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        words = kwargs.get("c_crossattn", args[1] if len(args) > 1 else None)
+        mean = words[:, 0, :CHANNELS].reshape(-1, CHANNELS, *[1] * (x.ndim - 2)).to(x)
+        self.prompts.append(words)
+        sigma = t.reshape(-1, *[1] * (x.ndim - 1))
+        keep = 1 - sigma if self.flow else torch.ones_like(sigma)
+        gain = keep * self.std**2 / ((keep * self.std) ** 2 + sigma**2)
+        clean = mean + gain * (x - keep * mean)
+        if not self.linear:
+            clean = clean + 0.2 * torch.tanh(x.roll(1, -1) * torch.linspace(0.3, 1.0, x.shape[-1]))
+        beside = kwargs.get("c_concat", args[0] if args else None)
+        if self.reads:
+            clean = clean + self.reads * beside
+        self.calls.append((x.clone(), float(t.reshape(-1)[0])))
+        failed = self.fails(len(self.calls), x) if self.fails else None
+        return clean if failed is None else failed
+
+    if not hasattr(comfy.model_base.BaseModel, "_apply_model"):
+        apply_model = _apply_model
+
+    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        out = super().extra_conds(**kwargs)
+        if "c_crossattn" not in out:
+            out["c_crossattn"] = comfy.conds.CONDCrossAttn(kwargs["cross_attn"])
+        if self.reads:
+            picture = kwargs.get("concat_latent_image")
+            out["c_concat"] = comfy.conds.CONDNoiseShape(
+                torch.zeros_like(kwargs["noise"]) if picture is None else picture
+            )
+        return out
+
+
+def worded(model_type: str = "EPS", **options: Any) -> Any:
+    return patcher(WordedModel(model_type, **options))

@@ -71,10 +71,11 @@ from helpers.host_models import (  # noqa: E402
     tiny_clip,
     tiny_controlnet,
     tiny_unet,
+    worded,
 )
 from syncpack.nodes import host  # noqa: E402
 from syncpack.nodes.declare import defaults  # noqa: E402
-from syncpack.nodes.sampling.plan import OPERATOR, PLAN_INPUTS, PLAN_OPTIONS, PROCESS_LABELS  # noqa: E402
+from syncpack.nodes.sampling.plan import LAST, PLAN_INPUTS, PLAN_OPTIONS, PROCESS_LABELS  # noqa: E402
 from syncpack.nodes.sampling.sampler import (  # noqa: E402
     SyncTweediesNoise,
     SyncTweediesPatch,
@@ -99,6 +100,7 @@ __all__ = [
     "tiny_clip",
     "tiny_controlnet",
     "tiny_unet",
+    "worded",
 ]
 
 PLAN: dict[str, Any] = defaults(PLAN_INPUTS)
@@ -150,7 +152,7 @@ class OwnNoise:
 
 
 def _take_plan(options: dict[str, Any]) -> dict[str, Any]:
-    return {**PLAN, **{k: options.pop(k) for k in (*PLAN, *PLAN_OPTIONS, *OPERATOR) if k in options}}
+    return {**PLAN, **{k: options.pop(k) for k in (*PLAN, *PLAN_OPTIONS, *LAST) if k in options}}
 
 
 def advanced(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..run import Run, SamplerCall, SyncSettings
+from .descent import walk_random
+from .falling import walk_falling
 from .stepwise import walk_stepwise
 from .stochastic import walk_stochastic
 
@@ -19,4 +21,6 @@ Walk = Callable[[Run, SamplerCall, Tensor], Tensor]
 
 def walk_of(settings: SyncSettings) -> Walk:
     """The way that a run takes."""
+    if settings.edit is not None:
+        return walk_falling if settings.edit.edit.walk == "falling" else walk_random
     return walk_stepwise if settings.plan.stochastic is None else walk_stochastic

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....sync_core.synchronizer import SyncState
 from ....sync_core.time_travel import renoised
 from ... import host
 from ...host.objects import Sampling
@@ -21,28 +22,41 @@ from ..coherence import PullRun
 from ..denoiser import POST_CFG, SyncDenoiser
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
+from .unfinished import Unfinished
 
 # Added to the seed, so that the noise of a journey is none that the run has had.
 _TRAVEL = 0x7EA7
 # Added to the seed once a step, so that every stretch has noise of its own.
 _STEP = 0x51EF
 
-# Samplers that plan all their steps at once.
-WHOLE = ("dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2")
+# Samplers that plan all their steps at once, or whose first step is none.
+WHOLE = ("dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2", "sa_solver", "sa_solver_pece")
 
 
 def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     """The sampler's last state. Raises ValueError for a sampler that must not be stopped between steps, where the run
     asks for that."""
     x = starting_state(run, call, x)
-    call = _synchronised(run, call)
-    parts = stretches(run, call.steps)
+    kept = Unfinished.of(run, call, x)
+    begun = kept.read(x) if kept else {}
+    if begun:
+        x = begun["x"]
+        run.memory.last = SyncState(begun.get("canonical"))
+    done = int(begun.get("step", 0))
+    if done > run.plan.hand_over(call.steps):
+        run = run.alone
+    plain, call = call, _synchronised(run, call)
+    parts = [part for part in stretches(run, call.steps) if part[0] >= done]
     if len(parts) > 1 and (name := host.sampler_name(call.function)) in WHOLE:
         raise ValueError(
             f"{name} plans all its steps at once, and this run is stopped between steps; use euler, heun or dpmpp_2m"
         )
     for first, last in parts:
         host.check_interrupt()
+        if first == run.plan.hand_over(call.steps):
+            x = _let_go(run, call.model, x, call.sigmas[first])
+            run = run.alone
+            call = _synchronised(run, plain)
         times = run.plan.travel.at(first, call.steps)
         for turn in range(times):
             x = _stretch(run, call, x, first, last)
@@ -50,6 +64,10 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
                 x = _back(run, call, x, first, turn)
         if run.pull is not None and last - 1 in run.pull.turns:
             x = _pulled(run, run.pull, call, x, last - 1)
+        if kept and last < call.steps and last % kept.every == 0:
+            kept.write(last, _state(run, x))
+    if kept:
+        kept.done()
     if run.memory.dropped:
         logging.warning(
             "SyncTweedies: coherence left out %d moves of views, whose features had no finite gradient",
@@ -58,19 +76,35 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     return x
 
 
+def _state(run: Run, x: Tensor) -> dict[str, Tensor]:
+    """What the next step needs to know."""
+    canonical = run.memory.last.canonical
+    return {"x": x} if canonical is None else {"x": x, "canonical": canonical}
+
+
 def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     """[(first step, step after the last)]: what the sampler does in one call each."""
     travel = run.plan.travel
     repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
-    stops = {0, steps, *repeated, *(step + 1 for step in repeated)}
+    saves = range(0, steps, run.settings.save_every or steps or 1)
+    stops = {0, steps, *repeated, *(step + 1 for step in repeated), *saves, run.plan.hand_over(steps)}
     if run.pull is not None:
         stops |= {step + 1 for step in run.pull.turns}
     return list(pairwise(sorted(stops)))
 
 
 def _synchronised(run: Run, call: SamplerCall) -> SamplerCall:
-    """The call with synchronised estimates."""
-    return replace(call, model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
+    """The call with synchronised estimates, and a callback that sees views."""
+    return replace(run.watched(call), model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
+
+
+def _let_go(run: Run, model: SyncDenoiser, x: Tensor, sigma: Tensor) -> Tensor:
+    """The views of a state that is canonical until ``sigma``, in the host's shape: what ``model`` would have been
+    shown next, backgrounds as noisy as the rest."""
+    views, (w, _) = run.packing.flat(run.packing.shown(x)), run.packing.split(x)
+    if w is not None and run.packing.rule.result == "z":
+        views = views + run.views.background_of(w)
+    return run.packing.framed(model.with_background(views, sigma))
 
 
 def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> Tensor:
@@ -83,9 +117,10 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
         shared = run.plan.step_noise == "canonical" and run.packing.holds != "canonical"
         # (noise is drawn for the levels of the whole run: those of one step may be too few to draw any)
         if shared:
-            options = {"noise_sampler": step_noise(run, call, x), **options}
+            options = {"noise_sampler": step_noise(run, call, x, apart=first > 0), **options}
         elif not whole:
-            options = {"noise_sampler": host.noise_sampler(call.function, x, call.sigmas, call.seed), **options}
+            own = host.noise_sampler(call.function, x, call.sigmas, call.seed, apart=first > 0)
+            options = {"noise_sampler": own, **options}
 
     def shown(info: dict[str, Any]) -> None:
         call.tell(first + int(info["i"]), info)

@@ -19,6 +19,7 @@ from ... import host
 from ...host.errors import check_finite
 from ...host.objects import Sampling, Wrapper
 from ..run import Run, SamplerCall
+from .unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     fewer steps than sets of views, which would leave parts of the picture empty.
     """
     assert run.plan.stochastic is not None
-    views, steps, packing = run.views, call.steps, run.packing
+    call, views, steps, packing = run.watched(call), run.views, call.steps, run.packing
     began, z = _beginning(run, call, x)
     sets = turns(views)
     if steps < len(sets) and not began:
@@ -89,7 +90,12 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
             f"use {len(sets) + run.plan.stochastic.soft_steps} steps or more, 25 as published"
         )
     rounds = _Rounds.of(run, call, run.plan.stochastic, sets, began)
-    for step in range(steps):
+    kept = Unfinished.of(run, call, x)
+    begun = kept.read(z) if kept else {}
+    if begun:
+        z = begun["z"]
+        rounds.generator.set_state(begun["generator"])
+    for step in range(int(begun.get("step", 0)), steps):
         host.check_interrupt()
         turn = sets[step % len(sets)]
         content = run.backgrounds.paint_step(views.project(z), step, steps)
@@ -99,6 +105,10 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
         z = torch.where(seen, turn.mean(packing.flat(clean)), z)
         shown = packing.framed(run.backgrounds.paint_step(views.project(z), step, steps))
         call.tell(step, {"x": shown, "denoised": shown, "sigma": level, "sigma_hat": level})
+        if kept and step + 1 < steps and (step + 1) % kept.every == 0:
+            kept.write(step + 1, {"z": z, "generator": rounds.generator.get_state()})
+    if kept:
+        kept.done()
     return packing.framed(run.backgrounds.paint_step(views.project(z), steps - 1, steps))
 
 

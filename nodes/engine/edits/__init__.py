@@ -1,0 +1,1 @@
+"""Edits: two pairs of prompts, and what stands in for the model."""

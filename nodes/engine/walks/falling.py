@@ -1,0 +1,71 @@
+"""An edit from noise level to noise level: the sampler walks a clean picture, then plainly denoises the last steps."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ... import host
+from ...host.objects import Wrapper
+from ..denoiser import SyncDenoiser
+from ..edits.denoiser import EditDenoiser, EditRun, with_noise
+from ..run import Run, SamplerCall
+from .stepwise import WHOLE
+
+
+def walk_falling(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
+    """The edited views. Of x nothing is read: the state begins as ``model.latent_image``, the source.
+
+    Raises ValueError without a source, for a run that does not end clean, and for a sampler that plans all its steps
+    at once where the last ones are plain.
+    """
+    assert run.settings.edit is not None
+    call = run.watched(call)
+    edit, packing, steps = EditRun.of(run, call, run.settings.edit.edit), run.packing, call.steps
+    finishing = edit.edit.finishing(steps)
+    turn = steps - finishing
+    if 0 < turn < steps and (name := host.sampler_name(call.function)) in WHOLE:
+        raise ValueError(
+            f"{name} plans all its steps at once, and finish {edit.edit.finish:g} parts them; use finish 0, or euler"
+        )
+    _warn_of_start(edit)
+    state, last = packing.framed(edit.source), edit.run
+    if turn:
+        state = _part(call, SyncDenoiser(EditDenoiser(edit), edit.run), state, (0, turn))
+    if finishing:
+        level, last = float(call.sigmas[turn]), run
+        noise = edit.noise(turn * edit.edit.averages)
+        clean = edit.painted(edit.kept(packing.flat(state)), level)
+        state = packing.framed(edit.noised(clean, level, noise))
+        plain = SyncDenoiser(with_noise(call.model, packing.framed(noise)), run)
+        state = _part(call, plain, state, (turn, steps))
+    views = packing.flat(state)
+    if run.plan.final_sync and run.plan.process != 0:
+        views = last.average(views, last.memory.last, finished=True)[0]
+    return packing.framed(edit.kept(views))
+
+
+def _part(call: SamplerCall, model: Wrapper, state: Tensor, steps: tuple[int, int]) -> Tensor:
+    """One call of the sampler, over some steps of the run."""
+    first, last = steps
+
+    def shown(info: dict[str, Any]) -> None:
+        call.tell(first + int(info["i"]), info)
+
+    whole = steps == (0, call.steps)
+    part = replace(
+        call, model=model, sigmas=call.sigmas[first : last + 1], callback=shown, disable=call.disable or not whole
+    )
+    return part(state)
+
+
+def _warn_of_start(edit: EditRun) -> None:
+    call = edit.call
+    if edit.edit.finishing(call.steps) < call.steps and host.max_denoise(call.model.inner_model, call.sigmas):
+        logging.warning(
+            "SyncTweedies: the edit begins at the highest noise level (denoise 1), where the two prompts see next to "
+            "nothing of the picture; denoise 0.6 to 0.8 keeps more of it"
+        )
