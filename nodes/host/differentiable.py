@@ -62,6 +62,10 @@ def clip_tokens(clip_vision: Any, device: torch.device) -> Callable[[Tensor], Te
             "the clip_vision of coherence is no CLIP or SigLIP vision model; load one with CLIPVisionLoader"
         )
     made: Any = twin(model, device)
+    for part in made.modules():
+        if isinstance(part, torch.nn.LayerNorm):
+            # (the host adds to a block's input in place, after its norm has kept it for the way back)
+            part.register_forward_pre_hook(_copied)
     block, size = max(0, len(layers) // 3 - 1), int(getattr(clip_vision, "image_size", _CLIP_SIZE))
     mean, std = (
         torch.tensor(getattr(clip_vision, name, usual)).reshape(1, 3, 1, 1)
@@ -75,6 +79,10 @@ def clip_tokens(clip_vision: Any, device: torch.device) -> Callable[[Tensor], Te
         return made(pixel_values=ready, intermediate_output=block)[1][:, 1:].float()
 
     return tokens
+
+
+def _copied(_: torch.nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (given[0].clone(), *given[1:])
 
 
 def taesd_decoder(latent_format: Any, device: torch.device) -> Callable[[Tensor], Tensor]:
