@@ -83,7 +83,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_sampler(function, settings.plan, options)
         if settings.edit is not None:
             check_guider(guider, settings.edit, call.model_options)
-            check_edit_sampler(function, options)
+            check_edit_sampler(function, options, settings.edit.edit)
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
