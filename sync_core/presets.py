@@ -58,6 +58,22 @@ PRESETS: tuple[Preset, ...] = (
         beside="regions with prompts of their own: CanonicalPrompt",
     ),
     Preset(
+        name="SyncDiffusion",
+        source="Lee, Kim, Kim, Sung, NeurIPS 2023",
+        plan=SyncPlan(process=3),
+        steps=50,
+        cfg=7.5,
+        sampler="ddim",
+        workflow="wide_image_syncdiffusion",
+        views={
+            **{"width": 512, "height": 512, "spacing": "stride", "pixels": 128, "weights": "flat"},
+            **{"strength": 0.05, "decay": 0.95, "end": 0.2, "anchor": "auto"},
+        },
+        beside="Sync Coherence: windows are drawn to the middle one in the first ten steps",
+        differs="by seeded filters on latents, not by LPIPS through the network (features full); the length of a move "
+        "is a share of the noise, and it is made after the step",
+    ),
+    Preset(
         name="SyncTweedies, wide images",
         source=_TWEEDIES,
         plan=SyncPlan(noise="projected"),

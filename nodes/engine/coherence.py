@@ -174,7 +174,9 @@ class Asked:
         finally:
             handle.remove()
         # (blocks of transformers return those of the picture first)
-        states: Tensor = (kept[0][0] if isinstance(kept[0], tuple) else kept[0]).float()
+        first: Any = kept[0]
+        states: Tensor = first if isinstance(first, Tensor) else first[0]
+        states = states.float()
         states = states.flatten(2).transpose(1, 2) if states.ndim == 4 else states
         # (rows are prompts: with guidance the other one may be among them)
         return states.reshape(1, -1, states.shape[2])

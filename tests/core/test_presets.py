@@ -190,6 +190,7 @@ def canonical_clean(x: Tensor) -> Tensor:
 
 CASES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[], Views]]] = {
     "MultiDiffusion": (multidiffusion, windows),
+    "SyncDiffusion": (multidiffusion, windows),
     "SyncTweedies, wide images": (synctweedies_wide, windows),
     "SyncTweedies, ambiguous images": (synctweedies_illusion, lambda: readings("turned")),
     "Visual Anagrams": (visual_anagrams, lambda: readings("turned")),
