@@ -28,21 +28,16 @@ def ways() -> dict[str, dict[str, Any]]:
     def edit(finish: float, **options: Any) -> EditJob:
         return EditJob(Edit(finish=finish, **options), source_cfg=1.0)
 
-    random = dict(walk="random")
     return {
         "SDEdit .4": dict(denoise=0.4, steps=8),
-        "SDEdit .6": dict(denoise=0.6, steps=12),
-        "lock, denoise .6": dict(denoise=0.6, steps=12, operator=CoarseLock()),
-        "lock, denoise .75": dict(denoise=0.75, steps=15, operator=CoarseLock()),
-        "edit .6": dict(denoise=0.6, steps=12, edit=edit(0.0)),
-        "edit .6, finish .25": dict(denoise=0.6, steps=12, edit=edit(0.25)),
-        "edit .7, finish .15": dict(denoise=0.7, steps=20, edit=edit(0.15)),
-        "edit .7, finish .3": dict(denoise=0.7, steps=20, edit=edit(0.3)),
-        "edit .8, finish .4": dict(denoise=0.8, steps=20, edit=edit(0.4)),
-        "edit .7, finish .3, lock": dict(denoise=0.7, steps=20, edit=edit(0.3), operator=CoarseLock()),
-        "edit random (CSD-Edit), kernel off": dict(denoise=0.7, steps=20, edit=edit(0.0, **random)),
-        "edit random (CSD-Edit), kernel noisy": dict(denoise=0.7, steps=20, edit=edit(0.0, kernel="noisy", **random)),
-        "edit random, 60 x 4": dict(denoise=0.7, edit=edit(0.0, descent=Descent(60), **random)),
+        "SDEdit .7": dict(denoise=0.7, steps=12),
+        "SDEdit .7 with a lock": dict(denoise=0.7, steps=12, operator=CoarseLock()),
+        "SyncEdit .7, finish 0 (FlowEdit)": dict(denoise=0.7, steps=12, edit=edit(0.0)),
+        "SyncEdit .7, finish .15": dict(denoise=0.7, steps=12, edit=edit(0.15)),
+        "SyncEdit .7, finish .3": dict(denoise=0.7, steps=12, edit=edit(0.3)),
+        "SyncEdit .7, finish .3, with a lock": dict(denoise=0.7, steps=12, edit=edit(0.3), operator=CoarseLock()),
+        "SyncEdit .9, finish .3": dict(denoise=0.9, steps=12, edit=edit(0.3)),
+        "SyncEdit random, 60 x 4 (CSD-Edit)": dict(denoise=0.7, edit=edit(0.0, walk="random", descent=Descent(60))),
     }
 
 

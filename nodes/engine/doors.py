@@ -14,6 +14,7 @@ from .. import host
 from ..host.errors import SyncError, check_finite, named
 from ..host.objects import Guider, Model
 from .chunks import views_at_once
+from .conds import bootstrapped
 from .noise import starting_noise
 from .run import Run, SyncSettings
 from .sampler import ACTIVE, decorate
@@ -145,6 +146,11 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
         if any(has_tags(args.get(side)) for side in ("cond", "uncond")):
             raise SyncError(
                 f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
+            )
+        if any(bootstrapped(args.get(side)) for side in ("cond", "uncond")):
+            raise SyncError(
+                f"{node}: this ComfyUI (2024) cannot show a patched MODEL other things for a prompt that begins alone; "
+                "use SyncTweediesSampler, or set CanonicalPrompt's alone to 0"
             )
         with named(node):
             key = (denoised.device, tuple(denoised.shape))

@@ -75,6 +75,18 @@ def rgb_factors(network: Any, channels: int) -> Tensor | None:
     return torch.eye(3) if channels == 3 else None
 
 
+def flat_colours(network: Any, colours: Tensor, channels: int) -> Tensor:
+    """float [B, C]: latents of plain colours [B, 3] in 0..1 on a network's own scale, by the factors that previews are
+    made with, turned around; grey (0) where there are none. Three channels are red, green and blue."""
+    factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
+    wanted = colours.float() * 2 - 1
+    if factors is not None and len(factors) == channels:
+        bias: Any = getattr(network.latent_format, "latent_rgb_factors_bias", None)
+        shift = torch.zeros(3) if bias is None else torch.tensor(bias, dtype=torch.float32)
+        return (wanted - shift) @ torch.linalg.pinv(torch.tensor(factors, dtype=torch.float32))
+    return wanted if channels == 3 else wanted.new_zeros(len(colours), channels)
+
+
 def latent_channels(model: Any) -> int:
     return int(model.get_model_object("latent_format").latent_channels)
 

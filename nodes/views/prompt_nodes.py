@@ -71,7 +71,11 @@ class ViewPrompts:
     optional={
         "other": Socket("CONDITIONING").says(
             "Prompts for the rest of the picture; parts without any prompt become grey."
-        )
+        ),
+        "alone": Number(0.0, 0.0, 1.0, 0.05, advanced=True).says(
+            "Fraction of the steps in which this prompt sees nothing but its own part, on a plain colour, so that its "
+            "subject keeps to the mask (MultiDiffusion: 0.4). 0: off. Not for a background's prompt."
+        ),
     },
     outputs={"CONDITIONING": Socket("CONDITIONING").says("The entries of 'other', then the masked ones.")},
     search=["regional prompt", "ConditioningSetMask", "paint prompt"],
@@ -89,9 +93,10 @@ class CanonicalPrompt:
         strength: float,
         set_cond_area: str,
         other: Conditioning | None = None,
+        alone: float = 0.0,
     ) -> tuple[Conditioning]:
         bounds = set_cond_area == "mask bounds"
-        return (canonical_prompt(Scene(space, rig), conditioning, mask, strength, bounds, other),)
+        return (canonical_prompt(Scene(space, rig), conditioning, mask, strength, bounds, other, alone),)
 
 
 @Node(

@@ -36,6 +36,8 @@ from syncpack.nodes.views.spaces import rig_from
 from syncpack.renderers.cameras.backgrounds import Background
 from syncpack.renderers.cameras.orbits import orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
+from syncpack.renderers.illusions.space import Illusion, Warps
+from syncpack.renderers.illusions.warps import HighBand, LowBand, warp
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Panorama
 from syncpack.renderers.scene import Scene
@@ -53,6 +55,13 @@ SCENES = {
     "panorama": (Panorama(256, 128), rig_from("sphere", 64, 64, fov=90)),
     "mesh": (MeshTexture(torus(), 256, 256), Orbit(orbit()[:4], 64, 64)),
     "splats": (SplatColours(ball(1200), backend="torch"), Orbit(orbit()[:4], 64, 64)),
+}
+HYBRID = (Illusion(128, 128), Warps((LowBand(), HighBand())))
+SPACES = {
+    **SCENES,
+    "loop": (Plane(256, 64, wrap_x=True), RIG),
+    "turned": (Illusion(128, 128), Warps((warp("identity"), warp("inner_rotate", sampling="bilinear")))),
+    "hybrid": HYBRID,
 }
 SOURCE = prompt(7)
 RANDOM: dict[str, Any] = {"walk": "random", "descent": Descent(6)}
@@ -90,12 +99,14 @@ def test_a_source_that_is_the_target_comes_back(kind: str, name: str):
     assert relative_error(changed, views) > 0.1, "or the test shows nothing"
 
 
-@pytest.mark.parametrize("where", SCENES)
+@pytest.mark.parametrize("where", SPACES)
 @pytest.mark.parametrize("name", ["euler", "heun"])
 def test_it_comes_back_on_every_space(where: str, name: str):
-    space, rig = SCENES[where]
+    space, rig = SPACES[where]
     given = picture(space, rig)
     for options in ({}, {"aggregation": "least_squares"}):
+        if options and where == "hybrid":  # (parts have an average of their own)
+            continue
         views, canonical = edited(
             edit=job(source=POSITIVE), space=space, rig=rig, sampler_name=name, views_per_batch=2, **options
         )
@@ -323,6 +334,22 @@ def test_backgrounds_are_the_same_in_both_branches(where: str):
         assert torch.equal(target[hidden], source[hidden])
 
 
+def test_guidance_functions_see_both_branches():
+    """Once a batch and branch: the stand-in tells them from those that CFG++ samplers add."""
+    model, seen = worded(), []
+    model.set_model_sampler_post_cfg_function(lambda args: (seen.append(len(args["denoised"])), args["denoised"])[1])
+    assert relative_error(edited(model, job(finish=0.5))[0], edited(edit=job(finish=0.5))[0]) < 1e-6
+    assert sum(seen) == VIEWS * (2 + 2 + 1 + 1)
+
+
+def test_latents_of_one_frame():
+    given = {"samples": noise(VIEWS, 4, 8, 8)}
+    framed = {"samples": given["samples"].unsqueeze(2)}
+    for options in ({"finish": 0.5}, {"kernel": "clean"}, RANDOM):
+        ends = [edited(edit=job(**options), views=latent)[0] for latent in (given, framed)]
+        assert relative_error(ends[1].squeeze(2), ends[0]) < 1e-6
+
+
 def test_an_interrupted_edit_leaves_the_model_alone():
     model = worded()
     before = copy.deepcopy(model.model_options)
@@ -366,6 +393,12 @@ def test_nan_names_the_branch(number: int, whose: str):
         (dict(edit=job(source=None)), "SyncEdit has no source: connect the prompt"),
         (dict(edit=job(source=prompt(7, rows=3))), "SyncEdit's source has 3 prompts for 7 views"),
         (dict(edit=job(baseline="image")), "baseline image compares what a model reads beside the noise"),
+        (dict(edit=job(walk="random"), process=0), "which process 0 does not; use 2"),
+        (
+            dict(edit=job(walk="random"), space=HYBRID[0], rig=HYBRID[1]),
+            "draws a few views at a time, and these only make a picture together",
+        ),
+        (dict(save_every=2), "save_every 2: an edit is not saved on its way"),
         (dict(edit=job(walk="random"), rgb_vae=PatchVae()), "rgb_vae works on clean estimates"),
         (
             dict(canonical={**picture(), "noise_mask": torch.ones(1, 64, 64)}),

@@ -29,8 +29,10 @@ _EDIT, _DRAW = 0xED17, 0x9E3779B1
 _QUIET = ("res_multistep", "sa_solver", "dpm_fast")
 
 
-def check_edit_sampler(function: Callable[..., Any], options: dict[str, Any]) -> None:
+def check_edit_sampler(function: Callable[..., Any], options: dict[str, Any], edit: Edit) -> None:
     """Raise ValueError for a sampler that an edit's state, which has no noise, cannot go by."""
+    if edit.walk == "random":  # (which goes by none)
+        return
     name = host.sampler_name(function)
     draws = host.takes_noise_sampler(function, options) and name not in _QUIET
     if draws or "cfg_pp" in name:

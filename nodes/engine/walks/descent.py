@@ -33,7 +33,14 @@ class Throw:
 
 def walk_random(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     """The edited views. Of x nothing is read, and of the noise levels only that the last is 0: the edit says how many
-    iterations there are, and which levels. Raises ValueError without a source."""
+    iterations there are, and which levels. Raises ValueError without a source, and for views that make up the picture
+    together.
+    """
+    if run.views.combine is not None:
+        raise ValueError(
+            "the random walk of an edit draws a few views at a time, and these only make a picture together (parts or "
+            "planes); use walk falling"
+        )
     assert run.settings.edit is not None
     edit, packing = EditRun.of(run, run.watched(call), run.settings.edit.edit), run.packing
     rule, views = edit.edit.descent, run.views
