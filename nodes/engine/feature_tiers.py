@@ -20,6 +20,9 @@ from ..host.objects import VAE, Network
 Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full"]
 TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full")
 
+WITHOUT_NETWORKS: tuple[Tier, ...] = ("latent", "bands", "rgb")
+"""Which need little memory."""
+
 Picture = Callable[[Tensor], Tensor]
 """Latents on the model's own scale [N, C, h, w] -> pictures [N, 3, H, W], about -1..1."""
 
