@@ -29,7 +29,6 @@ from .vae import check_vae, mean_encoding_vae, vae_encode
 # through the model changes no bit.
 _VIEWS_AT_ONCE, _CELLS_AT_ONCE = 8, 2**17
 
-
 _TOO_MUCH = (
     "coherence's features of one view and their gradient exhaust the memory; use features latent, or smaller views"
 )
@@ -60,7 +59,21 @@ class Coherence:
                 "StochSync begins every step anew, so nothing carries a move of coherence on; disconnect coherence, or "
                 "use process 2"
             )
-        if plan.process == 0 and self.pull.strength:
+
+    def begin(
+        self, scene: Scene, plan: SyncPlan, views: Views, network: Network, channels: int, steps: int
+    ) -> PullRun | None:
+        """What moves the views of a run of ``steps`` steps, whose latents have ``channels``; None: nothing ever does.
+        Logs what is odd about that. Raises ValueError for what does not fit it."""
+        turns = self.pull.turns(steps)
+        if not turns:
+            return None
+        if views.combine is not None:
+            raise ValueError(
+                "coherence makes views alike, and these make up the picture only together (parts, blended planes); "
+                "disconnect it"
+            )
+        if plan.process == 0 and not plan.coupling:
             logging.warning(
                 "SyncTweedies: process 0 leaves views alone, so coherence makes them alike but no seam disappears; use "
                 "process 2 for one picture"
@@ -70,18 +83,6 @@ class Coherence:
                 "SyncTweedies: coherence of strength %g moves views nearly as far as the noise is strong, which models "
                 "take for noise; 0.05 is the rule",
                 self.pull.strength,
-            )
-
-    def begin(self, scene: Scene, views: Views, network: Network, channels: int, steps: int) -> PullRun | None:
-        """What moves the views of a run of ``steps`` steps, whose latents have ``channels``; None: nothing ever does.
-        Raises ValueError for what does not fit it."""
-        turns = self.pull.turns(steps)
-        if not turns:
-            return None
-        if views.combine is not None:
-            raise ValueError(
-                "coherence makes views alike, and these make up the picture only together (parts, blended planes); "
-                "disconnect it"
             )
         if scene.geometry.apart:
             logging.warning("SyncTweedies: coherence makes views alike, but %s", scene.geometry.apart)
