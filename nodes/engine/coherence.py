@@ -22,7 +22,7 @@ from ...sync_core.walked import Views
 from .. import host
 from ..host.objects import VAE, Network
 from .chunks import ViewBatches
-from .feature_tiers import WITHOUT_NETWORKS, Sources, Tier, features_of
+from .feature_tiers import WITHOUT_NETWORKS, Sources, Tier, features_of, rescaled
 from .vae import check_vae, mean_encoding_vae, vae_encode
 
 # Views, and cells of latents, whose gradients are made at once. Fixed, so that what memory is free and how views go
@@ -128,7 +128,7 @@ class Coherence:
                 f"coherence's vae makes latents of {latents.shape[1]} channels, the model's have {channels}; connect "
                 "the VAE of this model"
             )
-        return network.process_latent_in(latents.to(device))
+        return rescaled(network, network.process_latent_in, latents.to(device))
 
 
 def anchor_views(text: str, scene: Scene, cell: int) -> tuple[int, ...]:
