@@ -1,7 +1,7 @@
 """Write the templates of published methods, ``workflows/method_*.json``: ``.venv/bin/python docs/make_methods.py``.
 
 Each is made of another workflow and of the table of methods (sync_core/presets.py), whose settings its widgets say. A
-test holds the files to what this writes. docs/methods.md, the table that people read, is written too.
+test holds the files to what this writes. docs/published.md, the table that people read, is written too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,14 @@ sys.modules.setdefault("syncpack", alias)
 
 from syncpack.sync_core.presets import PRESETS, Preset  # noqa: E402
 from syncpack.sync_core.processes import process  # noqa: E402
+from syncpack.sync_core.synchronizer import SyncPlan  # noqa: E402
 
 CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth.pth"
+
+
+def label_of(plan: SyncPlan) -> str:
+    """What the process widget says."""
+    return "SyncSDE (each view leans on the one before)" if plan.coupling else process(plan.process).label
 
 
 def sampled(graph: Graph, sampler: dict[str, Any], method: Preset) -> None:
@@ -34,7 +40,7 @@ def sampled(graph: Graph, sampler: dict[str, Any], method: Preset) -> None:
         cfg=method.cfg,
         sampler_name=method.sampler,
         denoise=method.denoise,
-        process=process(plan.process).label,
+        process=label_of(plan),
         aggregation=plan.aggregation,
         noise=plan.noise,
         sync_end=plan.schedule.end,
@@ -65,6 +71,10 @@ def multidiffusion(method: Preset) -> Graph:
 
 def synctweedies_wide(method: Preset) -> Graph:
     return wide(method, 3072, "41 windows, the largest of the paper's wide pictures: each step costs 41 model calls.")
+
+
+def syncsde(method: Preset) -> Graph:
+    return wide(method, 2048, "Windows at strides of half a window; each is drawn to what the one before it shows.")
 
 
 def deepfloyd(method: Preset, text: str) -> Graph:
@@ -229,12 +239,13 @@ MAKERS: dict[str, Callable[[Preset], Graph]] = {
     "method_visual_anagrams": visual_anagrams,
     "method_factorized": factorized,
     "method_syncmvd": syncmvd,
+    "method_syncsde": syncsde,
     "method_diffusehigh": diffusehigh,
 }
 
 
 def table() -> str:
-    """docs/methods.md."""
+    """docs/published.md."""
     rows = [
         "# Published methods as settings",
         "",
@@ -245,7 +256,7 @@ def table() -> str:
         "|---|---|---|---|---|---|",
     ]
     for method in PRESETS:
-        plan = "StochSync" if method.plan.stochastic else process(method.plan.process).label
+        plan = "StochSync" if method.plan.stochastic else label_of(method.plan)
         until = f", until {method.plan.schedule.end:g}" if method.plan.schedule.end < 1 else ""
         beside = "; ".join(part for part in (method.beside, method.differs and f"differs: {method.differs}") if part)
         rows.append(
@@ -263,7 +274,7 @@ def texts() -> dict[str, str]:
 def main() -> None:
     for name, text in texts().items():
         (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
-    (ROOT / "docs" / "methods.md").write_text(table(), encoding="utf-8")
+    (ROOT / "docs" / "published.md").write_text(table(), encoding="utf-8")
 
 
 if __name__ == "__main__":

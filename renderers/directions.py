@@ -68,6 +68,21 @@ def orbit_places(viewpoints: Sequence[Viewpoint], front: float = 0.0) -> tuple[V
     )
 
 
+def middle_of(places: Sequence[ViewPlace]) -> int:
+    """The index of the place nearest to the front (of cameras), or to the middle of the canvas (of windows); the first
+    of equals, and of places that are nowhere."""
+    return min(places, key=_off_middle).index
+
+
+def _off_middle(place: ViewPlace) -> float:
+    if place.elevation is not None:
+        # The cosine of the angle to the front; straight up and down it does not ask for the azimuth.
+        ahead = math.cos(math.radians(place.elevation)) * math.cos(math.radians(place.azimuth or 0.0))
+        return round(1 - ahead, 9)
+    x, y = (0.5 if v is None else v for v in (place.x, place.y))
+    return round(math.hypot(x - 0.5, y - 0.5), 9)
+
+
 _POLE, _FRONT, _BACK = 30.0, 30.0, 120.0
 _SLACK = 1e-6
 _AXES = ("azimuth", "elevation", "x", "y")

@@ -21,7 +21,7 @@ from .cameras.chosen import Coverage
 from .cameras.orbits import Lens
 from .cameras.viewpoints import Orbit, Vector, Viewpoint
 from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, heat, sight
-from .directions import ViewPlace
+from .directions import ViewPlace, middle_of
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
 from .pictures import on_canvas
 
@@ -106,6 +106,16 @@ class Geometry(Protocol):
     def distances(self, cell: int) -> Tensor:
         """float64 [N, N], symmetric, diagonal 0: how far views are from each other. Usually all equally far."""
         return 1 - torch.eye(self.count(cell), dtype=torch.float64)
+
+    def middle(self, cell: int) -> int:
+        """The view that others are made to look like, where nobody names one: nearest to the canvas's middle or to the
+        front; the first of views that are nowhere."""
+        return middle_of(self.places())
+
+    @property
+    def apart(self) -> str:
+        """Why views are not meant to look alike, to say where somebody wants them to; empty where they are."""
+        return ""
 
     @property
     def background(self) -> Background | None:

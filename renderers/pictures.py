@@ -116,6 +116,17 @@ def on_canvas(pictures: Tensor, size: tuple[int, int], what: str = "picture") ->
     return F.interpolate(pictures, size=(height, width), mode="bilinear", antialias=True)
 
 
+def covering(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B, C, H, W], scaled to cover ``size`` (width, height) pixels, and the middle of that."""
+    (rows, columns), (width, height) = pictures.shape[-2:], size
+    scale = max(width / columns, height / rows)
+    large = (max(height, round(rows * scale)), max(width, round(columns * scale)))
+    if large != (rows, columns):
+        pictures = F.interpolate(pictures, size=large, mode="bilinear", antialias=True)
+    top, left = (large[0] - height) // 2, (large[1] - width) // 2
+    return pictures[..., top : top + height, left : left + width]
+
+
 def contact_sheet(images: Tensor) -> Tensor:
     """N images [N, C, (1,) h, w] side by side in a square grid, the last places empty: [1, C, (1,) H, W]."""
     columns = math.ceil(math.sqrt(len(images)))

@@ -159,8 +159,18 @@ PRESETS: tuple[Preset, ...] = (
         views={"width": 512, "height": 512, "fov": 72.0},
     ),
     Preset(
+        name="SyncSDE",
+        source="Lee, Lee, Han, CVPR 2025",
+        plan=SyncPlan(process=0, coupling=5.0),
+        steps=50,
+        cfg=7.5,
+        sampler="ddim",
+        workflow="method_syncsde",
+        views={"width": 512, "height": 512, "spacing": "stride", "pixels": 256},
+    ),
+    Preset(
         name="DiffuseHigh",
-        source="Kim, Kim, Kim, Kim, AAAI 2025",
+        source="Kim, Hwang, Zhang, Park, AAAI 2025",
         plan=SyncPlan(),
         steps=50,
         cfg=7.5,
@@ -170,7 +180,7 @@ PRESETS: tuple[Preset, ...] = (
         views={"width": 512, "height": 512},
         steering=CoarseLock(until=0.5, fade=True, channels="all"),
         beside="the picture of a first pass, enlarged, is what is held",
-        differs="windows instead of the whole picture, so that any size fits the memory",
+        differs="windows instead of the whole picture; the hold fades until half way, as HiFlow has it",
     ),
 )
 """Every method, in the order of the README's table."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .processes import Process, Term
+from .steering.readings import Reduce
 from .walked_mean import Averager
 
 Denoise = Callable[[Tensor], Tensor]
@@ -53,11 +54,17 @@ class SyncMaps:
     """f, A and F for one view set. ``background`` of a canonical state (never seen by A) is 0."""
 
     aggregator: Averager
+    reduction: Reduce | None = None
+    """What averages in place of the aggregator, if anything."""
+
+    def average(self, views: Tensor, start: Tensor | None = None) -> Tensor:
+        """A alone: [B*N, C, h, w] -> [B, C, *canonical]. start: of least squares."""
+        return self.aggregator(views, start) if self.reduction is None else self.reduction(views)
 
     def gather(self, views: Tensor) -> Canonical:
         """A: average a view batch, keeping its background beside it."""
         owner = self.aggregator.views
-        return Canonical(self.aggregator(views), None if owner.fully_covered else owner.background_of(views))
+        return Canonical(self.average(views), None if owner.fully_covered else owner.background_of(views))
 
     def project(self, value: Canonical) -> Tensor:
         """f: [B, C, *canonical] -> [B*N, C, h, w], background restored."""

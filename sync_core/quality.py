@@ -13,12 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .steering.features import ConvFeatures, Features, Seen
+
 
 def accumulator_dtype(device: torch.device) -> torch.dtype:
     """float64 where the device has it; float32 on Apple's MPS, which does not."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
+# Added to no seed of a user's: figures are not to be made by what made the picture.
+_OTHER_FILTERS = 0x1A7A
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
 
 
@@ -197,3 +201,25 @@ def coverage_summary(hits: Tensor) -> CoverageSummary:
         mean=float(wide.mean()),
         maximum=float(wide.max()),
     )
+
+
+def intra_distance(crops: Tensor, seen: Tensor | None = None, features: Features | None = None) -> float:
+    """How unlike crops [N, C, h, w] are that do not overlap: the mean squared distance of their features, pair by pair,
+    over their mean square. 0: all alike; 2: nothing in common. nan below two crops.
+
+    SyncDiffusion (Lee et al. 2023) judges wide pictures so, by LPIPS (Intra-LPIPS) and by Gram matrices of VGG
+    (Intra-Style-L). seen: bool [N, h, w], what crops show of an object. features: what to compare by; usually seeded
+    filters, whose seed SyncCoherence does not use.
+    """
+    if len(crops) < 2:
+        return math.nan
+    read = features or ConvFeatures.of(crops.shape[1], crops.device, seed=_OTHER_FILTERS, filters=24)
+    rows: list[Tensor] = []
+    for number, crop in enumerate(crops):
+        own = read if seen is None else Seen(read, seen[number : number + 1])
+        rows.append(own(crop[None].float()))
+    found = _wide(torch.cat(rows))
+    square = float(found.square().sum(1).mean())
+    # The mean over pairs of |a - b|^2 is twice the variance.
+    between = 2 * float(found.var(0, correction=1).sum())
+    return between / square if square > 0 else 0.0

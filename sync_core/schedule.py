@@ -10,13 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The noise levels of one run, falling, as the sampler was given them."""
+    """The noise levels of one run, falling, as the sampler was given them.
+
+    times: of each level the share of the model's own time that is left, 1 where all is noise; empty: the run's steps
+    are taken for it.
+    """
 
     sigmas: tuple[float, ...]
+    times: tuple[float, ...] = ()
 
     @staticmethod
-    def of(sigmas: Sequence[float]) -> Trajectory:
-        return Trajectory(tuple(float(s) for s in sigmas))
+    def of(sigmas: Sequence[float], times: Sequence[float] = ()) -> Trajectory:
+        return Trajectory(tuple(float(s) for s in sigmas), tuple(times))
 
     @property
     def steps(self) -> int:
@@ -44,6 +49,15 @@ class Trajectory:
     def passed(self, sigma: float | None) -> float:
         """Fraction of the steps that lie before the one at ``sigma``; 1 after the run (None)."""
         return 1.0 if sigma is None else self.step_of(sigma) / max(self.steps, 1)
+
+    def left(self, sigma: float) -> float:
+        """The share of the model's time that is left at that level, t / T."""
+        done = self.progress(sigma)
+        if not self.times:
+            return 1.0 - done
+        step = min(int(done * self.steps + 1e-9), self.steps - 1)
+        high, low = self.times[step], self.times[step + 1]
+        return high + (low - high) * (done * self.steps - step)
 
     def next_after(self, sigma: float) -> float:
         """The level that the step containing ``sigma`` ends at."""

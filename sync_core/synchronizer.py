@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -15,6 +16,8 @@ from .noise import NOISE_MODES, NoiseMode
 from .process_steps import Denoise, SyncMaps, blend, run_process
 from .processes import Process, process
 from .schedule import ALWAYS, Schedule, Trajectory
+from .steering.predecessors import Predecessors, reached
+from .steering.readings import REDUCTIONS, Reduction, reduction_of
 from .stochastic import Stochastic
 from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
@@ -22,6 +25,9 @@ from .views import ViewSet
 from .walked import Views
 from .walked_mean import average_of
 from .walked_variance import WalkedVariance, correction_of
+
+Aggregation = Method | Reduction
+AGGREGATIONS: tuple[Aggregation, ...] = (*METHODS, *REDUCTIONS)
 
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
@@ -31,23 +37,26 @@ STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
 class SyncPlan:
     """How views are kept together.
 
-    process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal. noise: how the starting
+    process: case number 0..59 (2 = SyncTweedies). aggregation: how views become one signal (aggregate.py; those of
+    steering/readings.py change from step to step, and a run ends with the plain mean). noise: how the starting
     noise is shared. step_noise: how a stochastic sampler's noise is shared. final_sync: end with one
     aggregate-and-project, so that the views agree exactly. stochastic: walk with fresh noise instead
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
     far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
-    (time_travel.py).
+    (time_travel.py). coupling: 0 (off), or SyncSDE's 1/lambda, how strongly each view leans on the one before it
+    (steering/predecessors.py); the process is then 0, and nothing is averaged before the end.
     """
 
     process: int = 2
     schedule: Schedule = ALWAYS
-    aggregation: Method = "mean"
+    aggregation: Aggregation = "mean"
     noise: NoiseMode = "polar"
     step_noise: StepNoise = "canonical"
     final_sync: bool = True
     stochastic: Stochastic | None = None
     variance_correction: float = 0.0
     travel: TimeTravel = STAY
+    coupling: float = 0.0
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -61,7 +70,7 @@ class SyncPlan:
                 "StochSync draws fresh noise at every step as it is; leave travel_times 1, or use process 2"
             )
         for name, value, known in (
-            ("aggregation", self.aggregation, METHODS),
+            ("aggregation", self.aggregation, AGGREGATIONS),
             ("noise", self.noise, NOISE_MODES),
             ("step_noise", self.step_noise, STEP_NOISES),
         ):
@@ -79,10 +88,24 @@ class SyncPlan:
                 f"variance_correction {self.variance_correction:g} restores the averaged clean estimate, which process "
                 f"{self.process} does not make; use 0, or process 2"
             )
+        if self.variance_correction and self.aggregation in REDUCTIONS:
+            raise ValueError(
+                f"variance_correction {self.variance_correction:g} goes by fixed weights, which aggregation "
+                f"{self.aggregation} changes; use 0, or aggregation mean"
+            )
+        if not (math.isfinite(self.coupling) and self.coupling >= 0):
+            raise ValueError(f"lean {self.coupling}: use 0 (each view alone) or more; 5 as published")
+        if self.coupling and self.process != 0:
+            raise ValueError(f"SyncSDE averages nothing, and process {self.process} does; use process 0")
 
     @property
     def rule(self) -> Process:
         return process(self.process)
+
+    @property
+    def method(self) -> Method:
+        """How views become one signal where no step is special."""
+        return "least_squares" if self.aggregation == "least_squares" else "mean"
 
     def hand_over(self, steps: int) -> int:
         """The step of ``steps`` at which a canonical state is given up for the views that it shows (as SyncMVD does
@@ -110,15 +133,39 @@ Average = Callable[[Tensor, SyncState], tuple[Tensor, SyncState]]
 
 @dataclass(frozen=True)
 class Synchronizer:
-    """A plan on a view set. Holds no run state: that goes in and out of `step`."""
+    """A plan on a view set. Holds no run state: that goes in and out of `step`. Raises ValueError for views that do not
+    go with the plan."""
 
     plan: SyncPlan
     views: Views
     given_shares: HitShares | None = None
 
+    def __post_init__(self) -> None:
+        if self.plan.coupling and self.views.combine is not None:
+            raise ValueError(
+                "SyncSDE looks at what one view says of the picture, and these views only make one together (parts or "
+                "planes); use process 2"
+            )
+        if self.plan.aggregation in REDUCTIONS and self.views.combine is not None:
+            raise ValueError(
+                f"aggregation {self.plan.aggregation} weighs views, and these only make a picture together (parts or "
+                "planes); use aggregation mean"
+            )
+
     @cached_property
     def maps(self) -> SyncMaps:
-        return SyncMaps(average_of(self.views, self.plan.aggregation, self.given_shares))
+        return SyncMaps(average_of(self.views, self.plan.method, self.given_shares))
+
+    def maps_of(self, step: int | None) -> SyncMaps:
+        """The maps at a step of the run, counted from 0; None: at none, as the rig weighs views."""
+        wish = self.plan.aggregation
+        if step is None or wish == "mean" or wish == "least_squares":
+            return self.maps
+        return replace(self.maps, reduction=reduction_of(self.maps.aggregator, wish, step))
+
+    @cached_property
+    def predecessors(self) -> Predecessors:
+        return Predecessors(self.maps.aggregator)
 
     @cached_property
     def shares(self) -> HitShares:
@@ -145,20 +192,21 @@ class Synchronizer:
         finished: bool = False,
         change: Callable[[Tensor], Tensor] | None = None,
         source: Tensor | None = None,
+        step: int | None = None,
     ) -> tuple[Tensor, SyncState]:
         """F: views [B*N, C, h, w] -> consistent views, and their average (before any variance correction).
 
         finished: the views are results, no longer estimates at some noise level (variance.py). change: of the average,
         before it is projected (steering/operators.py). source: views [B*N, C, h, w] that keep their own details, since
-        only what differs from them is averaged (and is what the state then holds).
+        only what differs from them is averaged (and is what the state then holds). step: of the run, as for `maps_of`.
         """
         if source is not None:
             base = self.maps.aggregator(source, None)
             beside = None if change is None else lambda cells: change(base + cells) - base
-            new, state = self.sync(views - source, state, finished, beside)
+            new, state = self.sync(views - source, state, finished, beside, step=step)
             return source + new, state
         owner = self.maps.aggregator.views
-        cells = self.maps.aggregator(views, state.canonical)
+        cells = self.maps_of(step).average(views, state.canonical)
         shown = self.correction(views, cells, finished)
         consistent = owner.project(shown if change is None else change(shown))
         if not owner.fully_covered:
@@ -190,12 +238,17 @@ class Synchronizer:
             plain = denoise(w)
             if strength == 0:
                 return plain, None, state
-            synced, state = (average or self.at(trajectory.ramp(sigma)).sync)(plain, state)
+            own = partial(self.at(trajectory.ramp(sigma)).sync, step=trajectory.step_of(sigma))
+            synced, state = (average or own)(plain, state)
             return blend(plain, synced, strength), None, state
         if strength == 0:
             assert w is not None
             return denoise(w), None, state
-        maps = self.at(trajectory.ramp(sigma)).maps
+        if self.plan.coupling and w is not None:
+            shown, share = self.at(trajectory.ramp(sigma)).predecessors(w)
+            kappa = reached(self.plan.coupling * trajectory.left(sigma), trajectory.next_after(sigma) / sigma)
+            return denoise(w) - strength * kappa * share * (w - shown), None, state
+        maps = self.at(trajectory.ramp(sigma)).maps_of(trajectory.step_of(sigma))
         result = run_process(rule, maps, denoise, sigma, ratio, w, z, strength)
         if strength == 1 or result.w is None or result.own is None:
             return result.w, result.z, state

@@ -16,7 +16,7 @@ from torch import Tensor
 from .. import host
 from ..host.errors import SyncError
 from ..host.objects import Guider, Model, Network
-from .conds import ControlCopies, slice_cond
+from .conds import Bootstrap, ControlCopies, slice_cond
 from .controlnets import check_hints
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
 
@@ -44,6 +44,9 @@ class ViewBatches:
     merged: dict[tuple[int, ...], tuple[Conds, Conds]] = field(
         default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
+
+    bootstrap: Bootstrap | None = None
+    """What prompts that begin alone are shown; None: there are none."""
 
     @contextmanager
     def only(self, rows: Iterable[int]) -> Generator[None, None, None]:
@@ -130,13 +133,14 @@ class ViewBatches:
                 options if whole else for_views(options, index, x.shape[0]),
             )
 
-        return self.in_chunks(model, conds, x, options, call)
+        return self.in_chunks(model, conds, x, timestep, options, call)
 
     def in_chunks(
         self,
         model: Network,
         conds: Conds,
         x: Tensor,
+        sigma: Tensor,
         options: dict[str, Any],
         call: Callable[[Conds, list[int]], list[Tensor]],
     ) -> list[Tensor]:
@@ -144,6 +148,8 @@ class ViewBatches:
         total = x.shape[0]
         check_hints(conds, self.count, total)
         conds = self._ready(conds, total)
+        if self.bootstrap is not None:
+            conds = self.bootstrap(conds, x, sigma)
         rows = list(range(total)) if self.rows is None else list(self.rows)
         groups = [rows]
         if any(has_tags(entries) for entries in conds):
@@ -205,7 +211,7 @@ class ViewBatches:
             told = {**options, "model_options": for_views(model_options, index, x.shape[0])}
             return [sliced(x[index], timestep[index], **told)]
 
-        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, model_options, call)[0]
+        return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, timestep, model_options, call)[0]
 
 
 def _too_much(views: int) -> str:

@@ -7,21 +7,28 @@ Pictures that inpaint and edit models read beside the noisy latent, cut into vie
 
 The host's InpaintModelConditioning puts an encoded picture and its mask into the conditioning, and the host would
 squeeze a canonical picture of another size into every view without a word.
+
+Prompts for a region that begin alone (MultiDiffusion's bootstrapping, Bar-Tal et al., ICML 2023): in the first steps
+what the model is shown for such a prompt is m x + (1 - m) y, y a plain colour as noisy as x.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 
 from ...renderers.scene import Scene
+from ...sync_core.schedule import Trajectory
 from ...sync_core.walked import Views
-from ..host.objects import Control
+from .. import host
+from ..host.objects import Control, Network
 from .latents import fit_to_space, mask_views
+from .tagged_conds import VIEWS_KEY, Conds, Entry
 
 
 def rows_of(value: Tensor, index: Sequence[int]) -> Tensor:
@@ -151,3 +158,100 @@ def check_concat(conds: Iterable[list[dict[str, Any]] | None], views: Views, tot
                 f"the conditioning holds {picture.shape[0]} pictures (InpaintModelConditioning) for {total} views; "
                 f"use 1 or {total}"
             )
+
+
+BOOTSTRAP = "sync_bootstrap"
+"""Fraction of the steps for which an entry with a mask begins alone."""
+_MIXED = "sync_bootstrap_input"
+
+
+def bootstrapped(entries: Iterable[Entry] | None) -> bool:
+    """Whether some entry begins alone."""
+    return any(entry.get(BOOTSTRAP) for entry in entries or ())
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What prompts that begin alone are shown in one run. noise: float [B*N, C, h, w], the same at every step.
+    pictures: B. Colours are drawn for each picture, prompt and step."""
+
+    network: Network
+    trajectory: Trajectory
+    noise: Tensor
+    pictures: int
+    seed: int
+
+    def __call__(self, conds: Conds, x: Tensor, sigma: Tensor) -> Conds:
+        """The conditionings of a call at ``sigma``, entries that still begin alone with what is to be seen of x
+        [B*N, C, (1,) h, w] beside them (`mixing` makes it so)."""
+        level = float(sigma.reshape(-1)[0])
+        passed, step = self.trajectory.passed(level), self.trajectory.step_of(level)
+        result = [None if entries is None else list(entries) for entries in conds]
+        for side, entries in enumerate(conds):
+            for number, entry in enumerate(entries or ()):
+                if "mask" not in entry or passed >= entry.get(BOOTSTRAP, 0.0) - 1e-9:
+                    continue
+                shown = self._beside(entry["mask"], x, sigma, self._colours(step, number, x))
+                own = result[side]
+                assert own is not None
+                own[number] = _showing(entry, shown)
+                for other, theirs in enumerate(result):
+                    if other != side and theirs is not None:
+                        theirs += _opposite(entry, conds[other] or (), shown)
+        return result
+
+    def _colours(self, step: int, number: int, x: Tensor) -> Tensor:
+        """[B*N, C, 1, 1] on the model's scale: one for each picture."""
+        generator = torch.Generator().manual_seed((self.seed * 1009 + step * 31 + number) % 2**63)
+        latents = host.flat_colours(self.network, torch.rand(self.pictures, 3, generator=generator), x.shape[1])
+        return latents.repeat_interleave(len(x) // self.pictures, 0)[:, :, None, None].to(x)
+
+    def _beside(self, mask: Tensor, x: Tensor, sigma: Tensor, colours: Tensor) -> Any:
+        """[B*N, 1 + C, (1,) h, w] for the host: m, and y at this level."""
+        noise = self.noise.to(x)
+        level = sigma.reshape(-1)[:1].to(x).reshape(1, 1, 1, 1)
+        paint = self.network.model_sampling.noise_scaling(level, noise, colours.expand_as(noise))
+        m = mask.to(x).reshape(-1, 1, *x.shape[-2:]).clamp(0, 1)
+        packed = torch.cat([m[torch.arange(len(x)) % len(m)], paint], 1)
+        return host.CONDNoiseShape(packed.unsqueeze(2) if x.ndim == 5 else packed)
+
+
+def _showing(entry: Entry, shown: Any) -> Entry:
+    return {**entry, "model_conds": {**entry["model_conds"], _MIXED: shown}}
+
+
+def _opposite(entry: Entry, side: Iterable[Entry], shown: Any) -> list[Entry]:
+    """The prompts of the other side of guidance once more, where ``entry`` acts and for what it is shown: guidance is
+    to see what two prompts make of one picture, not one prompt of two."""
+    views = set(entry[VIEWS_KEY]) if VIEWS_KEY in entry else None
+    acting = {name: entry[name] for name in ("mask", "mask_strength", "strength", "area") if name in entry}
+    result: list[Entry] = []
+    for other in side:
+        seen = set(other[VIEWS_KEY]) if VIEWS_KEY in other else None
+        both = views if seen is None else seen if views is None else seen & views
+        if "mask" in other or "area" in other or both == set():
+            continue
+        part = {**_showing(other, shown), **acting}
+        if both is not None:
+            part[VIEWS_KEY] = tuple(sorted(both))
+        if "uuid" in other:
+            part["uuid"] = uuid.uuid5(other["uuid"], _MIXED)
+        result.append(part)
+    return result
+
+
+def mixing(before: Callable[..., Tensor] | None) -> Callable[..., Tensor]:
+    """The host's model_function_wrapper that shows the model of an entry what `Bootstrap` put beside it. before: what
+    was wrapped around the model already."""
+
+    def wrapper(apply: Callable[..., Tensor], args: dict[str, Any]) -> Tensor:
+        given, beside = args["input"], args["c"].get(_MIXED)
+        c = {name: value for name, value in args["c"].items() if name != _MIXED}
+        if beside is not None:
+            m, paint = beside[:, :1].to(given), beside[:, 1:].to(given)
+            given = m * given + (1 - m) * paint
+        if before is not None:
+            return before(apply, {**args, "input": given, "c": c})
+        return apply(given, args["timestep"], **c)
+
+    return wrapper

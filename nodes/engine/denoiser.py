@@ -37,6 +37,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
     def __call__(self, x: Tensor, sigma: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         run, level = self._run, float(sigma.reshape(-1)[0])
         host.check_interrupt()
+        own: list[Tensor] = []
 
         def denoise(views: Tensor) -> Tensor:
             views = self.with_background(views, sigma)
@@ -44,9 +45,17 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             with self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
+            own.append(clean)
+            if run.pull is not None:
+                run.memory.seen = clean
             return clean
 
-        return run.step(denoise, x, level)
+        answer, mask = run.step(denoise, x, level), kwargs.get("denoise_mask")
+        if run.plan.coupling and mask is not None:
+            # (what a mask keeps of a picture leans on nothing)
+            plain = run.packing.framed(own[-1])
+            answer = plain + mask * (answer - plain)
+        return answer
 
     def with_background(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Projections of a canonical state, which has no background, get one that is as noisy as they are."""

@@ -8,11 +8,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ...sync_core.steering.readings import REDUCTIONS
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
 from ..host.objects import Guider, Model
 from .chunks import views_at_once
+from .conds import bootstrapped
 from .noise import starting_noise
 from .run import Run, SyncSettings
 from .sampler import ACTIVE, decorate
@@ -74,10 +76,20 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which rgb_every {settings.rgb.every} "
             "counts; use rgb_every 1, SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
+    if plan.aggregation in REDUCTIONS:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which aggregation {plan.aggregation} goes "
+            "by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or aggregation mean"
+        )
     if settings.operator is not None:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, nor what it starts from, which an "
             "operator goes by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
+    if settings.coherence is not None:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) only sees clean estimates, and coherence moves what is noisy; use "
+            "SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
         )
     if settings.save_every:
         raise SyncError(
@@ -134,6 +146,11 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
         if any(has_tags(args.get(side)) for side in ("cond", "uncond")):
             raise SyncError(
                 f"{node}: this ComfyUI (2024) cannot give a patched MODEL a prompt per view; use SyncTweediesSampler"
+            )
+        if any(bootstrapped(args.get(side)) for side in ("cond", "uncond")):
+            raise SyncError(
+                f"{node}: this ComfyUI (2024) cannot show a patched MODEL other things for a prompt that begins alone; "
+                "use SyncTweediesSampler, or set CanonicalPrompt's alone to 0"
             )
         with named(node):
             key = (denoised.device, tuple(denoised.shape))

@@ -19,6 +19,9 @@ NoiseSampler = Callable[[Tensor, Tensor], Tensor]
 # Added to the seed for noise that only one view has, so that it never repeats the shared noise.
 OWN_NOISE = 0x5EED
 
+# Added to the seed for noise around regions, so that it is not the start's.
+_REGIONS = 0xB007
+
 
 def own_noise(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     """White noise that views do not share, on the CPU generator so that it is the same on every device."""
@@ -55,6 +58,13 @@ def share_inpaint_noise(run: Run, call: SamplerCall) -> None:
     shared = host.prepare_noise(torch.zeros(packing.canonical_shape), seed).to(noise)
     own = partial(own_noise, tuple(noise.shape), seed, noise)
     model.noise = packing.framed(view_noise(run.views, "polar", shared, own))
+
+
+def region_noise(run: Run) -> Tensor:
+    """float [B*N, C, h, w], white and shared: what lies around prompts that begin alone, another for every seed."""
+    packing, seed = run.packing, run.seed + _REGIONS
+    z = torch.randn(packing.canonical_shape, generator=torch.Generator().manual_seed(seed % 2**63))
+    return view_noise(run.views.to("cpu"), "polar", z, lambda: own_noise(packing.views_shape, seed, z))
 
 
 def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:

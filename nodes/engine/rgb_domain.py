@@ -22,6 +22,7 @@ from torch import Tensor
 from ...renderers.picture_means import MeanWish, PictureMean, PictureMeans
 from ...renderers.scene import Scene
 from ...sync_core.schedule import Schedule, Trajectory
+from ...sync_core.steering.readings import REDUCTIONS
 from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from .vae import check_vae, mean_encoding_vae, vae_decode, vae_encode, vae_views
@@ -51,6 +52,8 @@ class RgbDomain:
             raise ValueError(
                 f"variance_correction {plan.variance_correction:g} works on averaged latents; use 0 with rgb_vae"
             )
+        if plan.aggregation in REDUCTIONS:
+            raise ValueError(f"aggregation {plan.aggregation} weighs latents; use aggregation mean with rgb_vae")
         if plan.process == 2:
             return
         if plan.rule.state != "instance":

@@ -22,6 +22,7 @@ from .. import host
 from ..host.objects import Model, Network, Wrapper
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
+from .coherence import Coherence, PullRun
 from .edits.guider import EditJob
 from .latents import view_latents
 from .packing import Packing
@@ -42,6 +43,8 @@ class SyncSettings:
     """Where averaging is done on pictures; None: on latents."""
     operator: CanonicalOperator | None = None
     """What changes the canonical estimate at every synchronised step."""
+    coherence: Coherence | None = None
+    """What makes views look alike, between steps."""
     edit: EditJob | None = None
     """How the picture that the run starts from is changed by words; None: it is not."""
     save_every: int = 0
@@ -58,8 +61,11 @@ class SyncSettings:
                 f"an operator changes the average of clean estimates, which {named} does not make; disconnect it, or "
                 "use process 2"
             )
+        if self.coherence is not None:
+            self.coherence.check(self.plan)
         if self.edit is not None:
-            self.edit.check(self.plan, save_every=self.save_every, rgb_vae=self.rgb, operator=self.operator)
+            given = {"rgb_vae": self.rgb, "operator": self.operator}
+            self.edit.check(self.plan, self.save_every, self.coherence, **given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -114,9 +120,12 @@ class SamplerCall:
 
 @dataclass
 class Memory:
-    """What a run carries from step to step."""
+    """What a run carries from step to step. seen: the model's last clean estimates of the views [B*N, C, h, w], before
+    any average, where the run moves views by them; dropped: moves left out because their gradient was no number."""
 
     last: SyncState = NO_STATE
+    seen: Tensor | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Run:
     live: LiveView
     seed: int
     operation: Operation | None
+    pull: PullRun | None = None
     memory: Memory = field(default_factory=Memory)
     source: Tensor | None = None
 
@@ -160,7 +170,7 @@ class Run:
         """
         scene, plan = settings.scene, settings.plan
         views = scene.views_of_batch(tuple(x.shape)).to(x.device)
-        trajectory = Trajectory.of(sigmas)
+        trajectory = Trajectory.of(sigmas, host.times_left(model, sigmas) if plan.coupling else ())
         live = LiveView(previewed, scene, trajectory.steps)
         batches = ViewBatches(views.count, settings.views_per_batch, live.chunk)
         rgb = None
@@ -179,6 +189,9 @@ class Run:
                 None if mask is None else average(packing.flat(mask)[:, :1].to(x)),
             )
             operation = Operation.begin(settings.operator, told)
+        pull = None
+        if settings.coherence is not None:
+            pull = settings.coherence.begin(scene, views, model, x.shape[1], trajectory.steps)
         return Run(
             settings=settings,
             sync=sync,
@@ -190,6 +203,7 @@ class Run:
             live=live,
             seed=seed,
             operation=operation,
+            pull=pull,
         )
 
     @property
@@ -233,7 +247,8 @@ class Run:
         operation, passed = self.operation, self.trajectory.passed(sigma)
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
             change = None if operation is None else partial(operation.cells, progress=passed)
-            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source)
+            step = None if sigma is None else self.trajectory.step_of(sigma)
+            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
             clean = self.rgb(clean, self.packing.frames, progress, self.source)
             clean = clean if operation is None else operation.views(clean, passed)
@@ -255,7 +270,7 @@ class Run:
         views, plan = self.packing.shown(x), self.plan
         # (stochastic walks and edits end in agreement, canonical states are projected, process 0 leaves views alone)
         agreed = plan.stochastic is not None or self.settings.edit is not None
-        averages = plan.process != 0 and not agreed and plan.rule.result == "w"
+        averages = (plan.process != 0 or plan.coupling > 0) and not agreed and plan.rule.result == "w"
         if not (plan.final_sync and averages and is_clean):
             return views
         return self.packing.framed(self.average(self.packing.flat(views), self.memory.last, finished=True)[0])

@@ -18,11 +18,11 @@ from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from ..host.objects import Guider, Wrapper
 from .chunks import ViewBatches
-from .conds import check_concat
+from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
 from .edits.denoiser import check_edit_sampler
 from .edits.guider import EditJob, check_guider
-from .noise import share_inpaint_noise
+from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
 from .run import Run, SamplerCall, SyncSettings
@@ -30,6 +30,9 @@ from .tagged_conds import has_tags
 from .walks import walk_of
 
 ACTIVE = "synctweedies_active"
+
+# The host's name for what is called in place of the model.
+_AROUND_MODEL = "model_function_wrapper"
 
 # A process that moves the state is one explicit step; only these samplers are that step and nothing else.
 FIRST_ORDER = ("euler",)
@@ -46,7 +49,7 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"process {rule.number} moves the noisy state, which only a first-order sampler does exactly; "
             f"use euler or ddim instead of {name}, or process 2"
         )
-    if "cfg_pp" in name and rule.number not in (0, 2):
+    if "cfg_pp" in name and (rule.number not in (0, 2) or plan.coupling):
         raise ValueError(UNCONDITIONAL.format(name))
     if name == "lcm_upscale":
         raise ValueError("lcm_upscale changes the size of the views while it samples; use lcm, and upscale the result")
@@ -98,12 +101,17 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
 
 
 def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
-    """The host's call on copies of its model wrapper and options: chunks of views, and shared noise around a
-    mask."""
+    """The host's call on copies of its model wrapper and options: chunks of views, prompts that begin alone, and shared
+    noise around a mask."""
     target, source = (call.model, None) if run.settings.edit is None else _branches(call.model, run.settings.edit)
     model, model_options = _in_chunks(target, call.model_options, run.batches)
     if source is not None:
         source, _ = _in_chunks(source, call.model_options, run.batches)
+    guider = call.model.inner_model
+    if any(bootstrapped(entries) for entries in getattr(guider, "conds", {}).values()):
+        noise = region_noise(run)
+        run.batches.bootstrap = Bootstrap(guider.inner_model, run.trajectory, noise, run.packing.batch, run.seed)
+        model_options = {**model_options, _AROUND_MODEL: mixing(model_options.get(_AROUND_MODEL))}
     extra_args = {**call.extra_args, "model_options": model_options}
     prepared = replace(call, model=model, source=source, extra_args=extra_args)
     share_inpaint_noise(run, prepared)

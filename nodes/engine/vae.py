@@ -116,18 +116,19 @@ def _kept_small(call: Callable[[], Tensor], views: int, does: str) -> Tensor:
     )
 
 
-def check_vae(vae: VAE, cell: int, channels: int) -> None:
-    """Raise ValueError when a VAE is not of latents with that many image pixels a cell and channels."""
+def check_vae(vae: VAE, cell: int, channels: int, name: str = "rgb_vae") -> None:
+    """Raise ValueError when a VAE, called ``name``, is not of latents with that many image pixels a cell and
+    channels."""
     if getattr(vae, "first_stage_model", vae) is None:
-        raise ValueError("rgb_vae holds no weights (the checkpoint brought none); connect a VAE Loader")
+        raise ValueError(f"{name} holds no weights (the checkpoint brought none); connect a VAE Loader")
     for ratio in vae_cells(vae):
         if ratio != cell:
             raise ValueError(
-                f"rgb_vae has {ratio:g} image pixels per latent cell, the views of this rig have {cell}; "
+                f"{name} has {ratio:g} image pixels per latent cell, the views of this rig have {cell}; "
                 "connect the VAE of this model"
             )
     found = getattr(vae, "latent_channels", channels)
     if found != channels:
         raise ValueError(
-            f"rgb_vae has latents of {found} channels, this model of {channels}; connect the VAE of this model"
+            f"{name} has latents of {found} channels, this model of {channels}; connect the VAE of this model"
         )

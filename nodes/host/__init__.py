@@ -2,6 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
+from .differentiable import clip_tokens, differentiable_decoder, taesd_decoder
 from .files import (
     check_prefix,
     folder_of,
@@ -56,6 +57,7 @@ from .sampling import (
     cell_of,
     check_interrupt,
     fit_empty_latent,
+    flat_colours,
     k_sampler_sigmas,
     latent_channels,
     luminance,
@@ -66,10 +68,12 @@ from .sampling import (
     prepare_noise,
     preview_format,
     previewer,
+    rgb_factors,
     sample,
     sampler_name,
     sampler_object,
     takes_noise_sampler,
+    times_left,
 )
 from .types3d import (
     HAS_FILE_3D,
@@ -111,9 +115,12 @@ __all__ = [
     "check_interrupt",
     "check_prefix",
     "clip",
+    "clip_tokens",
+    "differentiable_decoder",
     "empty_cache",
     "file_3d_content",
     "fit_empty_latent",
+    "flat_colours",
     "folder_of",
     "folder_paths_module",
     "free_memory",
@@ -147,6 +154,7 @@ __all__ = [
     "preview_format",
     "previewer",
     "replace_self_attention",
+    "rgb_factors",
     "run_network",
     "sample",
     "sample_guided",
@@ -155,11 +163,13 @@ __all__ = [
     "saved_file_3d",
     "self_attention",
     "self_attention_blocks",
+    "taesd_decoder",
     "takes_noise_sampler",
     "text_device",
     "text_dtype",
     "text_encoder",
     "text_features",
+    "times_left",
     "use_cast_layers",
     "vae",
     "weighted_parts",

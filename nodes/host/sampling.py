@@ -62,11 +62,29 @@ def cell_of(model: Any) -> int:
 def luminance(network: Any, channels: int) -> Tensor | None:
     """float [C]: how much each channel of a network's latents counts for brightness, by the factors that previews are
     made with; None where there are none. Three channels are red, green and blue."""
+    factors = rgb_factors(network, channels)
+    return None if factors is None else factors @ torch.tensor([0.299, 0.587, 0.114])
+
+
+def rgb_factors(network: Any, channels: int) -> Tensor | None:
+    """float [C, 3]: about the picture of a network's latents in -1..1, cell by cell, as previews show them; None where
+    nobody knows. Three channels are red, green and blue."""
     factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
-    weights = torch.tensor([0.299, 0.587, 0.114])
     if factors is not None and len(factors) == channels:
-        return torch.tensor(factors, dtype=torch.float32) @ weights
-    return weights if channels == 3 else None
+        return torch.tensor(factors, dtype=torch.float32)
+    return torch.eye(3) if channels == 3 else None
+
+
+def flat_colours(network: Any, colours: Tensor, channels: int) -> Tensor:
+    """float [B, C]: latents of plain colours [B, 3] in 0..1 on a network's own scale, by the factors that previews are
+    made with, turned around; grey (0) where there are none. Three channels are red, green and blue."""
+    factors: Any = getattr(network.latent_format, "latent_rgb_factors", None)
+    wanted = colours.float() * 2 - 1
+    if factors is not None and len(factors) == channels:
+        bias: Any = getattr(network.latent_format, "latent_rgb_factors_bias", None)
+        shift = torch.zeros(3) if bias is None else torch.tensor(bias, dtype=torch.float32)
+        return (wanted - shift) @ torch.linalg.pinv(torch.tensor(factors, dtype=torch.float32))
+    return wanted if channels == 3 else wanted.new_zeros(len(colours), channels)
 
 
 def latent_channels(model: Any) -> int:
@@ -182,6 +200,21 @@ def noise_sampler(
 def percent_to_sigma(model: Any, percent: float) -> float:
     """The noise level at a fraction of a run (0 = noise), as the host's own nodes count it."""
     return float(model.get_model_object("model_sampling").percent_to_sigma(percent))
+
+
+def times_left(network: Any, sigmas: Sequence[float]) -> list[float]:
+    """The share of a model's time that is left at each noise level, 1 where all is noise, as `percent_to_sigma` counts
+    it."""
+    level = network.model_sampling.percent_to_sigma
+
+    def at(sigma: float) -> float:
+        done, more = 0.0, 1.0
+        for _ in range(30):
+            middle = (done + more) / 2
+            done, more = (middle, more) if float(level(middle)) > sigma else (done, middle)
+        return 1 - more
+
+    return [at(sigma) for sigma in sigmas]
 
 
 def previewer(model: Any) -> Any | None:

@@ -1,6 +1,7 @@
 """Views denoised together."""
 
 from .attention import CrossViewAttention
+from .coherence import SyncCoherence
 from .controlnets import ControlStrengthSchedule
 from .edit import SyncEdit, SyncEditGuider
 from .lock import StructureLock
@@ -21,6 +22,7 @@ NODES = (
     CrossViewAttention,
     ControlStrengthSchedule,
     StructureLock,
+    SyncCoherence,
     SyncEdit,
     SyncEditGuider,
 )

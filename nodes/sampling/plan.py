@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...renderers.scene import Scene
-from ...sync_core.aggregate import METHODS
 from ...sync_core.noise import NOISE_MODES
 from ...sync_core.processes import PROCESSES
 from ...sync_core.schedule import Schedule
 from ...sync_core.steering.operators import CanonicalOperator
 from ...sync_core.stochastic import Stochastic
-from ...sync_core.synchronizer import STEP_NOISES, SyncPlan
+from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..engine.coherence import Coherence
 from ..engine.edits.guider import EditJob
 from ..engine.rgb_domain import RgbDomain
 from ..engine.run import SyncSettings
@@ -23,10 +23,12 @@ from ..engine.run import SyncSettings
 # The named cases first, SyncTweedies leading; the labels are part of saved workflows and never change.
 _ORDER = (2, 1, 3, 4, 5, 0)
 STOCHASTIC_LABEL = "StochSync (fresh noise, for prompts alone)"
+COUPLED_LABEL = "SyncSDE (each view leans on the one before)"
 PROCESS_LABELS = [
     *(PROCESSES[n].label for n in _ORDER),
     *(p.label for p in PROCESSES if p.number not in _ORDER),
     STOCHASTIC_LABEL,
+    COUPLED_LABEL,
 ]
 # Widgets from 0 to 1.
 _SHARES = ("sync_start", "sync_end", "sync_strength", "variance_correction", "travel_start", "travel_end")
@@ -37,12 +39,15 @@ PLAN_INPUTS: Inputs = {
         "paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need euler or "
         "ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise at every "
         "step and replaces instead of averaging, as published: whole pictures without depth or other guidance, at the "
-        "cost of 420 model calls for 25 steps, each on a part of the views."
+        "cost of 420 model calls for 25 steps, each on a part of the views. SyncSDE averages nothing: each view "
+        "is drawn to what the view before it shows of the same place."
     ),
-    "aggregation": Choice(METHODS, default="mean", advanced=True).says(
+    "aggregation": Choice(AGGREGATIONS, default="mean", advanced=True).says(
         "How views become one picture. mean: weighted average of every pixel that sees a cell. least_squares: the "
         "picture whose views differ least from the given ones (same for windows, sharper for views that interpolate; "
-        "costs some milliseconds more)."
+        "costs some milliseconds more). For readings of one picture: alternate, one view a step in turn (Visual "
+        "Anagrams); balanced, views that are outvoted count more, so that the picture is as near to one opinion as to "
+        "the other."
     ),
     "noise": Choice(NOISE_MODES, default="polar", advanced=True).says(
         "Starting noise of the views. polar: shared through the canonical picture and exactly white in every view. "
@@ -109,6 +114,9 @@ LAST: Inputs = {
         "Changes what views agree on, at every synchronised step: StructureLock, or one of another pack. Process 2 "
         "only."
     ),
+    "coherence": Socket("PULL").says(
+        "Makes the views look like one scene, or like a reference: SyncCoherence. Any process but StochSync."
+    ),
     "edit": Socket("EDIT").says(
         "Changes what the run starts from by words and keeps its drawing: SyncEdit. Set denoise to 0.6 to 0.8."
     ),
@@ -117,7 +125,12 @@ LAST: Inputs = {
         "it is queued again, to the same picture. Samplers that look back (dpmpp_2m) begin anew after each save. "
         "0 = off."
     ),
-}  # A patched MODEL knows no second prompt.
+    "lean": Number(5.0, 0.0, 100.0, 0.1, advanced=True).says(
+        "SyncSDE only: how strongly a view leans on the one before it, 1/lambda; 5 as published. It fades with the "
+        "noise. For euler, ddim, heun, dpmpp_2m; samplers of longer memory (uni_pc, lms, SDE) take it in 50 steps."
+    ),
+}
+# A patched MODEL knows no second prompt.
 PATCHED: Inputs = {name: value for name, value in LAST.items() if name != "edit"}
 
 
@@ -139,6 +152,7 @@ class PlanWishes:
     travel_times: int = 1
     travel_start: float = 0.2
     travel_end: float = 0.8
+    lean: float = 5.0
 
     def plan(self) -> SyncPlan:
         """The plan that they describe. Raises ValueError on values that make none, unused ones that are no numbers
@@ -146,10 +160,11 @@ class PlanWishes:
         for name in _SHARES:
             if not math.isfinite(getattr(self, name)):
                 raise ValueError(f"{name} {getattr(self, name)} is no number; use a value from 0 to 1")
-        stochastic = self.process == STOCHASTIC_LABEL
+        stochastic, coupled = self.process == STOCHASTIC_LABEL, self.process == COUPLED_LABEL
+        named = 2 if stochastic else 0 if coupled else int(self.process.split()[0])
         travel = TimeTravel(self.travel_times, self.travel_start, self.travel_end) if self.travel_times != 1 else STAY
         return SyncPlan(
-            process=2 if stochastic else int(self.process.split()[0]),
+            process=named,
             schedule=Schedule(self.sync_start, self.sync_end, self.sync_every, self.sync_strength),
             aggregation=self.aggregation,  # pyright: ignore[reportArgumentType] (checked by SyncPlan)
             noise=self.noise,  # pyright: ignore[reportArgumentType]
@@ -158,6 +173,7 @@ class PlanWishes:
             stochastic=Stochastic(self.inner_steps) if stochastic else None,
             variance_correction=self.variance_correction,
             travel=travel,
+            coupling=self.lean if coupled else 0.0,
         )
 
 
@@ -168,12 +184,13 @@ def settings_from(
     rgb_vae: Any = None,
     rgb_every: int = 1,
     operator: CanonicalOperator | None = None,
+    coherence: Coherence | None = None,
     edit: EditJob | None = None,
     save_every: int = 0,
     **plan: Any,
 ) -> SyncSettings:
     """What the engine is told: the scene, the plan of the other widgets, how views go through model and VAE, what
-    changes their average, and how their picture is edited."""
+    changes their average, what makes them alike, and how their picture is edited."""
     rgb = None if rgb_vae is None else RgbDomain(rgb_vae, rgb_every)
     return SyncSettings(
         Scene(space, rig),
@@ -181,6 +198,7 @@ def settings_from(
         views_per_batch,
         rgb=rgb,
         operator=operator,
+        coherence=coherence,
         edit=edit,
         save_every=save_every,
     )

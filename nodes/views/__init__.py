@@ -3,7 +3,7 @@
 from .backgrounds import ViewBackground
 from .orbit_nodes import OrbitRig, RigCamera
 from .picture_nodes import SyncTweediesViewImages
-from .prompt_nodes import CanonicalPrompt, ViewPrompts
+from .prompt_nodes import CanonicalPrompt, PromptJourney, ViewPrompts
 from .report import RigReport
 from .spaces import CanonicalSpace, ViewRig
 from .stitch_nodes import StitchViews, SyncReport
@@ -18,6 +18,7 @@ NODES = (
     SyncTweediesViewImages,
     ViewPrompts,
     CanonicalPrompt,
+    PromptJourney,
     StitchViews,
     SyncReport,
 )

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from torch import Tensor
 
 from ...sync_core.noise import seen_noise
-from ...sync_core.quality import coverage_summary, high_frequency_energy, noise_floor
+from ...sync_core.quality import coverage_summary, high_frequency_energy, intra_distance, noise_floor
+from ...sync_core.stochastic import disjoint_sets
 from ...sync_core.walked import Views
 from ..engine.notes import WEAK
 
@@ -20,7 +21,8 @@ class Figures:
 
     seen_once, seen_by_several, holes: shares of the cells. detail: variance of the Laplacian (low is blurred). noise:
     standard deviation of the finest detail's noise. canonical_noise: how strong the views see a canonical state's noise
-    (1 is right; see nodes/engine/notes.py).
+    (1 is right; see nodes/engine/notes.py). intra_distance: how unlike views are that do not overlap (quality.py), of
+    which there are intra_views; intra_lpips: their mean LPIPS, pair by pair, where it was measured.
     """
 
     views: int
@@ -34,6 +36,9 @@ class Figures:
     noise_of_views: float
     noise_of_picture: float
     canonical_noise: float
+    intra_distance: float
+    intra_views: int
+    intra_lpips: float = math.nan
 
     def lines(self) -> list[str]:
         """What the report says beside seams, agreement and coverage."""
@@ -44,6 +49,13 @@ class Figures:
             lines.append(f"fine detail: views {self.detail_of_views:.4g}, their picture {shown}")
         if math.isfinite(self.noise_of_views):
             lines.append(f"noise floor: views {self.noise_of_views:.4g}, their picture {self.noise_of_picture:.4g}")
+        if math.isfinite(self.intra_distance):
+            lines.append(
+                f"intra distance {self.intra_distance:.3f} between {self.intra_views} views that do not overlap (0 = "
+                "all look alike)"
+            )
+        if math.isfinite(self.intra_lpips):
+            lines.append(f"intra LPIPS {self.intra_lpips:.3f} between them")
         if self.canonical_noise < WEAK:
             lines.append(
                 f"note: these views would see a canonical state's noise at {self.canonical_noise:.2f} of its strength "
@@ -62,6 +74,7 @@ def figures_of(
 ) -> Figures:
     """given, consistent: [B*N, C, h, w]; counts: views of each cell that can be seen; seam, agreement: measured."""
     seen = coverage_summary(counts)
+    alone = apart(views)
     large = min(given.shape[-2:]) >= 3
     return Figures(
         views=views.count,
@@ -75,4 +88,19 @@ def figures_of(
         noise_of_views=noise_floor(given) if large else math.nan,
         noise_of_picture=noise_floor(consistent) if large else math.nan,
         canonical_noise=seen_noise(views),
+        intra_distance=unlike(views, given, alone),
+        intra_views=len(alone),
     )
+
+
+def apart(views: Views) -> tuple[int, ...]:
+    """Views that do not overlap, as many as are found."""
+    return max(disjoint_sets(views), key=len)
+
+
+def unlike(views: Views, given: Tensor, alone: tuple[int, ...]) -> float:
+    """The intra distance of the views ``alone`` of view samples [B*N, C, h, w], the mean over the pictures."""
+    rows = list(alone)
+    seen = None if views.fully_covered else views.covered[rows].to(given.device)
+    found = [intra_distance(picture[rows], seen) for picture in given.split(views.count)]
+    return sum(found) / len(found)

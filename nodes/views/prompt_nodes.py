@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ...renderers.scene import Scene
 from .. import host
-from ..declare import Choice, Node, Number, Socket
+from ..declare import Choice, Node, Number, Socket, Switch
 from ..widgets import PROMPT, SCENE
+from .journeys import BLENDS, WAYS, Journey, journey
 from .prompts import Conditioning, canonical_prompt, view_prompts
 
 
@@ -70,7 +71,11 @@ class ViewPrompts:
     optional={
         "other": Socket("CONDITIONING").says(
             "Prompts for the rest of the picture; parts without any prompt become grey."
-        )
+        ),
+        "alone": Number(0.0, 0.0, 1.0, 0.05, advanced=True).says(
+            "Fraction of the steps in which this prompt sees nothing but its own part, on a plain colour, so that its "
+            "subject keeps to the mask (MultiDiffusion: 0.4). 0: off. Not for a background's prompt."
+        ),
     },
     outputs={"CONDITIONING": Socket("CONDITIONING").says("The entries of 'other', then the masked ones.")},
     search=["regional prompt", "ConditioningSetMask", "paint prompt"],
@@ -88,6 +93,54 @@ class CanonicalPrompt:
         strength: float,
         set_cond_area: str,
         other: Conditioning | None = None,
+        alone: float = 0.0,
     ) -> tuple[Conditioning]:
         bounds = set_cond_area == "mask bounds"
-        return (canonical_prompt(Scene(space, rig), conditioning, mask, strength, bounds, other),)
+        return (canonical_prompt(Scene(space, rig), conditioning, mask, strength, bounds, other, alone),)
+
+
+@Node(
+    "Prompt Journey",
+    "conditioning",
+    inputs={
+        **SCENE,
+        "first": Socket("CONDITIONING").says("The prompt where the journey begins."),
+        "last": Socket("CONDITIONING").says("The prompt where it ends."),
+        "way": Choice(WAYS).says(
+            "left to right: windows by their place, cameras from the front (first) around both sides to the back "
+            "(last). top to bottom: windows by their place, cameras from the highest to the lowest."
+        ),
+        "begin": Number(0.0, 0.0, 1.0, 0.05).says("Fraction of the way up to which all is the first prompt."),
+        "end": Number(1.0, 0.0, 1.0, 0.05).says("Fraction of the way from which on all is the last prompt."),
+        "there_and_back": Switch(False).says(
+            "The last prompt in the middle of the canvas, the first at both edges: for canvases that wrap. Cameras "
+            "go there and back as it is."
+        ),
+        "blend": Choice(BLENDS).says(
+            "prompts: their encodings are mixed, at no cost. estimates: what the model makes of both is mixed; each "
+            "view between the ends costs twice as much."
+        ),
+    },
+    outputs={
+        "CONDITIONING": Socket("CONDITIONING").says("Each entry holds for its views only."),
+        "report": Socket("STRING").says("How much of which prompt each view gets, one a line."),
+    },
+    search=["prompt travel", "prompt blend", "conditioning average", "lerp"],
+)
+class PromptJourney:
+    """Goes from one prompt to another over the views of a rig: each gets the mixture of its place. For the SyncTweedies
+    samplers: others would mix the prompts in every view. Costs nothing, or up to twice the model's work (blend)."""
+
+    def build(
+        self,
+        space: Any,
+        rig: Any,
+        first: Conditioning,
+        last: Conditioning,
+        way: Any,
+        begin: float,
+        end: float,
+        there_and_back: bool,
+        blend: Any,
+    ) -> tuple[Conditioning, str]:
+        return journey(Scene(space, rig), first, last, Journey(way, begin, end, there_and_back, blend))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...renderers.directions import HINT, Selector, ViewPlace, parse_selector, views_of
 from ...renderers.scene import Scene
 from ...renderers.typed import split_at_colon, unquoted
+from ..engine.conds import BOOTSTRAP
 from ..engine.tagged_conds import VIEWS_KEY
 
 Conditioning = list[list[Any]]
@@ -181,7 +182,13 @@ def fit_mask(scene: Scene, mask: Tensor) -> Tensor:
 
 
 def canonical_prompt(
-    scene: Scene, conditioning: Conditioning, mask: Tensor, strength: float, to_bounds: bool, other: Conditioning | None
+    scene: Scene,
+    conditioning: Conditioning,
+    mask: Tensor,
+    strength: float,
+    to_bounds: bool,
+    other: Conditioning | None,
+    alone: float = 0.0,
 ) -> Conditioning:
     """The entries of ``conditioning`` masked as each view sees ``mask``, behind the entries of ``other``.
 
@@ -191,6 +198,7 @@ def canonical_prompt(
 
     to_bounds: the host denoises the rectangle around a mask only. It takes one rectangle for all rows of a mask, so
     each view gets an entry of its own (views that see the very same share one).
+    alone: for that fraction of the steps the model is shown a plain colour around the mask (`Bootstrap`).
     Raises ValueError for a mask that does not fit, and for several masks with to_bounds.
     """
     fitted = fit_mask(scene, mask)
@@ -211,6 +219,8 @@ def canonical_prompt(
             "mask_strength": strength,
             "set_area_to_bounds": to_bounds,
         }
+        if alone:
+            options[BOOTSTRAP] = alone
         for tokens, given in for_some_views(conditioning, views, count):
             result.append([tokens, {**given, **options}])
     return result

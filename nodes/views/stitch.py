@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,10 +13,12 @@ from torch import Tensor
 
 from ...renderers.scene import Scene
 from ...sync_core.quality import cross_view_psnr
+from ..engine.feature_tiers import perceptual
 from ..engine.latents import to_canonical
 from ..engine.vae import decoded
+from ..host.objects import VAE
 from ..saving import jpeg_bytes, png_bytes, save_files
-from .figures import figures_of
+from .figures import Figures, apart, figures_of
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
@@ -55,8 +57,9 @@ class Report:
     """The figures as one JSON object (see figures.py)."""
 
 
-def report(scene: Scene, samples: Tensor) -> Report:
-    """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w]."""
+def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
+    """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w], and how unlike views
+    are that do not overlap. vae: LPIPS of these as pictures too, where the package and its weights are on disk."""
     whole, views = to_canonical(scene, samples)
     flat = whole.squeeze(2) if samples.ndim == 5 else whole
     given = samples.squeeze(2) if samples.ndim == 5 else samples
@@ -79,8 +82,30 @@ def report(scene: Scene, samples: Tensor) -> Report:
         f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
     figures = figures_of(views, given, consistent, counts, seam, agreement)
+    if vae is not None:
+        figures, note = _perceived(figures, views.count, apart(views), vae, samples)
+        lines += [note] if note else []
     picture = scene.geometry.count_picture(per_cell.reshape(views.canonical), cell)
     return Report("\n".join([*lines, *figures.lines()]), picture, figures.as_json())
+
+
+def _perceived(figures: Figures, count: int, alone: tuple[int, ...], vae: VAE, samples: Tensor) -> tuple[Figures, str]:
+    """The figures with LPIPS, or why it could not be measured."""
+    if len(alone) < 2:
+        return figures, "intra LPIPS: all views overlap"
+    try:
+        read = perceptual(samples.device)
+    except ValueError as error:
+        return figures, f"intra LPIPS: not measured ({error})"
+    found: list[float] = []
+    for first in range(0, len(samples), count):
+        pictures = decoded(vae, samples[[first + number for number in alone]])
+        features = torch.cat(
+            [read(picture[None].movedim(-1, 1)[:, :3].to(samples) * 2 - 1) for picture in pictures]
+        ).detach()
+        # The mean over pairs of |a - b|^2 is twice the variance.
+        found.append(2 * float(features.var(0, correction=1).sum()))
+    return replace(figures, intra_lpips=sum(found) / len(found)), ""
 
 
 def save_preview(picture: Tensor, prefix: str = "synctweedies_report", ending: str = "png") -> dict[str, str]:

@@ -56,6 +56,12 @@ class StitchViews:
     "Sync Report",
     "output",
     inputs={**SCENE, "views": Socket("LATENT").says("View latents in rig order, as sampled.")},
+    optional={
+        "vae": Socket("VAE").says(
+            "Measures LPIPS of views that do not overlap too, where the python package lpips and VGG's weights are on "
+            "disk. Costs a decode for each of these."
+        ),
+    },
     outputs={
         "text": Socket("STRING").says("The figures, one a line."),
         "coverage": Socket("IMAGE").says("How many views see each pixel, dark to bright; black is a hole."),
@@ -67,10 +73,10 @@ class StitchViews:
 )
 class SyncReport:
     """Measures how well the views fit: seam ratio (1 = no seam), cross-view PSNR, coverage, fine detail and noise that
-    averaging leaves. Costs some milliseconds."""
+    averaging leaves, and how unlike separate views are. Costs some milliseconds."""
 
-    def report(self, space: Any, rig: Any, views: dict[str, Any]) -> dict[str, Any]:
-        result = report(Scene(space, rig), views["samples"])
+    def report(self, space: Any, rig: Any, views: dict[str, Any], vae: Any = None) -> dict[str, Any]:
+        result = report(Scene(space, rig), views["samples"], vae)
         shown = save_preview(result.coverage)
         return {
             "ui": {"images": [shown], "text": [result.text]},

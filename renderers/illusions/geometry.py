@@ -55,6 +55,10 @@ class IllusionGeometry(Geometry):
     def places(self) -> tuple[ViewPlace, ...]:
         return tuple(ViewPlace(i) for i in range(len(self.rig.warps)))
 
+    @property
+    def apart(self) -> str:
+        return "the readings of an illusion are meant to show different things; give them one prompt"
+
     def noise_notes(self, process: int, height: int, width: int) -> list[str]:
         return noise_notes(self.space, self.rig, process, height, width)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...sync_core.quality import seam_ratio
 from ...sync_core.walked import Views, WalkedViews, too_large
-from ..directions import ViewPlace
+from ..directions import ViewPlace, middle_of
 from ..geometry import Geometry, Wing
 from ..picture_means import MeanWish, PictureMeans
 from .space import Placement, Plane, Taper, Windows, place, window_views
@@ -53,6 +53,9 @@ class PlaneGeometry(Geometry):
 
     def places(self) -> tuple[ViewPlace, ...]:
         return window_places(self.placement(1))
+
+    def middle(self, cell: int) -> int:
+        return middle_of(window_places(self.placement(cell)))
 
     def distances(self, cell: int) -> Tensor:
         return window_distances(self.placement(cell), (self.space.wrap_y, self.space.wrap_x))

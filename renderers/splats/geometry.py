@@ -173,7 +173,7 @@ class SplatGeometry(Geometry):
         return self.space.laid_out(mask.squeeze(-2), views.canonical[0])
 
     def means(self, wish: MeanWish) -> PictureMeans:
-        return SplatMeans(self, wish.plan.aggregation)
+        return SplatMeans(self, wish.plan.method)
 
     def preview(self, clean: Tensor, whole: Callable[[], Tensor]) -> Tensor:
         """A list of colours is no picture; the views are."""

@@ -218,7 +218,7 @@ def test_the_same_plan_gives_the_same_bits() -> None:
     [
         ({"process": 60}, r"process 60 does not exist; use 0 to 59 \(2 is SyncTweedies\)"),
         ({"process": -1}, "process -1 does not exist; .*"),
-        ({"aggregation": "sum"}, "aggregation 'sum' is unknown; use one of mean, least_squares"),
+        ({"aggregation": "sum"}, "aggregation 'sum' is unknown; use one of mean, least_squares, alternate, balanced"),
         ({"noise": "white"}, "noise 'white' is unknown; use one of polar, projected, independent"),
         ({"step_noise": "shared"}, "step_noise 'shared' is unknown; use one of canonical, independent"),
         (

@@ -1,9 +1,15 @@
 """Pictures of how many views see what: grids of every kind, whatever they are divided into."""
 
+import itertools
+import json
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helpers.hosting import Plane, Windows
 from helpers.meshes import box
+from syncpack.nodes.models.exemplar import PixelVAE
 from syncpack.nodes.views.stitch import report
 from syncpack.renderers.cameras.orbits import orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
@@ -58,3 +64,62 @@ def test_planes_lie_below_each_other():
     scene = Scene(Illusion(32, 16, planes=2), Warps((warp("identity"), warp("flip_x"))))
     made = report(scene, torch.zeros(2, 4, 2, 4)).coverage
     assert made.shape == (32, 32, 3) and not bool(dark(made).any())
+
+
+def test_separate_views_that_look_alike_and_that_do_not(monkeypatch):
+    """Views that do not overlap are compared, with what they see of an object alone."""
+    generator = torch.Generator().manual_seed(0)
+    scene = Scene(Plane(256, 64), Windows(64, 64, 32, 64))
+    same = torch.randn(7, 4, 8, 8, generator=generator)
+    other = same + 3 * torch.randn(7, 4, 1, 1, generator=generator)
+    figures = [json.loads(report(scene, views).json) for views in (same, other)]
+    assert figures[0]["intra_views"] == 4 and figures[0]["intra_lpips"] is None
+    assert figures[0]["intra_distance"] < 0.5 * figures[1]["intra_distance"]
+    assert "between 4 views that do not overlap" in report(scene, other).text
+    # Readings of one picture all overlap.
+    readings = report(Scene(Illusion(64, 64), Warps((warp("identity"), warp("flip_x")))), torch.zeros(2, 4, 8, 8))
+    assert json.loads(readings.json)["intra_distance"] is None and "intra" not in readings.text
+    around = Scene(MeshTexture(box(), 256, 256), Orbit(orbit(), 64, 64))
+    views = around.views(8)
+    given = torch.zeros(10, 4, 8, 8)
+    given[~views.covered[:, None].expand(-1, 4, -1, -1)] = torch.randn(
+        int((~views.covered).sum()) * 4, generator=generator
+    )
+    assert json.loads(report(around, given).json)["intra_distance"] < 1e-6
+
+
+class Vgg(torch.nn.Module):
+    """What the package lpips has of a network."""
+
+    def __init__(self, **_):
+        super().__init__()
+        self.scaling_layer = torch.nn.Identity()
+        self.net = lambda x: [x, torch.nn.functional.avg_pool2d(x, 2)]
+        self.lins = [SimpleNamespace(model=[torch.nn.Conv2d(3, 1, 1)]) for _ in range(2)]
+        for layer in self.lins:
+            layer.model[0].weight.data.uniform_(0, 1)
+
+    def distance(self, a, b):
+        """LPIPS as its paper says it."""
+        found = 0.0
+        for x, y, layer in zip(self.net(a), self.net(b), self.lins, strict=True):
+            unit = [v / (v.square().sum(0, keepdim=True) + 1e-10).sqrt() for v in (x, y)]
+            found += float(((unit[0] - unit[1]).square() * layer.model[0].weight[0]).sum(0).mean())
+        return found
+
+
+def test_lpips_where_it_is_on_disk(monkeypatch, tmp_path):
+    scene = Scene(Plane(256, 64), Windows(64, 64, 32, 64))
+    samples = torch.rand(7, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert "intra LPIPS: not measured (lpips needs" in report(scene, samples, PixelVAE()).text
+    network = Vgg()
+    monkeypatch.setitem(sys.modules, "lpips", SimpleNamespace(LPIPS=lambda **_: network, __spec__=object()))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    missing = report(scene, samples, PixelVAE()).text
+    assert f"lpips needs VGG's weights in the file {tmp_path / 'checkpoints'}" in missing
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "vgg16-397923af.pth").touch()
+    told = json.loads(report(scene, samples, PixelVAE()).json)
+    pairs = list(itertools.combinations(samples[[0, 2, 4, 6]], 2))
+    expected = sum(network.distance(a, b) for a, b in pairs) / len(pairs)
+    assert told["intra_lpips"] == pytest.approx(expected, rel=1e-4)

@@ -35,11 +35,15 @@ class EditJob:
     source_negative: Conditioning | None = None
     source_cfg: float = 1.5
 
-    def check(self, plan: SyncPlan, save_every: int, **given: object) -> None:
+    def check(self, plan: SyncPlan, save_every: int, coherence: object, **given: object) -> None:
         """Raise ValueError for a plan that an edit cannot go by. given: what else averages or changes estimates, by the
         name of its input; None: nothing."""
         if save_every:
             raise ValueError(f"save_every {save_every}: an edit is not saved on its way; use 0")
+        if coherence is not None:
+            raise ValueError(
+                "coherence moves what is noisy, and an edit's state has no noise; disconnect coherence or edit"
+            )
         named = "StochSync" if plan.stochastic is not None else f"process {plan.process}"
         if plan.stochastic is not None or plan.process not in _PROCESSES:
             raise ValueError(

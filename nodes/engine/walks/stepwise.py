@@ -6,6 +6,7 @@ so stretches are as long as what is done between them allows.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from ....sync_core.synchronizer import SyncState
 from ....sync_core.time_travel import renoised
 from ... import host
 from ...host.objects import Sampling
+from ..coherence import PullRun
 from ..denoiser import POST_CFG, SyncDenoiser
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
@@ -60,10 +62,17 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
             x = _stretch(run, call, x, first, last)
             if turn + 1 < times:
                 x = _back(run, call, x, first, turn)
+        if run.pull is not None and last - 1 in run.pull.turns:
+            x = _pulled(run, run.pull, call, x, last - 1)
         if kept and last < call.steps and last % kept.every == 0:
             kept.write(last, _state(run, x))
     if kept:
         kept.done()
+    if run.memory.dropped:
+        logging.warning(
+            "SyncTweedies: coherence left out %d moves of views, whose features had no finite gradient",
+            run.memory.dropped,
+        )
     return x
 
 
@@ -79,6 +88,8 @@ def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     repeated = [step for step in range(steps) if travel.at(step, steps) > 1]
     saves = range(0, steps, run.settings.save_every or steps or 1)
     stops = {0, steps, *repeated, *(step + 1 for step in repeated), *saves, run.plan.hand_over(steps)}
+    if run.pull is not None:
+        stops |= {step + 1 for step in run.pull.turns}
     return list(pairwise(sorted(stops)))
 
 
@@ -116,6 +127,23 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
 
     stretch = replace(call, sigmas=call.sigmas[first : last + 1], options=options)
     return stretch(x) if whole else replace(stretch, callback=shown, disable=True)(x)
+
+
+def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) -> Tensor:
+    """The state after ``step``, its views moved towards the anchor of coherence; by moves that agree where views do."""
+    clean = run.memory.seen
+    assert clean is not None
+    sampling, level = host.model_sampling(call.model), float(call.sigmas[step])
+    (picture, noise), (_, after) = (_mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
+    moves = pull.moves(clean, step, (picture, noise))
+    run.memory.dropped += moves.dropped
+    delta = (after / noise) * moves.delta.to(x)
+    w, z = run.packing.split(x)
+    cells = run.sync.maps.aggregator(delta)
+    if run.plan.process != 0 and run.plan.schedule.at(run.trajectory, level) > 0:
+        views = run.views
+        delta = views.project(cells) + (0 if views.fully_covered else views.background_of(delta))
+    return run.packing.join(None if w is None else w + delta, None if z is None else z + cells)
 
 
 def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:

@@ -1,0 +1,175 @@
+"""Views drawn towards one scene, between the steps of a run: what a user wishes, and what a run makes of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...renderers.directions import HINT, parse_selector, views_of
+from ...renderers.pictures import covering
+from ...renderers.scene import Scene
+from ...sync_core.steering.features import Features, Seen
+from ...sync_core.steering.islands import ordinary
+from ...sync_core.steering.pull import STRONG, Moves, Pull
+from ...sync_core.synchronizer import SyncPlan
+from ...sync_core.walked import Views
+from .. import host
+from ..host.objects import VAE, Network
+from .feature_tiers import Sources, Tier, features_of
+from .vae import check_vae, mean_encoding_vae, vae_encode
+
+# Views whose gradients are made at once. Fixed, so that how views go through the model changes no bit.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """What SyncCoherence hands on.
+
+    anchor: what the other views are drawn to: ``auto`` (the middle one, see ``Geometry.middle``), ``mean`` (of all), or
+    views as prompts name them (``view 7``, ``front``, ``0-3``): the mean of these. reference: pictures [n, H, W, 3] in
+    [0, 1] that stand for the anchor. vae: encodes them, and makes the pictures that some features read.
+    seed: of the filters.
+    """
+
+    pull: Pull
+    anchor: str = "auto"
+    features: Tier = "latent"
+    reference: Tensor | None = None
+    vae: VAE = None
+    clip_vision: Any = None
+    seed: int = 0
+
+    def check(self, plan: SyncPlan) -> None:
+        """Raise ValueError for a plan that knows no steps of its own."""
+        if plan.stochastic is not None:
+            raise ValueError(
+                "StochSync begins every step anew, so nothing carries a move of coherence on; disconnect coherence, or "
+                "use process 2"
+            )
+        if plan.process == 0 and self.pull.strength:
+            logging.warning(
+                "SyncTweedies: process 0 leaves views alone, so coherence makes them alike but no seam disappears; use "
+                "process 2 for one picture"
+            )
+        if self.pull.strength >= STRONG:
+            logging.warning(
+                "SyncTweedies: coherence of strength %g moves views nearly as far as the noise is strong, which models "
+                "take for noise; 0.05 is the rule",
+                self.pull.strength,
+            )
+
+    def begin(self, scene: Scene, views: Views, network: Network, channels: int, steps: int) -> PullRun | None:
+        """What moves the views of a run of ``steps`` steps, whose latents have ``channels``; None: nothing ever does.
+        Raises ValueError for what does not fit it."""
+        turns = self.pull.turns(steps)
+        if not turns:
+            return None
+        if views.combine is not None:
+            raise ValueError(
+                "coherence makes views alike, and these make up the picture only together (parts, blended planes); "
+                "disconnect it"
+            )
+        if scene.geometry.apart:
+            logging.warning("SyncTweedies: coherence makes views alike, but %s", scene.geometry.apart)
+        sources = Sources(network, channels, views.device, self.vae, self.clip_vision, self.seed)
+        features = features_of(self.features, sources)
+        cell = scene.view_size[0] // views.width
+        wanted = None
+        anchors: tuple[int, ...] = ()
+        if self.reference is None:
+            anchors = anchor_views(self.anchor, scene, cell)
+        else:
+            latents = self._reference(scene, network, cell, channels, views.device)
+            wanted = torch.cat([features(one[None]) for one in latents]).mean(0, keepdim=True)
+        seen = None if views.fully_covered else views.covered
+        return PullRun(self.pull, turns, features, views.count, anchors, wanted, seen)
+
+    def _reference(self, scene: Scene, network: Network, cell: int, channels: int, device: torch.device) -> Tensor:
+        """The reference as latents of views on the model's own scale, [n, C, h, w]."""
+        assert self.reference is not None
+        pictures = covering(self.reference[..., :3].movedim(-1, 1).float(), scene.view_size).movedim(1, -1)
+        if self.vae is None:
+            if cell != 1 or channels != 3:
+                raise ValueError(
+                    f"coherence's reference has 3 channels and the model's latents {channels}; connect the model's VAE "
+                    "to Sync Coherence"
+                )
+            latents = pictures.movedim(-1, 1) * 2 - 1
+        else:
+            check_vae(self.vae, cell, channels, "coherence's vae")
+            loaded = host.loaded_models()
+            latents = vae_encode(mean_encoding_vae(self.vae), pictures)
+            host.load_models(loaded, 0)
+        if latents.shape[1] != channels:
+            raise ValueError(
+                f"coherence's vae makes latents of {latents.shape[1]} channels, the model's have {channels}; connect "
+                "the VAE of this model"
+            )
+        return network.process_latent_in(latents.to(device))
+
+
+def anchor_views(text: str, scene: Scene, cell: int) -> tuple[int, ...]:
+    """The views that an anchor names. Raises ValueError for none."""
+    name = text.strip().lower()
+    if name in ("auto", ""):
+        return (scene.geometry.middle(cell),)
+    if name == "mean":
+        return tuple(range(scene.geometry.count(cell)))
+    selector = parse_selector(text)
+    places = scene.view_places()
+    if selector is None:
+        raise ValueError(f"anchor '{text}' names no views; use auto, mean, or {HINT}")
+    found = views_of(selector, places, selector.uses_center, scene.rig.kind)
+    if not found:
+        raise ValueError(f"anchor '{text}' names no view of this rig; use auto, mean, or {HINT}")
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True)
+class PullRun:
+    """The pull of one run. turns: the steps after which views are moved. wanted: features [1, F] of a reference; None:
+    those of the views ``anchors``. seen: bool [N, h, w], what each view sees of an object; None: all."""
+
+    pull: Pull
+    turns: Sequence[int]
+    features: Features
+    count: int
+    anchors: tuple[int, ...]
+    wanted: Tensor | None
+    seen: Tensor | None
+
+    def moves(self, clean: Tensor, step: int, level: tuple[float, float]) -> Moves:
+        """After ``step``, by its clean estimates [B*N, C, h, w]; level: how much of the picture, and how much noise,
+        the state held at its beginning."""
+        clean = clean.float()
+        wanted = self._wanted(clean)
+        done: list[Moves] = []
+        for first in range(0, len(clean), _AT_ONCE):
+            rows = range(first, min(first + _AT_ONCE, len(clean)))
+            part, want = clean[rows.start : rows.stop], wanted[rows.start : rows.stop]
+            host.check_interrupt()
+            done.append(self.pull.moves(part, self._reading(rows), want, level, step - self.turns[0]))
+        return Moves(torch.cat([moves.delta for moves in done]), sum(moves.dropped for moves in done))
+
+    def _wanted(self, clean: Tensor) -> Tensor:
+        """[B*N, F]: what each view is drawn to, picture by picture."""
+        if self.wanted is not None:
+            return self.wanted.expand(len(clean), -1)
+        found: list[Tensor] = []
+        for first in range(0, len(clean), self.count):
+            rows = [first + anchor for anchor in self.anchors]
+            read = torch.cat([self._reading(range(row, row + 1))(clean[row : row + 1]) for row in rows])
+            found.append(read.mean(0, keepdim=True).expand(self.count, -1))
+        return torch.cat(found)
+
+    def _reading(self, rows: range) -> Features:
+        """The features of these rows of the batch."""
+        if self.seen is None:
+            return self.features
+        return Seen(self.features, ordinary(self.seen[[row % self.count for row in rows]]))
