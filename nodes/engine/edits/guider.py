@@ -49,6 +49,8 @@ class EditJob:
             raise ValueError(
                 f"an edit walks without noise in its state, which {named} moves or replaces; use process 2"
             )
+        if plan.coupling:
+            raise ValueError("SyncSDE draws views to each other's noise, and an edit's state has none; use process 2")
         if plan.process == 0 and self.edit.walk == "random":
             raise ValueError("the random walk of an edit averages what views change, which process 0 does not; use 2")
         if plan.travel.times > 1:
