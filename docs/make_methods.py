@@ -19,6 +19,8 @@ sys.modules.setdefault("syncpack", alias)
 
 from syncpack.sync_core.presets import PRESETS, Preset  # noqa: E402
 from syncpack.sync_core.processes import process  # noqa: E402
+from syncpack.sync_core.steering.edits import Edit  # noqa: E402
+from syncpack.sync_core.steering.structure_lock import CoarseLock  # noqa: E402
 from syncpack.sync_core.synchronizer import SyncPlan  # noqa: E402
 
 CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth.pth"
@@ -75,6 +77,75 @@ def synctweedies_wide(method: Preset) -> Graph:
 
 def syncsde(method: Preset) -> Graph:
     return wide(method, 2048, "Windows at strides of half a window; each is drawn to what the one before it shows.")
+
+
+def edited(method: Preset, checkpoint: str, size: tuple[int, int], text: str) -> tuple[Graph, dict[str, Any]]:
+    """(A wide picture that is loaded, encoded and edited; its SyncEdit)."""
+    edit = method.steering
+    assert isinstance(edit, Edit)
+    graph = Graph("wide_image_checkpoint")
+    width, height = size
+    graph.set(graph.node("CheckpointLoaderSimple"), ckpt_name=checkpoint)
+    graph.set(graph.node("CanonicalSpace"), width=width, height=height)
+    graph.remove(graph.node("SyncReport"))
+    sampler = graph.node("SyncTweediesSampler")
+    picture = graph.add("LoadImage", (40, 660), (320, 314), image="picture.png", upload="image")
+    scaled = graph.add("ImageScale", (400, 660), (300, 130), upscale_method="lanczos", width=width, height=height)
+    graph.set(scaled, crop="center")
+    encoded = graph.add("VAEEncode", (400, 840), (210, 60))
+    source = graph.add("CLIPTextEncode", (750, 880), (300, 90), "What the picture shows now", text="")
+    options = {k: getattr(edit, k) for k in ("walk", "finish", "averages", "baseline", "noise", "kernel")}
+    node = graph.add("SyncEdit", (1190, 230), (340, 420), source_cfg=method.views["source_cfg"], **options)
+    loader = graph.node("CheckpointLoaderSimple")
+    graph.link(picture, "IMAGE", scaled, "image")
+    graph.link(scaled, "IMAGE", encoded, "pixels")
+    graph.link(loader, "VAE", encoded, "vae")
+    graph.link(loader, "CLIP", source, "clip")
+    graph.link(encoded, "LATENT", sampler, "canonical")
+    graph.link(source, "CONDITIONING", node, "source")
+    graph.link(node, "EDIT", sampler, "edit")
+    sampled(graph, sampler, method)
+    told(graph, method, text)
+    return graph, node
+
+
+def flowedit(method: Preset) -> Graph:
+    graph, _ = edited(
+        method,
+        "sd3_medium_incl_clips_t5xxlfp8.safetensors",
+        (2048, 1024),
+        "The picture walks from its own prompt to the other without ever being noise. Write what it shows now into the "
+        "lower prompt, what it is to show into the upper one. Two model calls per view and step.",
+    )
+    graph.set(graph.node("ViewRig"), width=1024, height=1024, pixels=256)
+    return graph
+
+
+def csd_edit(method: Preset) -> Graph:
+    graph, node = edited(
+        method,
+        "instruct-pix2pix-00-22000.safetensors",
+        (2048, 512),
+        "Four windows are drawn in each of 200 iterations; the kernel, as published, mixes what is found in them. cfg "
+        "follows the words, source_cfg the picture. Write an instruction into the upper prompt; the lower ones stay "
+        "empty.",
+    )
+    rig = {k: v for k, v in method.views.items() if k != "source_cfg"}
+    graph.set(graph.node("ViewRig"), kind="windows", **rig)
+    graph.set(graph.node("CLIPTextEncode", "Prompt"), text="make it winter, with deep snow")
+    graph.set(graph.node("CLIPTextEncode", "Negative"), text="")
+    reads = graph.add("InstructPixToPixConditioning", (750, 1020), (300, 110))
+    graph.remove(graph.node("CLIPTextEncode", "What the picture shows now"))
+    sampler = graph.node("SyncTweediesSampler")
+    graph.link(graph.node("CLIPTextEncode", "Prompt"), "CONDITIONING", reads, "positive")
+    graph.link(graph.node("CLIPTextEncode", "Negative"), "CONDITIONING", reads, "negative")
+    graph.link(graph.node("CheckpointLoaderSimple"), "VAE", reads, "vae")
+    graph.link(graph.node("ImageScale"), "IMAGE", reads, "pixels")
+    graph.link(reads, "positive", sampler, "positive")
+    graph.link(graph.node("CLIPTextEncode", "Negative"), "CONDITIONING", sampler, "negative")
+    graph.link(reads, "negative", node, "source")
+    graph.link(graph.node("CLIPTextEncode", "Negative"), "CONDITIONING", node, "source_negative")
+    return graph
 
 
 def deepfloyd(method: Preset, text: str) -> Graph:
@@ -187,7 +258,7 @@ def splats(method: Preset) -> Graph:
 
 
 def diffusehigh(method: Preset) -> Graph:
-    assert method.steering is not None
+    assert isinstance(method.steering, CoarseLock)
     graph = Graph("wide_image_checkpoint")
     graph.set(graph.node("CanonicalSpace"), width=1024, height=512)
     graph.set(graph.node("ViewRig"), width=512, height=512, pixels=256)
@@ -239,6 +310,8 @@ MAKERS: dict[str, Callable[[Preset], Graph]] = {
     "method_visual_anagrams": visual_anagrams,
     "method_factorized": factorized,
     "method_syncmvd": syncmvd,
+    "method_csd_edit": csd_edit,
+    "method_flowedit": flowedit,
     "method_syncsde": syncsde,
     "method_diffusehigh": diffusehigh,
 }

@@ -20,7 +20,7 @@ _HOSTS: dict[str, tuple[str, ...]] = {
     "CLIPTextEncode": ("text",),
     "ControlNetLoader": ("control_net_name",),
     "ControlNetApplyAdvanced": ("strength", "start_percent", "end_percent"),
-    "FluxGuidance": ("guidance",),
+    "InstructPixToPixConditioning": (),
     "ImageScale": ("upscale_method", "width", "height", "crop"),
     "LoadImage": ("image", "upload"),
     "Note": ("text",),
@@ -31,7 +31,10 @@ _HOSTS: dict[str, tuple[str, ...]] = {
 }
 _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "CLIPTextEncode": ([("clip", "CLIP")], [("CONDITIONING", "CONDITIONING")]),
-    "FluxGuidance": ([("conditioning", "CONDITIONING")], [("CONDITIONING", "CONDITIONING")]),
+    "InstructPixToPixConditioning": (
+        [("positive", "CONDITIONING"), ("negative", "CONDITIONING"), ("vae", "VAE"), ("pixels", "IMAGE")],
+        [("positive", "CONDITIONING"), ("negative", "CONDITIONING"), ("latent", "LATENT")],
+    ),
     "ImageScale": ([("image", "IMAGE")], [("IMAGE", "IMAGE")]),
     "LoadImage": ([], [("IMAGE", "IMAGE"), ("MASK", "MASK")]),
     "PreviewImage": ([("images", "IMAGE")], []),

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .schedule import Schedule
+from .steering.edits import Edit
+from .steering.pull import Pull
 from .steering.structure_lock import CoarseLock
 from .stochastic import Stochastic
 from .synchronizer import SyncPlan
 
-Steering = CoarseLock
+Steering = CoarseLock | Pull | Edit
 """What runs beside the plan."""
 
 
@@ -157,6 +159,55 @@ PRESETS: tuple[Preset, ...] = (
         sampler="dpmpp_2m",
         workflow="panorama_text_stochastic",
         views={"width": 512, "height": 512, "fov": 72.0},
+    ),
+    Preset(
+        name="SyncDiffusion",
+        source="Lee, Kim, Kim, Sung, NeurIPS 2023",
+        plan=SyncPlan(process=3, noise="projected"),
+        steps=50,
+        cfg=7.5,
+        sampler="ddim",
+        workflow="wide_image_syncdiffusion",
+        views={"width": 512, "height": 512, "spacing": "stride", "pixels": 128, "weights": "flat"},
+        steering=Pull(end=0.2),
+        differs="views are compared by textures of their latents, at no model call; features lpips and full are nearer",
+    ),
+    Preset(
+        name="SyncDiffusion on SyncTweedies",
+        source="the same pull on clean estimates, after Lee, Kim, Kim, Sung, NeurIPS 2023",
+        plan=SyncPlan(),
+        steps=16,
+        cfg=1.0,
+        sampler="euler",
+        workflow="wide_image_coherent",
+        steering=Pull(),
+        beside="steps, cfg and sampler are free; those are the template's, which needs no file",
+    ),
+    Preset(
+        name="Collaborative Score Distillation",
+        source="Kim, Lee, Choi, Jeong, Sohn, Shin, NeurIPS 2023",
+        plan=SyncPlan(),
+        steps=20,
+        cfg=7.5,
+        sampler="euler",
+        workflow="method_csd_edit",
+        views={"width": 512, "height": 512, "spacing": "stride", "pixels": 128, "source_cfg": 1.5},
+        steering=Edit(walk="random", baseline="image", kernel="noisy"),
+        beside="InstructPix2Pix; 200 iterations on 4 views each, which take the place of steps",
+    ),
+    Preset(
+        name="FlowEdit",
+        source="Kulikov, Kleiner, Huberman-Spiegelglas, Michaeli, 2024",
+        plan=SyncPlan(),
+        steps=33,
+        cfg=13.5,
+        sampler="euler",
+        denoise=0.66,
+        workflow="method_flowedit",
+        views={"source_cfg": 3.5},
+        steering=Edit(finish=0.0),
+        beside="Stable Diffusion 3; the last 33 of 50 levels",
+        differs="all views at once, on one noise",
     ),
     Preset(
         name="SyncSDE",

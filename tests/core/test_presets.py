@@ -21,6 +21,7 @@ from syncpack.renderers.scene import Scene
 from syncpack.sync_core.presets import PRESETS, Preset
 from syncpack.sync_core.schedule import Trajectory
 from syncpack.sync_core.steering.operators import OperatorRun
+from syncpack.sync_core.steering.structure_lock import CoarseLock
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer
 from syncpack.sync_core.walked import Views
 from syncpack.sync_core.walked_mean import average_of
@@ -216,7 +217,7 @@ def test_the_plan_is_the_published_update(name: str):
 def test_diffusehigh_replaces_the_low_band_of_the_clean_estimate():
     """x0 <- x0 + alpha (LL(ref) - LL(x0)), alpha falling from 1 to 0 over the first half."""
     method = preset("DiffuseHigh")
-    assert method.steering is not None
+    assert isinstance(method.steering, CoarseLock)
     views = Scene(Plane(COLUMNS, SIDE), Windows(COLUMNS, SIDE, 8, SIDE, "flat")).views(1)
     reference, clean = noise(1, CHANNELS, SIDE, COLUMNS, seed=1), noise(1, CHANNELS, SIDE, COLUMNS, seed=2)
     run = OperatorRun(average_of(views), lambda latents: latents)

@@ -58,11 +58,13 @@ def test_other_nodes_of_the_template_say_what_the_table_says(method: Preset) -> 
 def test_what_steers_is_wired_as_published(method: Preset) -> None:
     if method.steering is None:
         return
+    parts = {"StructureLock": lambda value: value, "SyncCoherence": lambda value: value.pull}
+    parts["SyncEdit"] = lambda value: value.edit
     found = []
     for kind, widgets in nodes(method):
-        if kind in ("StructureLock",):
-            node = NODE_CLASS_MAPPINGS[kind]()
-            found.append(getattr(node, node.FUNCTION)(**widgets)[0])
+        if kind in parts:
+            node, given = NODE_CLASS_MAPPINGS[kind](), {k: v for k, v in widgets.items() if not k.startswith("after ")}
+            found.append(parts[kind](getattr(node, node.FUNCTION)(**given)[0]))
     assert method.steering in found
 
 
