@@ -25,6 +25,8 @@ from helpers.hosting import (
     prompt,
     relative_error,
     run_node,
+    tiny_controlnet,
+    tiny_unet,
     worded,
 )
 from helpers.meshes import torus
@@ -490,3 +492,24 @@ def test_random_views_end_at_what_the_prompts_differ_by():
         _, canonical = edited(worded(linear=True), job(walk="random", descent=rule))
         ends.append(float(((canonical - picture()["samples"]) / apart).mean()))
     assert abs(ends[0] - 1) < 0.02 and 0.1 < ends[1] < 0.8, ends
+
+
+def test_a_real_network_with_hints_and_prompts_of_views():
+    """The host's own U-Net and ControlNet: chunks are the whole, each pair has its own hints and prompts."""
+    hints = torch.rand(VIEWS, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+
+    def with_hints(seed: int, net: int, **options: Any) -> list[list[Any]]:
+        control = tiny_controlnet(net).set_cond_hint(hints.roll(net, 0), 0.8, (0.0, 1.0))
+        return prompt(seed, control=control, control_apply_to_uncond=True, **options)
+
+    target = with_hints(1, 1)
+    source = [*with_hints(7, 2, sync_views=(0, 1, 2)), *with_hints(8, 3, sync_views=(3, 4, 5, 6))]
+    model = tiny_unet()
+    options: dict[str, Any] = dict(positive=target, cfg=3.0, steps=2)
+    whole = edited(model, job(source=source, source_cfg=2.0), **options)[0]
+    assert (
+        relative_error(edited(model, job(source=source, source_cfg=2.0), **options, views_per_batch=2)[0], whole) < 1e-5
+    )
+    assert relative_error(edited(model, job(source=source[:0] + with_hints(7, 2)), **options)[0], whole) > 1e-4
+    same = edited(model, job(source=target, source_cfg=3.0), **options)[0]
+    assert relative_error(same, Scene(SPACE, RIG).views(8).project(picture()["samples"])) < 1e-6
