@@ -427,6 +427,12 @@ def test_a_foreign_guider_is_refused():
     one_line(caught.value, "SyncTweediesSamplerWrap", "the GUIDER 'CFGGuider' does not have", "connect SyncEditGuider")
 
 
+def test_a_second_source_is_refused():
+    with pytest.raises(ValueError) as caught:
+        SyncTweediesSamplerWrap().wrap(host.sampler_object("euler"), SPACE, RIG, **PLAN, edit=job())
+    one_line(caught.value, "SyncTweediesSamplerWrap", "connect the source to SyncEditGuider alone")
+
+
 def test_the_guider_alone_is_a_cfg_guider():
     model, latent = worded(), {"samples": noise(VIEWS, 4, 8, 8)}
     with torch.inference_mode():
@@ -448,6 +454,8 @@ def test_denoise_1_is_warned_of(caplog: pytest.LogCaptureFixture):
         assert "denoise 1" not in caplog.text
         edited(denoise=1.0)
         assert "denoise 1" in caplog.text
+        edited(edit=job(walk="random", baseline="none", descent=Descent(2)))
+        assert "score distillation" in caplog.text
 
 
 def test_the_node():

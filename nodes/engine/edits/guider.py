@@ -69,6 +69,15 @@ class EditJob:
                 "it, or use walk falling"
             )
 
+    def bare(self) -> EditJob:
+        """The same, for a sampler whose guider knows the prompts. Raises ValueError where there are others."""
+        if self.source is not None or self.source_negative is not None:
+            raise ValueError(
+                "SyncEdit has a source, and SamplerCustomAdvanced takes the prompts of its GUIDER; connect the source "
+                "to SyncEditGuider alone"
+            )
+        return self
+
     def prompts(self, positive: Conditioning, negative: Conditioning, views: int, total: int) -> Prompts:
         """The prompts of a run on ``total`` rows, ``views`` of each picture. Raises ValueError without the source's,
         and for what does not fit."""
