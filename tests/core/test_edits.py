@@ -12,8 +12,8 @@ from syncpack.sync_core.steering.edits import (
     compared,
     mixed,
     squared_distances,
-    textures,
 )
+from syncpack.sync_core.steering.features import ConvFeatures
 from torch import Tensor
 
 
@@ -93,7 +93,7 @@ def test_views_of_one_material_are_alike_by_texture():
     )
     own = torch.block_diag(torch.ones(4, 4), torch.ones(4, 4)).bool()
     off = own & ~torch.eye(8, dtype=torch.bool)
-    by_texture, by_value = compared(views, 8, textures)[0], compared(views, 8)[0]
+    by_texture, by_value = compared(views, 8, ConvFeatures.of(4))[0], compared(views, 8)[0]
     assert float(by_texture[off].min()) > 0.9 and float(by_texture[~own].max()) < 0.2
     assert float(by_value[off].min()) < 0.1
 

@@ -49,6 +49,8 @@ class EditJob:
             raise ValueError(
                 f"an edit walks without noise in its state, which {named} moves or replaces; use process 2"
             )
+        if plan.coupling:
+            raise ValueError("SyncSDE draws views to each other's noise, and an edit's state has none; use process 2")
         if plan.process == 0 and self.edit.walk == "random":
             raise ValueError("the random walk of an edit averages what views change, which process 0 does not; use 2")
         if plan.travel.times > 1:
@@ -66,6 +68,15 @@ class EditJob:
                 f"{there[0]} works on clean estimates, and the random walk of an edit averages gradients; disconnect "
                 "it, or use walk falling"
             )
+
+    def bare(self) -> EditJob:
+        """The same, for a sampler whose guider knows the prompts. Raises ValueError where there are others."""
+        if self.source is not None or self.source_negative is not None:
+            raise ValueError(
+                "SyncEdit has a source, and SamplerCustomAdvanced takes the prompts of its GUIDER; connect the source "
+                "to SyncEditGuider alone"
+            )
+        return self
 
     def prompts(self, positive: Conditioning, negative: Conditioning, views: int, total: int) -> Prompts:
         """The prompts of a run on ``total`` rows, ``views`` of each picture. Raises ValueError without the source's,
