@@ -57,7 +57,7 @@ PRESETS: tuple[Preset, ...] = (
         sampler="ddim",
         workflow="method_multidiffusion",
         views={"width": 512, "height": 512, "spacing": "stride", "pixels": 64, "weights": "flat"},
-        beside="regions with prompts of their own: CanonicalPrompt",
+        beside="regions with prompts of their own: CanonicalPrompt, alone 0.4",
     ),
     Preset(
         name="SyncTweedies, wide images",

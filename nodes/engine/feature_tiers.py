@@ -17,8 +17,8 @@ from ...sync_core.steering.features import BandFeatures, ConvFeatures, Features,
 from .. import host
 from ..host.objects import VAE, Network
 
-Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips"]
-TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips")
+Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full"]
+TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full")
 
 Picture = Callable[[Tensor], Tensor]
 """Latents on the model's own scale [N, C, h, w] -> pictures [N, 3, H, W], about -1..1."""
@@ -97,6 +97,21 @@ def perceptual(device: torch.device) -> Features:
     return Perceptual.loaded(device)
 
 
+def _model(sources: Sources) -> Features:
+    """Of tokens [N, T, C], whoever brings them."""
+    return TokenFeatures(lambda tokens: tokens, sources.seed)
+
+
+def _full(sources: Sources) -> Features:
+    """What is read of the estimate, whose gradient then goes on through the model: the best of what there is."""
+    for maker in (_lpips, _vae):
+        try:
+            return maker(sources)
+        except ValueError:
+            continue
+    return _latent(sources)
+
+
 _MAKERS: dict[str, Callable[[Sources], Features]] = {
     "latent": _latent,
     "bands": _bands,
@@ -105,6 +120,8 @@ _MAKERS: dict[str, Callable[[Sources], Features]] = {
     "clip": _clip,
     "taesd": _taesd,
     "lpips": _lpips,
+    "model": _model,
+    "full": _full,
 }
 
 

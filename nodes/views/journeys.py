@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -97,24 +98,25 @@ def journey(scene: Scene, first: Conditioning, last: Conditioning, plan: Journey
     places = scene.view_places()
     shares = [round(share, 4) for share in plan.shares(places, scene.rig.kind)]
     entries: Conditioning = []
-    for share in dict.fromkeys(shares):
-        made = _mixed(first, last, share, plan.blend)
+    if plan.blend == "estimates":
+        entries += _weighted(first, [1 - share for share in shares]) + _weighted(last, shares)
+    for share in dict.fromkeys(shares if plan.blend == "prompts" else ()):
+        made = last if share == 1 else [_pair(a, b, share) if share else a for a, b in zip(first, last, strict=True)]
         entries += for_some_views(made, (i for i, s in enumerate(shares) if s == share), len(places))
     lines = [f"view {p.index} ({p}): {1 - s:.0%} first, {s:.0%} last" for p, s in zip(places, shares, strict=True)]
     return entries, "\n".join(lines)
 
 
-def _mixed(first: Conditioning, last: Conditioning, share: float, blend: Blend) -> Conditioning:
-    if share in (0.0, 1.0):
-        return last if share else first
-    if blend == "estimates":
-        # (the host divides by the sum of the strengths)
-        return [
-            [tokens, {**options, "strength": options.get("strength", 1.0) * part}]
-            for entries, part in ((first, 1 - share), (last, share))
-            for tokens, options in entries
-        ]
-    return [_pair(a, b, share) for a, b in zip(first, last, strict=True)]
+def _weighted(conditioning: Conditioning, weights: Sequence[float]) -> Conditioning:
+    """The entries with a weight for each view, as masks of one value: views of any weight share their calls. The host
+    divides by the sum of all prompts' weights. Those of weight 0 are left out."""
+    own = torch.tensor(weights)[:, None, None]
+    made: Conditioning = []
+    for tokens, options in conditioning:
+        mask = options.get("mask")
+        rows = own.expand(-1, 8, 8) if mask is None else own * mask.reshape(-1, *mask.shape[-2:])
+        made.append([tokens, {**options, "mask": rows.contiguous(), "set_area_to_bounds": False}])
+    return for_some_views(made, (i for i, weight in enumerate(weights) if weight), len(weights))
 
 
 def _pair(first: list[Any], last: list[Any], share: float) -> list[Any]:

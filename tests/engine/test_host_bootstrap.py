@@ -99,7 +99,8 @@ def test_colours_and_levels() -> None:
         assert torch.equal(beside[:, 0], mask.repeat(2, 1, 1))
         colour = beside[:, 1:] - level * noise
         torch.testing.assert_close(colour, colour[:, :, :1, :1].expand_as(colour), rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(colour[0], colour[1]), "all views of a picture"
+        # (all views of a picture)
+        torch.testing.assert_close(colour[0], colour[1], rtol=1e-4, atol=1e-4)
         shown = (colour[:, :, 0, 0] @ COLOURS + 1) / 2
         assert float(shown.min()) > -1e-4 and float(shown.max()) < 1 + 1e-4
         seen += [shown[0], shown[2]]

@@ -100,8 +100,10 @@ def test_blending_estimates_is_the_weighted_mean_of_both() -> None:
     for view, share in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
         expected = ends[0][view] * (1 - share) + ends[1][view] * share
         torch.testing.assert_close(mixed[view], expected, rtol=1e-3, atol=1e-3)
-    strengths = [e[1].get("strength") for e in made if 1 in e[1]["sync_views"]]
-    assert strengths == [0.75, 0.25]
+    assert [e[1]["sync_views"] for e in made] == [(0, 1, 2, 3), (1, 2, 3, 4)], "one call for all between"
+    assert [float(e[1]["mask"][1].mean()) for e in made] == [0.75, 0.25]
+    region = prompt(11, mask=torch.full((1, 64, 64), 0.5))
+    assert float(build(region, region, blend="estimates")[0][0][1]["mask"][1].mean()) == 0.375
 
 
 def test_mixed_prompts_reach_their_views() -> None:
