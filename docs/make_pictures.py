@@ -2,6 +2,7 @@
 
 cases.jpg: the five named cases from the same seed, with shared (polar) and with independent starting noise.
 illusion_cases.jpg: the five cases for 1-to-1, 1-to-n and n-to-1 warps, as in Figure 3 of the SyncTweedies paper.
+edits.jpg: ways to change a picture by words.
 Names behind the command choose: ``... docs/make_pictures.py illusion_cases``.
 """
 
@@ -144,7 +145,36 @@ def illusion_sheet(side: int = 64, scale: int = 2) -> Image.Image:
     return sheet
 
 
-SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet}
+def edit_sheet() -> Image.Image:
+    """A stone wall that becomes a meadow, one way below the other."""
+    from bench_edit import Meadow, ways
+
+    meadow = Meadow()
+    made = {"a stone wall, to become a meadow": meadow.source}
+    made |= {name: meadow.edited(options) for name, options in ways().items()}
+    return rows_of({name: pixels_of(picture[0]) for name, picture in made.items()})
+
+
+def pixels_of(picture: torch.Tensor) -> Image.Image:
+    """[3, H, W] in [-1, 1]"""
+    return Image.fromarray((picture.movedim(0, -1) / 2 + 0.5).clamp(0, 1).mul(255).round().byte().numpy())
+
+
+def rows_of(pictures: dict[str, Image.Image], scale: int = 2) -> Image.Image:
+    """Titled pictures of one size in two columns, read row by row."""
+    width, height = (scale * side for side in next(iter(pictures.values())).size)
+    gap, head = 12, 24
+    cell_w, cell_h = width + gap, height + head + gap
+    sheet = Image.new("RGB", (2 * cell_w + gap, -(-len(pictures) // 2) * cell_h + gap), (24, 24, 26))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
+    for number, (title, picture) in enumerate(pictures.items()):
+        x, y = gap + number % 2 * cell_w, gap + number // 2 * cell_h
+        draw.text((x, y), title, fill=(225, 225, 220), font=font)
+        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (x, y + head))
+    return sheet
+
+
+SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet, "edits": edit_sheet}
 
 if __name__ == "__main__":
     start()
