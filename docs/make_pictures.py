@@ -1,8 +1,8 @@
 """Make the pictures of the README: ``.venv/bin/python docs/make_pictures.py`` (about ten minutes on two cores).
 
 cases.jpg: the five named cases from the same seed, with shared (polar) and with independent starting noise.
+steering.jpg: views with and without SyncCoherence; a stone wall made a meadow in five ways.
 illusion_cases.jpg: the five cases for 1-to-1, 1-to-n and n-to-1 warps, as in Figure 3 of the SyncTweedies paper.
-edits.jpg: ways to change a picture by words.
 Names behind the command choose: ``... docs/make_pictures.py illusion_cases``.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,36 +146,61 @@ def illusion_sheet(side: int = 64, scale: int = 2) -> Image.Image:
     return sheet
 
 
-def edit_sheet() -> Image.Image:
-    """A stone wall that becomes a meadow, one way below the other."""
+def coherent() -> Iterator[tuple[str, torch.Tensor]]:
+    """(What it is, [3, H, W] in -1..1): a model of three materials without a prompt, with and without SyncCoherence."""
+    from helpers.materials import Materials, sphere, wide
+    from syncpack.nodes.engine.coherence import Coherence
+    from syncpack.sync_core.steering.pull import Pull
+
+    materials = Materials(192)
+    for where, seeds in ((wide, (0, 1)), (sphere, (0,))):
+        for seed in seeds:
+            for coherence in (None, Coherence(Pull())):
+                _, whole = materials.sampled(*where(), seed, coherence=coherence, steps=20)
+                what = "no prompt, three materials" if coherence is None else "the same seed, SyncCoherence"
+                yield f"{'a sphere' if where is sphere else 'a wide canvas'}: {what}", whole
+
+
+EDITS = {
+    "SDEdit .4": "plain denoising, denoise 0.4",
+    "SDEdit .7": "plain denoising, denoise 0.7",
+    "SDEdit .7 with a lock": "denoise 0.7 with StructureLock",
+    "SyncEdit .7, finish .3": "SyncEdit, walk falling (FlowEdit), denoise 0.7",
+    "SyncEdit random, 60 x 4 (CSD-Edit)": "SyncEdit, walk random (CSD-Edit), 60 iterations",
+}
+
+
+def edited() -> Iterator[tuple[str, torch.Tensor]]:
+    """The same of a stone wall, and of what words make of it in five ways."""
     from bench_edit import Meadow, ways
 
     meadow = Meadow()
-    made = {"a stone wall, to become a meadow": meadow.source}
-    made |= {name: meadow.edited(options) for name, options in ways().items()}
-    return rows_of({name: pixels_of(picture[0]) for name, picture in made.items()})
+    yield "a stone wall, to become a meadow", meadow.source[0]
+    for name, what in EDITS.items():
+        yield what, meadow.edited(ways()[name])[0]
 
 
-def pixels_of(picture: torch.Tensor) -> Image.Image:
-    """[3, H, W] in [-1, 1]"""
-    return Image.fromarray((picture.movedim(0, -1) / 2 + 0.5).clamp(0, 1).mul(255).round().byte().numpy())
-
-
-def rows_of(pictures: dict[str, Image.Image], scale: int = 2) -> Image.Image:
-    """Titled pictures of one size in two columns, read row by row."""
-    width, height = (scale * side for side in next(iter(pictures.values())).size)
-    gap, head = 12, 24
-    cell_w, cell_h = width + gap, height + head + gap
-    sheet = Image.new("RGB", (2 * cell_w + gap, -(-len(pictures) // 2) * cell_h + gap), (24, 24, 26))
+def steering_sheet() -> Image.Image:
+    """Left: views drawn to one scene, or not. Right: ways to change a picture by words."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    scale, gap, head, cell_w = 2, 12, 24, 768
+    columns = [list(coherent()), list(edited())]
+    total = max(sum(picture.shape[1] * scale + head + gap for _, picture in column) for column in columns) + gap
+    sheet = Image.new("RGB", (2 * cell_w + 3 * gap, total), (24, 24, 26))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
-    for number, (title, picture) in enumerate(pictures.items()):
-        x, y = gap + number % 2 * cell_w, gap + number // 2 * cell_h
-        draw.text((x, y), title, fill=(225, 225, 220), font=font)
-        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (x, y + head))
+    for number, column in enumerate(columns):
+        x, y = gap + number * (cell_w + gap), gap
+        for what, picture in column:
+            pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().byte().movedim(0, -1).contiguous().numpy()
+            shown = Image.fromarray(pixels)
+            shown = shown.resize((shown.width * scale, shown.height * scale), Image.Resampling.LANCZOS)
+            draw.text((x, y), what, fill=(225, 225, 220), font=font)
+            sheet.paste(shown, (x, y + head))
+            y += shown.height + head + gap
     return sheet
 
 
-SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet, "edits": edit_sheet}
+SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet, "steering": steering_sheet}
 
 if __name__ == "__main__":
     start()
