@@ -102,9 +102,8 @@ def test_mixing():
     changes = normal(6, 2, 4, 4)
     kernel = compared(normal(6, 3, 1, 1, seed=1), 3)
     weights = kernel / kernel.sum(-1, keepdim=True)
-    slow = torch.stack(
-        [sum(weights[b, i, j] * changes[3 * b + j] for j in range(3)) for b in range(2) for i in range(3)]
-    )
+    rows = [(b, i) for b in range(2) for i in range(3)]
+    slow = torch.stack([torch.einsum("j,jchw->chw", weights[b, i], changes[3 * b : 3 * b + 3]) for b, i in rows])
     assert torch.allclose(mixed(changes, kernel), slow, atol=1e-12)
     assert torch.equal(mixed(changes, compared(changes, 1)), changes), "one view is off"
     same = changes[:1].repeat(3, 1, 1, 1)

@@ -49,6 +49,7 @@ from syncpack.renderers.splats.space import SplatColours
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.steering.edits import Descent, Edit
 from syncpack.sync_core.steering.pull import Pull
+from syncpack.sync_core.steering.structure_lock import CoarseLock
 from torch import Tensor
 
 pytestmark = pytest.mark.host
@@ -140,6 +141,22 @@ def test_changes_are_consistent():
     change = views - given["samples"]
     view_set = scene.views(8)
     assert float((view_set.project(Aggregator(view_set)(change)) - change).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("where", SCENES)
+def test_a_lock_holds_the_drawing_of_an_edit(where: str):
+    """As of a plain run; and where views are crops, a source that comes back has nothing to hold."""
+    space, rig = SCENES[where]
+    shown = Scene(space, rig).views(8).project(picture(space, rig)["samples"])
+    lock = CoarseLock(channels="all", until=1.0, level=1)
+    options: dict[str, Any] = dict(space=space, rig=rig)
+    if where == "plane":
+        views, _ = edited(edit=job(source=POSITIVE), operator=lock, **options)
+        assert relative_error(views, shown) < 1e-5
+    held, free = (edited(operator=operator, **options)[0] for operator in (lock, None))
+    seen = Scene(space, rig).views(8).covered[:, None]
+    coarse = [torch.nn.functional.avg_pool2d((v - shown) * seen, 2).square().mean() for v in (held, free)]
+    assert float(coarse[0]) < 0.3 * float(coarse[1]), coarse
 
 
 def test_flow_and_noise_models_end_at_the_same_picture():
