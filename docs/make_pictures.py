@@ -1,6 +1,7 @@
 """Make the pictures of the README: ``.venv/bin/python docs/make_pictures.py`` (about ten minutes on two cores).
 
 cases.jpg: the five named cases from the same seed, with shared (polar) and with independent starting noise.
+steering.jpg: views with and without SyncCoherence; a stone wall made a meadow in five ways.
 illusion_cases.jpg: the five cases for 1-to-1, 1-to-n and n-to-1 warps, as in Figure 3 of the SyncTweedies paper.
 Names behind the command choose: ``... docs/make_pictures.py illusion_cases``.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +146,61 @@ def illusion_sheet(side: int = 64, scale: int = 2) -> Image.Image:
     return sheet
 
 
-SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet}
+def coherent() -> Iterator[tuple[str, torch.Tensor]]:
+    """(What it is, [3, H, W] in -1..1): a model of three materials without a prompt, with and without SyncCoherence."""
+    from helpers.materials import Materials, sphere, wide
+    from syncpack.nodes.engine.coherence import Coherence
+    from syncpack.sync_core.steering.pull import Pull
+
+    materials = Materials(192)
+    for where, seeds in ((wide, (0, 1)), (sphere, (0,))):
+        for seed in seeds:
+            for coherence in (None, Coherence(Pull())):
+                _, whole = materials.sampled(*where(), seed, coherence=coherence, steps=20)
+                what = "no prompt, three materials" if coherence is None else "the same seed, SyncCoherence"
+                yield f"{'a sphere' if where is sphere else 'a wide canvas'}: {what}", whole
+
+
+EDITS = {
+    "SDEdit .4": "plain denoising, denoise 0.4",
+    "SDEdit .7": "plain denoising, denoise 0.7",
+    "SDEdit .7 with a lock": "denoise 0.7 with StructureLock",
+    "SyncEdit .7, finish .3": "SyncEdit, walk falling (FlowEdit), denoise 0.7",
+    "SyncEdit random, 60 x 4 (CSD-Edit)": "SyncEdit, walk random (CSD-Edit), 60 iterations",
+}
+
+
+def edited() -> Iterator[tuple[str, torch.Tensor]]:
+    """The same of a stone wall, and of what words make of it in five ways."""
+    from bench_edit import Meadow, ways
+
+    meadow = Meadow()
+    yield "a stone wall, to become a meadow", meadow.source[0]
+    for name, what in EDITS.items():
+        yield what, meadow.edited(ways()[name])[0]
+
+
+def steering_sheet() -> Image.Image:
+    """Left: views drawn to one scene, or not. Right: ways to change a picture by words."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    scale, gap, head, cell_w = 2, 12, 24, 768
+    columns = [list(coherent()), list(edited())]
+    total = max(sum(picture.shape[1] * scale + head + gap for _, picture in column) for column in columns) + gap
+    sheet = Image.new("RGB", (2 * cell_w + 3 * gap, total), (24, 24, 26))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
+    for number, column in enumerate(columns):
+        x, y = gap + number * (cell_w + gap), gap
+        for what, picture in column:
+            pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().byte().movedim(0, -1).contiguous().numpy()
+            shown = Image.fromarray(pixels)
+            shown = shown.resize((shown.width * scale, shown.height * scale), Image.Resampling.LANCZOS)
+            draw.text((x, y), what, fill=(225, 225, 220), font=font)
+            sheet.paste(shown, (x, y + head))
+            y += shown.height + head + gap
+    return sheet
+
+
+SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet, "steering": steering_sheet}
 
 if __name__ == "__main__":
     start()

@@ -131,6 +131,11 @@ Average = Callable[[Tensor, SyncState], tuple[Tensor, SyncState]]
 """Views [B*N, C, h, w] -> consistent views, with the state before and after: what `Synchronizer.sync` is."""
 
 
+def _beside(base: Tensor, change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What a change of the average does to what was added to a base [B, C, *canonical]."""
+    return lambda added: change(base + added) - base
+
+
 @dataclass(frozen=True)
 class Synchronizer:
     """A plan on a view set. Holds no run state: that goes in and out of `step`. Raises ValueError for views that do not
@@ -201,8 +206,7 @@ class Synchronizer:
         only what differs from them is averaged (and is what the state then holds). step: of the run, as for `maps_of`.
         """
         if source is not None:
-            base = self.maps.aggregator(source, None)
-            beside = None if change is None else lambda cells: change(base + cells) - base
+            beside = None if change is None else _beside(self.maps_of(step).average(source, None), change)
             new, state = self.sync(views - source, state, finished, beside, step=step)
             return source + new, state
         owner = self.maps.aggregator.views

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.process_steps import blend
+from ...sync_core.steering.islands import ordinary
 from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import check_finite
@@ -39,6 +40,11 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         host.check_interrupt()
         own: list[Tensor] = []
 
+        def again(views: Tensor) -> Tensor:
+            """The same estimate for gradients, which need tensors made outside of inference mode."""
+            levels = ordinary(sigma).reshape(-1)[:1].expand(views.shape[0])
+            return run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **kwargs))
+
         def denoise(views: Tensor) -> Tensor:
             views = self.with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
@@ -48,6 +54,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             own.append(clean)
             if run.pull is not None:
                 run.memory.seen = clean
+                run.memory.asked = (views, again) if run.pull.through else None
             return clean
 
         answer, mask = run.step(denoise, x, level), kwargs.get("denoise_mask")

@@ -17,8 +17,11 @@ from ...sync_core.steering.features import BandFeatures, ConvFeatures, Features,
 from .. import host
 from ..host.objects import VAE, Network
 
-Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips"]
-TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips")
+Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full"]
+TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full")
+
+WITHOUT_NETWORKS: tuple[Tier, ...] = ("latent", "bands", "rgb")
+"""Which need little memory."""
 
 Picture = Callable[[Tensor], Tensor]
 """Latents on the model's own scale [N, C, h, w] -> pictures [N, 3, H, W], about -1..1."""
@@ -97,6 +100,21 @@ def perceptual(device: torch.device) -> Features:
     return Perceptual.loaded(device)
 
 
+def _model(sources: Sources) -> Features:
+    """Of tokens [N, T, C], whoever brings them."""
+    return TokenFeatures(lambda tokens: tokens, sources.seed)
+
+
+def _full(sources: Sources) -> Features:
+    """What is read of the estimate, whose gradient then goes on through the model: the best of what there is."""
+    for maker in (_lpips, _vae):
+        try:
+            return maker(sources)
+        except ValueError:
+            continue
+    return _latent(sources)
+
+
 _MAKERS: dict[str, Callable[[Sources], Features]] = {
     "latent": _latent,
     "bands": _bands,
@@ -105,6 +123,8 @@ _MAKERS: dict[str, Callable[[Sources], Features]] = {
     "clip": _clip,
     "taesd": _taesd,
     "lpips": _lpips,
+    "model": _model,
+    "full": _full,
 }
 
 
@@ -124,10 +144,18 @@ def _decoded(sources: Sources) -> Picture:
 
     def picture(clean: Tensor) -> Tensor:
         large = min(clean.shape[-2:]) >= _HALVED_FROM and cell != 1
-        latent = sources.network.process_latent_out(F.avg_pool2d(clean, 2) if large else clean)
+        network = sources.network
+        latent = rescaled(network, network.process_latent_out, F.avg_pool2d(clean, 2) if large else clean)
         return decode(latent)[:, :3]
 
     return picture
+
+
+def rescaled(network: Network, scale: Callable[[Tensor], Tensor], latents: Tensor) -> Tensor:
+    """Latents [N, C, h, w] on another scale, by a function of the network, which may know films only."""
+    if getattr(network.latent_format, "latent_dimensions", 2) == 3:
+        return scale(latents.unsqueeze(2)).squeeze(2)
+    return scale(latents)
 
 
 @dataclass(frozen=True)

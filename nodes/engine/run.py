@@ -121,10 +121,14 @@ class SamplerCall:
 @dataclass
 class Memory:
     """What a run carries from step to step. seen: the model's last clean estimates of the views [B*N, C, h, w], before
-    any average, where the run moves views by them; dropped: moves left out because their gradient was no number."""
+    any average, where the run moves views by them; asked: the noisy views they are of, and the model as a function of
+    these; twin: its network for gradients, once there was one; dropped: moves left out because their gradient was no
+    number."""
 
     last: SyncState = NO_STATE
     seen: Tensor | None = None
+    asked: tuple[Tensor, Callable[[Tensor], Tensor]] | None = None
+    twin: Any = None
     dropped: int = 0
 
 
@@ -191,7 +195,7 @@ class Run:
             operation = Operation.begin(settings.operator, told)
         pull = None
         if settings.coherence is not None:
-            pull = settings.coherence.begin(scene, views, model, x.shape[1], trajectory.steps)
+            pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
         return Run(
             settings=settings,
             sync=sync,

@@ -2,7 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .differentiable import clip_tokens, differentiable_decoder, taesd_decoder
+from .differentiable import clip_tokens, differentiable_decoder, hidden_block, taesd_decoder, twin, with_network
 from .files import (
     check_prefix,
     folder_of,
@@ -126,6 +126,7 @@ __all__ = [
     "free_memory",
     "guided_by_picture",
     "has_wrapper",
+    "hidden_block",
     "image_features",
     "input_folder",
     "intermediate_device",
@@ -170,10 +171,12 @@ __all__ = [
     "text_encoder",
     "text_features",
     "times_left",
+    "twin",
     "use_cast_layers",
     "vae",
     "weighted_parts",
     "with_memory_estimate",
+    "with_network",
     "with_wrapper",
     "within_memory",
 ]

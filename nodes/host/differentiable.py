@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import comfy.utils
@@ -13,6 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .files import model_folders
+
+# What networks call their blocks, U-Nets aside.
+_BLOCKS = ("double_blocks", "joint_blocks", "transformer_blocks", "blocks", "layers")
 
 # How pictures are prepared for CLIP (Radford et al. 2021), where a CLIP_VISION does not say.
 _CLIP_SIZE = 224
@@ -30,7 +34,26 @@ def twin(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
             for name, value in list(owner._buffers.items()):
                 if value is not None:
                     owner._buffers[name] = value.detach().clone().to(device)
+        for part in made.modules():
+            if isinstance(part, torch.nn.LayerNorm | torch.nn.GroupNorm):
+                # (the host adds to what a norm was given in place, after the norm has kept it for the way back)
+                part.register_forward_pre_hook(_copied)
         return made.eval()
+
+
+def _copied(_: torch.nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (given[0].clone(), *given[1:])
+
+
+@contextmanager
+def with_network(model: Any, network: torch.nn.Module) -> Generator[None]:
+    """A model of the host (BaseModel) with another network inside."""
+    own = model.diffusion_model
+    model.diffusion_model = network
+    try:
+        yield
+    finally:
+        model.diffusion_model = own
 
 
 def differentiable_decoder(vae: Any, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -52,6 +75,18 @@ def differentiable_decoder(vae: Any, device: torch.device) -> Callable[[Tensor],
     return decode
 
 
+def hidden_block(network: torch.nn.Module) -> torch.nn.Module:
+    """A block in the first half of a network (U-Net or transformer), whose states tell what is seen. Raises ValueError
+    for a network of another build."""
+    for name, part in (("input_blocks", 2 / 3), *((name, 1 / 3) for name in _BLOCKS)):
+        blocks = getattr(network, name, None)
+        if isinstance(blocks, torch.nn.ModuleList) and len(blocks):
+            block = blocks[int(part * len(blocks))]
+            # (the host's U-Nets call the layers of a block, not the block)
+            return block[-1] if isinstance(block, torch.nn.Sequential) else block
+    raise ValueError("nobody knows where this model's network keeps its blocks; use features latent")
+
+
 def clip_tokens(clip_vision: Any, device: torch.device) -> Callable[[Tensor], Tensor]:
     """Pictures [N, 3, H, W] in -1..1 -> the tokens of a middle block of a CLIP vision model [N, T, C], with a gradient.
     Raises ValueError for a vision model of another kind."""
@@ -62,10 +97,6 @@ def clip_tokens(clip_vision: Any, device: torch.device) -> Callable[[Tensor], Te
             "the clip_vision of coherence is no CLIP or SigLIP vision model; load one with CLIPVisionLoader"
         )
     made: Any = twin(model, device)
-    for part in made.modules():
-        if isinstance(part, torch.nn.LayerNorm):
-            # (the host adds to a block's input in place, after its norm has kept it for the way back)
-            part.register_forward_pre_hook(_copied)
     block, size = max(0, len(layers) // 3 - 1), int(getattr(clip_vision, "image_size", _CLIP_SIZE))
     mean, std = (
         torch.tensor(getattr(clip_vision, name, usual)).reshape(1, 3, 1, 1)
@@ -79,10 +110,6 @@ def clip_tokens(clip_vision: Any, device: torch.device) -> Callable[[Tensor], Te
         return made(pixel_values=ready, intermediate_output=block)[1][:, 1:].float()
 
     return tokens
-
-
-def _copied(_: torch.nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return (given[0].clone(), *given[1:])
 
 
 def taesd_decoder(latent_format: Any, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -29,7 +29,8 @@ from ..engine.feature_tiers import TIERS
         ),
         "features": Choice(TIERS, default="latent").says(
             "What views are compared by. latent: seeded filters on latents, of any model. bands: cheaper, colours and "
-            "contrasts. rgb: filters on the preview's colours. vae, clip: see there. Others need files; see the help."
+            "contrasts. rgb: filters on the preview's colours. vae, clip: see there. Others cost more or need files; "
+            "see the help."
         ),
     },
     optional={

@@ -96,7 +96,8 @@ class SyncTweediesSamplerWrap:
     """Makes any SAMPLER synchronise the views, for SamplerCustomAdvanced with any guider. Costs far below a thousandth
     of the model's own time."""
 
-    def wrap(self, sampler: Any, space: Any, rig: Any, **plan: Any) -> tuple[Any]:
+    def wrap(self, sampler: Any, space: Any, rig: Any, edit: Any = None, **plan: Any) -> tuple[Any]:
+        plan["edit"] = None if edit is None else edit.bare()
         return (SyncSampler(sampler, settings_from(space, rig, **plan), type(self).__name__),)
 
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 Walk = Literal["falling", "random"]
@@ -34,7 +33,7 @@ KERNELS: tuple[Kernel, ...] = ("off", "noisy", "clean", "features")
 EditNoise = Literal["shared", "same", "independent"]
 EDIT_NOISES: tuple[EditNoise, ...] = ("shared", "same", "independent")
 
-Features = Callable[[Tensor], Tensor]
+Look = Callable[[Tensor], Tensor]
 """Clean views [N, C, h, w] -> what they are compared by [N, F]."""
 
 # The published rate, with the kernel, which divides by the number of views drawn (four), and without.
@@ -168,24 +167,10 @@ def _over_views(values: Tensor, kernel: Tensor) -> Tensor:
     return (kernel.to(rows) @ rows).reshape(values.shape)
 
 
-def compared(values: Tensor, count: int, features: Features | None = None) -> Tensor:
-    """The kernel [B, N, N] of view batches [B*N, C, h, w] of ``count`` views, by their values or by features."""
-    rows = values.flatten(1) if features is None else features(values)
+def compared(values: Tensor, count: int, look: Look | None = None) -> Tensor:
+    """The kernel [B, N, N] of view batches [B*N, C, h, w] of ``count`` views, by their values or by how they look."""
+    rows = values.flatten(1) if look is None else look(values)
     return alike(squared_distances(rows.reshape(-1, count, rows.shape[-1])))
-
-
-def textures(views: Tensor) -> Tensor:
-    """Views [N, C, h, w] -> [N, F], what they are made of and not where: covariances of the channels and of their
-    slopes, at full size and at half of it."""
-    found: list[Tensor] = []
-    picture = views.double()
-    for _ in range(2):
-        parts = torch.cat([picture, picture.roll(1, -1) - picture, picture.roll(1, -2) - picture], 1).flatten(2)
-        found += [(parts @ parts.transpose(1, 2) / parts.shape[2]).flatten(1), parts.mean(2)]
-        if min(picture.shape[-2:]) < 4:
-            break
-        picture = F.avg_pool2d(picture, 2)
-    return torch.cat(found, 1)
 
 
 def collaborative(gradients: Tensor, kernel: Tensor, noisy: Tensor | None) -> Tensor:

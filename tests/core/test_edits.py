@@ -12,8 +12,8 @@ from syncpack.sync_core.steering.edits import (
     compared,
     mixed,
     squared_distances,
-    textures,
 )
+from syncpack.sync_core.steering.features import ConvFeatures
 from torch import Tensor
 
 
@@ -93,7 +93,7 @@ def test_views_of_one_material_are_alike_by_texture():
     )
     own = torch.block_diag(torch.ones(4, 4), torch.ones(4, 4)).bool()
     off = own & ~torch.eye(8, dtype=torch.bool)
-    by_texture, by_value = compared(views, 8, textures)[0], compared(views, 8)[0]
+    by_texture, by_value = compared(views, 8, ConvFeatures.of(4))[0], compared(views, 8)[0]
     assert float(by_texture[off].min()) > 0.9 and float(by_texture[~own].max()) < 0.2
     assert float(by_value[off].min()) < 0.1
 
@@ -102,9 +102,8 @@ def test_mixing():
     changes = normal(6, 2, 4, 4)
     kernel = compared(normal(6, 3, 1, 1, seed=1), 3)
     weights = kernel / kernel.sum(-1, keepdim=True)
-    slow = torch.stack(
-        [sum(weights[b, i, j] * changes[3 * b + j] for j in range(3)) for b in range(2) for i in range(3)]
-    )
+    rows = [(b, i) for b in range(2) for i in range(3)]
+    slow = torch.stack([torch.einsum("j,jchw->chw", weights[b, i], changes[3 * b : 3 * b + 3]) for b, i in rows])
     assert torch.allclose(mixed(changes, kernel), slow, atol=1e-12)
     assert torch.equal(mixed(changes, compared(changes, 1)), changes), "one view is off"
     same = changes[:1].repeat(3, 1, 1, 1)

@@ -25,12 +25,16 @@ from helpers.hosting import (
     prompt,
     relative_error,
     run_node,
+    tiny_controlnet,
+    tiny_unet,
     worded,
 )
 from helpers.meshes import torus
 from oracles.splat_twins import ball
+from syncpack.nodes.engine.coherence import Coherence
 from syncpack.nodes.engine.edits.guider import EditJob
 from syncpack.nodes.sampling.edit import SyncEdit, SyncEditGuider
+from syncpack.nodes.sampling.plan import COUPLED_LABEL
 from syncpack.nodes.sampling.sampler import SyncTweediesSamplerWrap
 from syncpack.nodes.views.spaces import rig_from
 from syncpack.renderers.cameras.backgrounds import Background
@@ -44,6 +48,8 @@ from syncpack.renderers.scene import Scene
 from syncpack.renderers.splats.space import SplatColours
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.steering.edits import Descent, Edit
+from syncpack.sync_core.steering.pull import Pull
+from syncpack.sync_core.steering.structure_lock import CoarseLock
 from torch import Tensor
 
 pytestmark = pytest.mark.host
@@ -135,6 +141,22 @@ def test_changes_are_consistent():
     change = views - given["samples"]
     view_set = scene.views(8)
     assert float((view_set.project(Aggregator(view_set)(change)) - change).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("where", SCENES)
+def test_a_lock_holds_the_drawing_of_an_edit(where: str):
+    """As of a plain run; and where views are crops, a source that comes back has nothing to hold."""
+    space, rig = SCENES[where]
+    shown = Scene(space, rig).views(8).project(picture(space, rig)["samples"])
+    lock = CoarseLock(channels="all", until=1.0, level=1)
+    options: dict[str, Any] = dict(space=space, rig=rig)
+    if where == "plane":
+        views, _ = edited(edit=job(source=POSITIVE), operator=lock, **options)
+        assert relative_error(views, shown) < 1e-5
+    held, free = (edited(operator=operator, **options)[0] for operator in (lock, None))
+    seen = Scene(space, rig).views(8).covered[:, None]
+    coarse = [torch.nn.functional.avg_pool2d((v - shown) * seen, 2).square().mean() for v in (held, free)]
+    assert float(coarse[0]) < 0.3 * float(coarse[1]), coarse
 
 
 def test_flow_and_noise_models_end_at_the_same_picture():
@@ -398,6 +420,8 @@ def test_nan_names_the_branch(number: int, whose: str):
             dict(edit=job(walk="random"), space=HYBRID[0], rig=HYBRID[1]),
             "draws a few views at a time, and these only make a picture together",
         ),
+        (dict(process=COUPLED_LABEL), "SyncSDE draws views to each other's noise"),
+        (dict(coherence=Coherence(Pull())), "coherence moves what is noisy"),
         (dict(save_every=2), "save_every 2: an edit is not saved on its way"),
         (dict(edit=job(walk="random"), rgb_vae=PatchVae()), "rgb_vae works on clean estimates"),
         (
@@ -418,6 +442,12 @@ def test_a_foreign_guider_is_refused():
     with pytest.raises(ValueError) as caught:
         advanced(worded(), OwnNoise(5), sampler, latent)
     one_line(caught.value, "SyncTweediesSamplerWrap", "the GUIDER 'CFGGuider' does not have", "connect SyncEditGuider")
+
+
+def test_a_second_source_is_refused():
+    with pytest.raises(ValueError) as caught:
+        SyncTweediesSamplerWrap().wrap(host.sampler_object("euler"), SPACE, RIG, **PLAN, edit=job())
+    one_line(caught.value, "SyncTweediesSamplerWrap", "connect the source to SyncEditGuider alone")
 
 
 def test_the_guider_alone_is_a_cfg_guider():
@@ -441,6 +471,8 @@ def test_denoise_1_is_warned_of(caplog: pytest.LogCaptureFixture):
         assert "denoise 1" not in caplog.text
         edited(denoise=1.0)
         assert "denoise 1" in caplog.text
+        edited(edit=job(walk="random", baseline="none", descent=Descent(2)))
+        assert "score distillation" in caplog.text
 
 
 def test_the_node():
@@ -450,3 +482,59 @@ def test_the_node():
     with pytest.raises(ValueError) as caught:
         SyncEdit().build(2.0, "falling", 0.2, 3, "none", "same", "clean", 50, 1.0, 2, 0.1, 0.6, 0.01)
     one_line(caught.value, "SyncEdit", "set walk to random")
+
+
+@pytest.mark.parametrize("kind", ["EPS", "FLOW"])
+def test_the_random_walk_is_the_published_descent(kind: str):
+    """One view, a linear prior: z <- z - lr .9^(k // 20) w_t (eps_tar - eps_src), in numbers. The noise cancels."""
+    one = dict(space=Plane(64, 64), rig=Windows(64, 64, 64, 64))
+    given = picture(**one)["samples"]
+    model = worded(kind, linear=True)
+    apart = (POSITIVE[0][0] - SOURCE[0][0])[0, 0, :4].reshape(1, 4, 1, 1)
+    dice = torch.Generator().manual_seed(5 + 0xD1CE)
+    change = torch.zeros_like(given)
+    for iteration in range(30):
+        torch.randperm(1, generator=dice)
+        time = 0.02 + 0.48 * float(torch.rand((), generator=dice))
+        level = float(model.model.model_sampling.percent_to_sigma(1 - time))
+        sigma = level / (1 - level) if kind == "FLOW" else level  # as a model of noise counts it
+        gain = 0.7**2 / (0.7**2 + sigma**2)
+        wanted, shown = given + change, given  # D = m + gain (x - m), at x = picture + sigma n without the noise
+        estimates = apart + gain * (wanted - apart), gain * shown
+        difference = (wanted - estimates[0] - (shown - estimates[1])) / sigma
+        change = change - 0.5 * 0.9 ** (iteration // 20) * sigma**2 / (1 + sigma**2) * difference
+    _, canonical = edited(model, job(walk="random", descent=Descent(30)), **one)
+    assert relative_error(canonical - given, change) < 1e-4
+    assert 0.2 < float((change / apart).mean()) < 1, "or nothing happens"
+
+
+def test_random_views_end_at_what_the_prompts_differ_by():
+    """Whatever is drawn; holding to the source stops it half-way."""
+    apart = (POSITIVE[0][0] - SOURCE[0][0])[0, 0, :4].reshape(1, 4, 1, 1)
+    ends: list[float] = []
+    for hold in (0.0, 0.3):
+        rule = Descent(iterations=120, rate=1.0, hold=hold)
+        _, canonical = edited(worded(linear=True), job(walk="random", descent=rule))
+        ends.append(float(((canonical - picture()["samples"]) / apart).mean()))
+    assert abs(ends[0] - 1) < 0.02 and 0.1 < ends[1] < 0.8, ends
+
+
+def test_a_real_network_with_hints_and_prompts_of_views():
+    """The host's own U-Net and ControlNet: chunks are the whole, each pair has its own hints and prompts."""
+    hints = torch.rand(VIEWS, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+
+    def with_hints(seed: int, net: int, **options: Any) -> list[list[Any]]:
+        control = tiny_controlnet(net).set_cond_hint(hints.roll(net, 0), 0.8, (0.0, 1.0))
+        return prompt(seed, control=control, control_apply_to_uncond=True, **options)
+
+    target = with_hints(1, 1)
+    source = [*with_hints(7, 2, sync_views=(0, 1, 2)), *with_hints(8, 3, sync_views=(3, 4, 5, 6))]
+    model = tiny_unet()
+    options: dict[str, Any] = dict(positive=target, cfg=3.0, steps=2)
+    whole = edited(model, job(source=source, source_cfg=2.0), **options)[0]
+    assert (
+        relative_error(edited(model, job(source=source, source_cfg=2.0), **options, views_per_batch=2)[0], whole) < 1e-5
+    )
+    assert relative_error(edited(model, job(source=source[:0] + with_hints(7, 2)), **options)[0], whole) > 1e-4
+    same = edited(model, job(source=target, source_cfg=3.0), **options)[0]
+    assert relative_error(same, Scene(SPACE, RIG).views(8).project(picture()["samples"])) < 1e-6

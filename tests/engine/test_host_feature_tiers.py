@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,23 @@ from typing import Any
 import pytest
 import torch
 from helpers.host_vaes import BlockVae, noise, tiny_vae
-from helpers.hosting import comfy, gaussian, host_module
+from helpers.hosting import (
+    Plane,
+    Windows,
+    analytic,
+    comfy,
+    gaussian,
+    host_module,
+    one_line,
+    relative_error,
+    run_node,
+    tiny_unet,
+)
 from syncpack.nodes import host
-from syncpack.nodes.engine.feature_tiers import Sources, features_of
-from syncpack.sync_core.steering.features import Features
+from syncpack.nodes.engine.coherence import Asked, Coherence, PullRun
+from syncpack.nodes.engine.feature_tiers import Sources, features_of, rescaled
+from syncpack.sync_core.steering.features import Features, Through
+from syncpack.sync_core.steering.pull import Pull
 from torch import Tensor
 
 pytestmark = pytest.mark.host
@@ -153,3 +167,110 @@ def test_lpips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_unknown_ones_are_refused():
     with pytest.raises(ValueError, match="features 'vgg' are unknown; use one of latent, bands, rgb"):
         features_of("vgg", Sources(network(), 4, CPU))  # pyright: ignore[reportArgumentType]
+
+
+def test_through_a_model_that_scales_nothing_changes():
+    """The estimate is the state times a number, and so is the gradient: full is latent, at a call more for each view
+    and move."""
+    scene = Plane(256, 64), Windows(64, 64, 32, 64)
+    options = dict(steps=6, scheduler="karras")
+    models = {tier: gaussian(0.7) for tier in ("latent", "full")}
+    found = {
+        tier: run_node(model, *scene, coherence=Coherence(Pull(0.2, shape="off"), features=tier), **options)[0][
+            "samples"
+        ]
+        for tier, model in models.items()
+    }
+    free = run_node(gaussian(0.7), *scene, **options)[0]["samples"]
+    assert relative_error(found["latent"], free) > 0.02
+    assert relative_error(found["full"], found["latent"]) < 1e-4
+    assert len(models["full"].model.calls) == len(models["latent"].model.calls) + 3 * 7
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_through_a_network_of_the_host(cfg: float):
+    """With weights, prompts and noise levels that were made in inference mode; the network itself is untouched."""
+    scene = Plane(128, 64), Windows(64, 64, 32, 64)
+    with torch.inference_mode():
+        model = tiny_unet()
+    network = model.model.diffusion_model
+    seen: list[tuple[float, float]] = []
+    plain = Asked.estimate
+
+    def watched(self: Asked, row: int, view: Tensor) -> Tensor:
+        clean = plain(self, row, view)
+        with torch.no_grad():
+            again = plain(self, row, view.detach())
+        seen.append((float((clean.detach() - again).abs().max()), float(clean.requires_grad)))
+        return clean
+
+    options = dict(steps=4, cfg=cfg, seed=3, scheduler="karras")
+    free = run_node(model, *scene, **options)[0]["samples"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Asked, "estimate", watched)
+        moved = run_node(model, *scene, coherence=Coherence(Pull(0.2), features="full"), **options)[0]["samples"]
+    assert model.model.diffusion_model is network
+    assert len(seen) == 2 * 3 and all(difference < 1e-4 and grad for difference, grad in seen)
+    assert bool(torch.isfinite(moved).all()) and relative_error(moved, free) > 1e-3
+
+
+def test_what_gradients_cannot_pass_is_told():
+    def broken(x: Tensor, sigma: Tensor) -> Tensor:
+        if x.requires_grad:
+            raise RuntimeError("Inference tensors cannot be saved for backward.\nTo work around")
+        return x / (1 + sigma**2)
+
+    with pytest.raises(ValueError) as caught:
+        run_node(
+            analytic(broken), Plane(128, 64), Windows(64, 64, 32, 64), coherence=Coherence(Pull(), features="full")
+        )
+    one_line(caught.value, "SyncTweediesSampler", "features full cannot go through this model", "use another tier")
+
+
+def test_hidden_states_of_the_models_own_network():
+    """Half a call for each, and the gradient is that of differences."""
+    scene = Plane(128, 64), Windows(64, 64, 32, 64)
+    with torch.inference_mode():
+        model = tiny_unet()
+    options = dict(steps=4, cfg=4.0, seed=3, scheduler="karras")
+    free = run_node(model, *scene, **options)[0]["samples"]
+    asked: list[Asked] = []
+    plain = PullRun.moves_through
+
+    def watched(self: PullRun, given: Asked, *rest: Any) -> Any:
+        asked.append(given)
+        with torch.inference_mode():
+            states = Through(partial(given.hidden, 1), self.features)
+            view, wanted = given.views[1:2].clone(), self.features(given.hidden(0, given.views[:1]))
+            distance, slope = states.toward(view, wanted)
+            along, step = slope / slope.norm(), 0.02 * float(view.norm())
+            ahead, back = (float((states(view + s * along) - wanted).norm()) for s in (step, -step))
+        assert (ahead - back) / (2 * step) == pytest.approx(float(slope.norm()), rel=0.1)
+        assert back < float(distance) < ahead
+        return plain(self, given, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PullRun, "moves_through", watched)
+        moved = run_node(model, *scene, coherence=Coherence(Pull(0.2), features="model"), **options)[0]["samples"]
+    assert len(asked) == 2 and relative_error(moved, free) > 1e-3
+    reference = Coherence(Pull(), features="model", reference=torch.zeros(1, 8, 8, 3))
+    for given, coherence, said in (
+        (model, reference, "features model compare noisy views"),
+        (gaussian(), Coherence(Pull(), features="model"), "nobody knows where this model's network keeps its blocks"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            run_node(given, *scene, coherence=coherence)
+        one_line(caught.value, "SyncTweediesSampler", said, "use features latent")
+
+
+def test_latents_of_films_are_scaled_as_such():
+    network = gaussian().model
+    network.latent_format = comfy.latent_formats.SD15()
+    flat = noise(2, 4, 8, 8)
+    assert torch.equal(rescaled(network, network.process_latent_out, flat), network.process_latent_out(flat))
+    if not hasattr(comfy.latent_formats, "Wan21"):
+        return
+    network.latent_format = comfy.latent_formats.Wan21()
+    film = noise(2, 16, 1, 8, 8)
+    for scale in (network.process_latent_in, network.process_latent_out):
+        assert torch.equal(rescaled(network, scale, film[:, :, 0]), scale(film)[:, :, 0])

@@ -20,9 +20,11 @@ from helpers.hosting import (
     opinionated,
     run_node,
 )
+from syncpack.nodes.engine.coherence import Coherence
 from syncpack.nodes.engine.walks import unfinished
 from syncpack.nodes.engine.walks.stepwise import WHOLE
 from syncpack.nodes.host.identity import identity
+from syncpack.sync_core.steering.pull import Pull
 from syncpack.sync_core.steering.structure_lock import CoarseLock
 from torch import Tensor
 
@@ -63,6 +65,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "least squares": dict(save_every=1, aggregation="least_squares"),
     "time travel": dict(save_every=2, travel_times=2, travel_start=0.0, travel_end=1.0),
     "locked": dict(save_every=1, operator=CoarseLock(0.5, channels="all", reference=torch.ones(1, 4, 8, 16))),
+    "coherent": dict(save_every=2, coherence=Coherence(Pull(0.2, end=1.0))),
     "StochSync": dict(save_every=2, process=STOCHSYNC, inner_steps=3),
 }
 

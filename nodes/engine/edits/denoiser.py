@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ....sync_core.noise import view_noise
-from ....sync_core.steering.edits import Edit, Features, compared, mixed, textures
+from ....sync_core.steering.edits import Edit, Look, compared, mixed
+from ....sync_core.steering.features import ConvFeatures
 from ... import host
 from ...host.errors import check_finite
 from ...host.objects import Wrapper
@@ -63,15 +64,16 @@ class EditRun:
     edit: Edit
     source: Tensor
     mask: Tensor | None
-    features: Features
+    look: Look
 
     @staticmethod
-    def of(run: Run, call: SamplerCall, edit: Edit, features: Features = textures) -> EditRun:
+    def of(run: Run, call: SamplerCall, edit: Edit) -> EditRun:
         """Raises ValueError as `source_of`."""
         source = source_of(run, call)
         mask = call.extra_args.get("denoise_mask")
         mask = None if mask is None else run.packing.flat(mask).to(source)
-        return EditRun(replace(run, source=source, memory=Memory()), call, edit, source, mask, features)
+        look = ConvFeatures.of(source.shape[1], source.device)
+        return EditRun(replace(run, source=source, memory=Memory()), call, edit, source, mask, look)
 
     def noise(self, draw: int) -> Tensor:
         """The noise [B*N, C, h, w] of one draw after the other, the same for a seed on every device."""
@@ -134,7 +136,7 @@ class EditRun:
         if kind == "off" or views == 1:
             return None
         values = noisy if kind == "noisy" else clean
-        return compared(values, views, self.features if kind == "features" else None)
+        return compared(values, views, self.look if kind == "features" else None)
 
     def kept(self, views: Tensor) -> Tensor:
         """The source to the last bit where the mask says so."""

@@ -49,6 +49,8 @@ class EditJob:
             raise ValueError(
                 f"an edit walks without noise in its state, which {named} moves or replaces; use process 2"
             )
+        if plan.coupling:
+            raise ValueError("SyncSDE draws views to each other's noise, and an edit's state has none; use process 2")
         if plan.process == 0 and self.edit.walk == "random":
             raise ValueError("the random walk of an edit averages what views change, which process 0 does not; use 2")
         if plan.travel.times > 1:
@@ -66,6 +68,15 @@ class EditJob:
                 f"{there[0]} works on clean estimates, and the random walk of an edit averages gradients; disconnect "
                 "it, or use walk falling"
             )
+
+    def bare(self) -> EditJob:
+        """The same, for a sampler whose guider knows the prompts. Raises ValueError where there are others."""
+        if self.source is not None or self.source_negative is not None:
+            raise ValueError(
+                "SyncEdit has a source, and SamplerCustomAdvanced takes the prompts of its GUIDER; connect the source "
+                "to SyncEditGuider alone"
+            )
+        return self
 
     def prompts(self, positive: Conditioning, negative: Conditioning, views: int, total: int) -> Prompts:
         """The prompts of a run on ``total`` rows, ``views`` of each picture. Raises ValueError without the source's,
@@ -109,8 +120,12 @@ class EditGuider(host.CFGGuider):
     """The host's guider of the target's pair, which also knows the source's: they are prepared by themselves, so that
     areas and hints of one pair are not those of the other."""
 
+    conds: Any
+    cfg: Any
+
     def __init__(self, model: Model, prompts: Prompts, cfg: float, source_cfg: float) -> None:
-        super().__init__(model)
+        base: Any = super()
+        base.__init__(model)
         self.inner_set_conds(
             {
                 "positive": prompts.positive,
@@ -125,20 +140,22 @@ class EditGuider(host.CFGGuider):
 
     # (the parameters are the host's)
     def inner_sample(self, noise: Tensor, latent_image: Tensor, device: Any, *rest: Any, **more: Any) -> Tensor:
+        base: Any = super()
         conds = {"positive": self.conds.pop("source"), "negative": self.conds.pop("source_negative")}
         mask, seed = rest[2], rest[5]
         self.source_conds = host.prepared_conds(self, noise, conds, latent_image, mask, seed, more)
         try:
-            return super().inner_sample(noise, latent_image, device, *rest, **more)
+            return base.inner_sample(noise, latent_image, device, *rest, **more)
         finally:
             # (the host frees the ControlNets of all that it finds here)
             self.conds.update(source=self.source_conds["positive"], source_negative=self.source_conds["negative"])
             self.source_conds = {}
 
     def predict_noise(self, x: Tensor, timestep: Tensor, model_options: Any = None, seed: Any = None) -> Tensor:
-        options = {} if model_options is None else model_options
+        options: Any = {} if model_options is None else model_options
+        base: Any = super()
         if "plain" not in self.conds:
-            return super().predict_noise(x, timestep, options, seed)
+            return base.predict_noise(x, timestep, options, seed)
         return host.guided_by_picture(self, self.source_cfg, x, timestep, options)
 
     def branches(self, image: bool) -> tuple[Guider, Guider]:

@@ -8,6 +8,7 @@ published code). w_t = sigma^2 / (1 + sigma^2), what flow models call s^2 / ((1 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,11 @@ def walk_random(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
             "planes); use walk falling"
         )
     assert run.settings.edit is not None
+    if run.settings.edit.edit.baseline == "none" and not run.settings.edit.edit.descent.hold:
+        logging.warning(
+            "SyncTweedies: an edit with baseline none is score distillation, which seeks what a prompt means most, in "
+            "glaring colours; a hold above 0 draws it back to the picture"
+        )
     edit, packing = EditRun.of(run, run.watched(call), run.settings.edit.edit), run.packing
     rule, views = edit.edit.descent, run.views
     dice = torch.Generator().manual_seed((run.seed + _DICE) % 2**63)

@@ -18,7 +18,7 @@ from ....sync_core.synchronizer import SyncState
 from ....sync_core.time_travel import renoised
 from ... import host
 from ...host.objects import Sampling
-from ..coherence import PullRun
+from ..coherence import Asked, PullRun
 from ..denoiser import POST_CFG, SyncDenoiser
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
@@ -135,7 +135,10 @@ def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) ->
     assert clean is not None
     sampling, level = host.model_sampling(call.model), float(call.sigmas[step])
     (picture, noise), (_, after) = (_mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
-    moves = pull.moves(clean, step, (picture, noise))
+    if pull.through:
+        moves = pull.moves_through(_asked(run, call), clean, step, (picture, noise))
+    else:
+        moves = pull.moves(clean, step, (picture, noise))
     run.memory.dropped += moves.dropped
     delta = (after / noise) * moves.delta.to(x)
     w, z = run.packing.split(x)
@@ -144,6 +147,16 @@ def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) ->
         views = run.views
         delta = views.project(cells) + (0 if views.fully_covered else views.background_of(delta))
     return run.packing.join(None if w is None else w + delta, None if z is None else z + cells)
+
+
+def _asked(run: Run, call: SamplerCall) -> Asked:
+    """The model as it was asked last, for gradients."""
+    assert run.memory.asked is not None
+    views, denoise = run.memory.asked
+    model = call.model.inner_model.inner_model
+    if run.memory.twin is None:
+        run.memory.twin = host.twin(model.diffusion_model, views.device)
+    return Asked(views, denoise, run.batches, model, run.memory.twin)
 
 
 def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tensor:
