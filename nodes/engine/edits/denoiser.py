@@ -26,8 +26,8 @@ from ..run import Memory, Run, SamplerCall
 # Added to the seed, so that the noise of an edit is none that the run starts with, and once more for every draw.
 _EDIT, _DRAW = 0xED17, 0x9E3779B1
 
-# Samplers that take a noise sampler and draw nothing.
-_QUIET = ("res_multistep", "sa_solver", "dpm_fast")
+# Takes a noise sampler and draws nothing.
+_QUIET = ("res_multistep",)
 
 
 def check_edit_sampler(function: Callable[..., Any], options: dict[str, Any], edit: Edit) -> None:
