@@ -47,7 +47,7 @@ from ..engine.feature_tiers import TIERS
         "shape": Choice(SHAPES, default="off", advanced=True).says(
             "Filters moves as the network itself would. blur: by the noise. wiener: by the spectrum of the picture."
         ),
-        "seed": Whole(0, 0, 0xFFFFFFFF, advanced=True).says("Of the filters."),
+        "filter_seed": Whole(0, 0, 0xFFFFFFFF, advanced=True).says("Draws the filters; any will do."),
     },
     outputs={"coherence": Socket("PULL").says("Connect to a sampler's coherence.")},
     search=["syncdiffusion", "style reference", "one scene", "perceptual loss", "gradient descent"],
@@ -69,7 +69,7 @@ class SyncCoherence:
         every: int = 1,
         start: float = 0.0,
         shape: Any = "off",
-        seed: int = 0,
+        filter_seed: int = 0,
     ) -> tuple[Coherence]:
         pull = Pull(strength, decay, start, end, every, shape)
-        return (Coherence(pull, anchor, features, reference, vae, clip_vision, seed),)
+        return (Coherence(pull, anchor, features, reference, vae, clip_vision, filter_seed),)

@@ -382,7 +382,9 @@ def test_what_is_done_with_a_warning(caplog: pytest.LogCaptureFixture):
 
 
 def test_the_node():
-    (made,) = SyncCoherence().build(0.1, 0.4, "view 3", "bands", decay=0.9, every=2, start=0.1, shape="blur", seed=4)
+    (made,) = SyncCoherence().build(
+        0.1, 0.4, "view 3", "bands", decay=0.9, every=2, start=0.1, shape="blur", filter_seed=4
+    )
     assert made.pull == Pull(0.1, 0.9, 0.1, 0.4, 2, "blur") and made.anchor == "view 3" and made.seed == 4
     with pytest.raises(ValueError) as caught:
         SyncCoherence().build(-1.0, 0.5, "auto", "latent")
