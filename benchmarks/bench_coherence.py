@@ -81,6 +81,7 @@ def cost(side: int = 64, views: int = 4) -> dict[str, float]:
     from helpers.hosting import Plane, Scene, Windows
     from syncpack.nodes.engine.coherence import Coherence
     from syncpack.sync_core.steering.pull import Pull
+    from syncpack.sync_core.synchronizer import SyncPlan
     from unets import prompt, random_unet
 
     model = random_unet("sd15")
@@ -94,7 +95,7 @@ def cost(side: int = 64, views: int = 4) -> dict[str, float]:
         one = timed(call, 1)
         for features in ("latent", "bands"):
             coherence = Coherence(Pull(), features=features)
-            pull = coherence.begin(scene, scene.views(8), model.model, 4, 20)
+            pull = coherence.begin(scene, SyncPlan(), scene.views(8), model.model, 4, 20)
             moving = timed(lambda pull=pull: pull.moves(clean, 0, (1.0, 5.0)), 5) / views
             found[f"cost of {features}, % of a guided call"] = 100 * moving / one
     return found

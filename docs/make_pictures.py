@@ -153,12 +153,16 @@ def coherent() -> Iterator[tuple[str, torch.Tensor]]:
     from syncpack.sync_core.steering.pull import Pull
 
     materials = Materials(192)
-    for where, seeds in ((wide, (0, 1)), (sphere, (0,))):
-        for seed in seeds:
-            for coherence in (None, Coherence(Pull())):
-                _, whole = materials.sampled(*where(), seed, coherence=coherence, steps=20)
-                what = "no prompt, three materials" if coherence is None else "the same seed, SyncCoherence"
-                yield f"{'a sphere' if where is sphere else 'a wide canvas'}: {what}", whole
+
+    def both(where: Any, seed: int) -> list[torch.Tensor]:
+        each = (None, Coherence(Pull()))
+        return [materials.sampled(*where(), seed, coherence=coherence, steps=20)[1] for coherence in each]
+
+    for seed in (0, 1):
+        free, pulled = both(wide, seed)
+        yield "a wide canvas: no prompt, three materials", free
+        yield "a wide canvas: the same seed, SyncCoherence", pulled
+    yield "a sphere: without, and with SyncCoherence", torch.cat(both(sphere, 0), -1)
 
 
 EDITS = {
@@ -183,13 +187,14 @@ def edited() -> Iterator[tuple[str, torch.Tensor]]:
 def steering_sheet() -> Image.Image:
     """Left: views drawn to one scene, or not. Right: ways to change a picture by words."""
     sys.path.insert(0, str(ROOT / "tests"))
-    scale, gap, head, cell_w = 2, 12, 24, 768
+    scale, gap, head = 2, 12, 24
     columns = [list(coherent()), list(edited())]
+    widths = [scale * max(picture.shape[2] for _, picture in column) for column in columns]
     total = max(sum(picture.shape[1] * scale + head + gap for _, picture in column) for column in columns) + gap
-    sheet = Image.new("RGB", (2 * cell_w + 3 * gap, total), (24, 24, 26))
+    sheet = Image.new("RGB", (sum(widths) + 3 * gap, total), (24, 24, 26))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
     for number, column in enumerate(columns):
-        x, y = gap + number * (cell_w + gap), gap
+        x, y = gap + number * (widths[0] + gap), gap
         for what, picture in column:
             pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().byte().movedim(0, -1).contiguous().numpy()
             shown = Image.fromarray(pixels)

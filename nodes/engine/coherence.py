@@ -22,11 +22,16 @@ from ...sync_core.walked import Views
 from .. import host
 from ..host.objects import VAE, Network
 from .chunks import ViewBatches
-from .feature_tiers import Sources, Tier, features_of
+from .feature_tiers import WITHOUT_NETWORKS, Sources, Tier, features_of, rescaled
 from .vae import check_vae, mean_encoding_vae, vae_encode
 
-# Views whose gradients are made at once. Fixed, so that how views go through the model changes no bit.
-_AT_ONCE = 8
+# Views, and cells of latents, whose gradients are made at once. Fixed, so that what memory is free and how views go
+# through the model changes no bit.
+_VIEWS_AT_ONCE, _CELLS_AT_ONCE = 8, 2**17
+
+_TOO_MUCH = (
+    "coherence's features of one view and their gradient exhaust the memory; use features latent, or smaller views"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,21 @@ class Coherence:
                 "StochSync begins every step anew, so nothing carries a move of coherence on; disconnect coherence, or "
                 "use process 2"
             )
-        if plan.process == 0 and self.pull.strength:
+
+    def begin(
+        self, scene: Scene, plan: SyncPlan, views: Views, network: Network, channels: int, steps: int
+    ) -> PullRun | None:
+        """What moves the views of a run of ``steps`` steps, whose latents have ``channels``; None: nothing ever does.
+        Logs what is odd about that. Raises ValueError for what does not fit it."""
+        turns = self.pull.turns(steps)
+        if not turns:
+            return None
+        if views.combine is not None:
+            raise ValueError(
+                "coherence makes views alike, and these make up the picture only together (parts, blended planes); "
+                "disconnect it"
+            )
+        if plan.process == 0 and not plan.coupling:
             logging.warning(
                 "SyncTweedies: process 0 leaves views alone, so coherence makes them alike but no seam disappears; use "
                 "process 2 for one picture"
@@ -64,18 +83,6 @@ class Coherence:
                 "SyncTweedies: coherence of strength %g moves views nearly as far as the noise is strong, which models "
                 "take for noise; 0.05 is the rule",
                 self.pull.strength,
-            )
-
-    def begin(self, scene: Scene, views: Views, network: Network, channels: int, steps: int) -> PullRun | None:
-        """What moves the views of a run of ``steps`` steps, whose latents have ``channels``; None: nothing ever does.
-        Raises ValueError for what does not fit it."""
-        turns = self.pull.turns(steps)
-        if not turns:
-            return None
-        if views.combine is not None:
-            raise ValueError(
-                "coherence makes views alike, and these make up the picture only together (parts, blended planes); "
-                "disconnect it"
             )
         if scene.geometry.apart:
             logging.warning("SyncTweedies: coherence makes views alike, but %s", scene.geometry.apart)
@@ -95,7 +102,10 @@ class Coherence:
             wanted = torch.cat([features(one[None]) for one in latents]).mean(0, keepdim=True)
         seen = None if views.fully_covered else views.covered
         through = self.features if self.features in ("full", "model") else ""
-        return PullRun(self.pull, turns, features, views.count, anchors, wanted, seen, through)
+        at_once = 1
+        if self.features in WITHOUT_NETWORKS:
+            at_once = max(1, min(_VIEWS_AT_ONCE, _CELLS_AT_ONCE // (views.height * views.width)))
+        return PullRun(self.pull, turns, features, views.count, anchors, wanted, seen, through, at_once)
 
     def _reference(self, scene: Scene, network: Network, cell: int, channels: int, device: torch.device) -> Tensor:
         """The reference as latents of views on the model's own scale, [n, C, h, w]."""
@@ -118,7 +128,7 @@ class Coherence:
                 f"coherence's vae makes latents of {latents.shape[1]} channels, the model's have {channels}; connect "
                 "the VAE of this model"
             )
-        return network.process_latent_in(latents.to(device))
+        return rescaled(network, network.process_latent_in, latents.to(device))
 
 
 def anchor_views(text: str, scene: Scene, cell: int) -> tuple[int, ...]:
@@ -190,7 +200,8 @@ class _Enough(Exception):
 class PullRun:
     """The pull of one run. turns: the steps after which views are moved. wanted: features [1, F] of a reference; None:
     those of the views ``anchors``. seen: bool [N, h, w], what each view sees of an object; None: all. through: how the
-    gradient goes on through the model: ``full``, through all of it, as published; ``model``, to its hidden states."""
+    gradient goes on through the model: ``full``, through all of it, as published; ``model``, to its hidden states.
+    at_once: views whose gradients are made together."""
 
     pull: Pull
     turns: Sequence[int]
@@ -200,6 +211,7 @@ class PullRun:
     wanted: Tensor | None
     seen: Tensor | None
     through: str = ""
+    at_once: int = 1
 
     def moves(self, clean: Tensor, step: int, level: tuple[float, float]) -> Moves:
         """After ``step``, by its clean estimates [B*N, C, h, w]; level: how much of the picture, and how much noise,
@@ -207,11 +219,12 @@ class PullRun:
         clean = clean.float()
         wanted = self._wanted(clean)
         done: list[Moves] = []
-        for first in range(0, len(clean), _AT_ONCE):
-            rows = range(first, min(first + _AT_ONCE, len(clean)))
+        for first in range(0, len(clean), self.at_once):
+            rows = range(first, min(first + self.at_once, len(clean)))
             part, want = clean[rows.start : rows.stop], wanted[rows.start : rows.stop]
             host.check_interrupt()
-            done.append(self.pull.moves(part, self._reading(rows), want, level, step - self.turns[0]))
+            moving = partial(self.pull.moves, part, self._reading(rows), want, level, step - self.turns[0])
+            done.append(host.once_more(moving, _TOO_MUCH))
         return Moves(torch.cat([moves.delta for moves in done]), sum(moves.dropped for moves in done))
 
     def moves_through(self, asked: Asked, clean: Tensor, step: int, level: tuple[float, float]) -> Moves:

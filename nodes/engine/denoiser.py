@@ -54,7 +54,7 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
             own.append(clean)
             if run.pull is not None:
                 run.memory.seen = clean
-                run.memory.asked = views, again
+                run.memory.asked = (views, again) if run.pull.through else None
             return clean
 
         answer, mask = run.step(denoise, x, level), kwargs.get("denoise_mask")

@@ -20,6 +20,9 @@ from ..host.objects import VAE, Network
 Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full"]
 TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full")
 
+WITHOUT_NETWORKS: tuple[Tier, ...] = ("latent", "bands", "rgb")
+"""Which need little memory."""
+
 Picture = Callable[[Tensor], Tensor]
 """Latents on the model's own scale [N, C, h, w] -> pictures [N, 3, H, W], about -1..1."""
 
@@ -141,10 +144,18 @@ def _decoded(sources: Sources) -> Picture:
 
     def picture(clean: Tensor) -> Tensor:
         large = min(clean.shape[-2:]) >= _HALVED_FROM and cell != 1
-        latent = sources.network.process_latent_out(F.avg_pool2d(clean, 2) if large else clean)
+        network = sources.network
+        latent = rescaled(network, network.process_latent_out, F.avg_pool2d(clean, 2) if large else clean)
         return decode(latent)[:, :3]
 
     return picture
+
+
+def rescaled(network: Network, scale: Callable[[Tensor], Tensor], latents: Tensor) -> Tensor:
+    """Latents [N, C, h, w] on another scale, by a function of the network, which may know films only."""
+    if getattr(network.latent_format, "latent_dimensions", 2) == 3:
+        return scale(latents.unsqueeze(2)).squeeze(2)
+    return scale(latents)
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ class Run:
             operation = Operation.begin(settings.operator, told)
         pull = None
         if settings.coherence is not None:
-            pull = settings.coherence.begin(scene, views, model, x.shape[1], trajectory.steps)
+            pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
         return Run(
             settings=settings,
             sync=sync,

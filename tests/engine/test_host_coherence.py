@@ -38,6 +38,7 @@ from syncpack.renderers.splats.space import SplatColours
 from syncpack.sync_core.quality import intra_distance
 from syncpack.sync_core.steering.features import ConvFeatures
 from syncpack.sync_core.steering.pull import Pull
+from syncpack.sync_core.synchronizer import SyncPlan
 from torch import Tensor
 
 pytestmark = pytest.mark.host
@@ -219,7 +220,7 @@ def test_pictures_of_a_batch_have_their_own_anchor():
 def test_the_anchor_stays_where_it_is():
     """The anchor alone is not moved, whichever it is; a mean moves all."""
     moved = Coherence(Pull(), anchor="view 2").begin(
-        Scene(SPACE, RIG), Scene(SPACE, RIG).views(8), two_minded().model, 4, 8
+        Scene(SPACE, RIG), SyncPlan(), Scene(SPACE, RIG).views(8), two_minded().model, 4, 8
     )
     assert moved is not None and moved.anchors == (2,)
     clean = noise(2 * VIEWS, 4, 8, 8)
@@ -227,7 +228,7 @@ def test_the_anchor_stays_where_it_is():
     still = [i for i in range(2 * VIEWS) if not bool(delta[i].count_nonzero())]
     assert still == [2, 2 + VIEWS]
     mean = Coherence(Pull(), anchor="mean").begin(
-        Scene(SPACE, RIG), Scene(SPACE, RIG).views(8), two_minded().model, 4, 8
+        Scene(SPACE, RIG), SyncPlan(), Scene(SPACE, RIG).views(8), two_minded().model, 4, 8
     )
     assert mean is not None and bool((mean.moves(clean, 0, (1.0, 3.0)).delta.flatten(1).count_nonzero(dim=1) > 0).all())
 
@@ -293,7 +294,7 @@ def test_references_are_averaged_and_cut_to_the_shape_of_a_view():
 
     pictures = torch.rand(3, 100, 200, 3, generator=torch.Generator().manual_seed(0))
     coherence = Coherence(Pull(), reference=pictures, vae=Watching())
-    begun = coherence.begin(scene, scene.views(8), model, 192, 8)
+    begun = coherence.begin(scene, SyncPlan(), scene.views(8), model, 192, 8)
     assert seen == [(3, 64, 64, 3)] and begun is not None and begun.wanted is not None
     # 200 x 100 covers 64 x 64 at 128 x 64, of which the middle is kept.
     large = torch.nn.functional.interpolate(pictures.movedim(-1, 1), size=(64, 128), mode="bilinear", antialias=True)

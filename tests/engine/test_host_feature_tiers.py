@@ -26,7 +26,7 @@ from helpers.hosting import (
 )
 from syncpack.nodes import host
 from syncpack.nodes.engine.coherence import Asked, Coherence, PullRun
-from syncpack.nodes.engine.feature_tiers import Sources, features_of
+from syncpack.nodes.engine.feature_tiers import Sources, features_of, rescaled
 from syncpack.sync_core.steering.features import Features, Through
 from syncpack.sync_core.steering.pull import Pull
 from torch import Tensor
@@ -261,3 +261,16 @@ def test_hidden_states_of_the_models_own_network():
         with pytest.raises(ValueError) as caught:
             run_node(given, *scene, coherence=coherence)
         one_line(caught.value, "SyncTweediesSampler", said, "use features latent")
+
+
+def test_latents_of_films_are_scaled_as_such():
+    network = gaussian().model
+    network.latent_format = comfy.latent_formats.SD15()
+    flat = noise(2, 4, 8, 8)
+    assert torch.equal(rescaled(network, network.process_latent_out, flat), network.process_latent_out(flat))
+    if not hasattr(comfy.latent_formats, "Wan21"):
+        return
+    network.latent_format = comfy.latent_formats.Wan21()
+    film = noise(2, 16, 1, 8, 8)
+    for scale in (network.process_latent_in, network.process_latent_out):
+        assert torch.equal(rescaled(network, scale, film[:, :, 0]), scale(film)[:, :, 0])

@@ -117,8 +117,8 @@ def test_the_noise_is_drawn_in_canonical_shape_and_none_besides(name, kind, monk
     """Every draw of the sampler is one of ours, of the canonical shape; there is no randomness besides."""
     made, drawn = host.noise_sampler, []
 
-    def watched(function, like, sigmas, seed):
-        noise = made(function, like, sigmas, seed)
+    def watched(function, like, sigmas, seed, apart=False):
+        noise = made(function, like, sigmas, seed, apart)
 
         def draw(sigma, sigma_next):
             drawn.append(tuple(like.shape))

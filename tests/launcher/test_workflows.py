@@ -13,6 +13,8 @@ NAMES = (
     "wide_image_advanced",
     "wide_image_ksampler",
     "wide_image_checkpoint",
+    "wide_image_coherent",
+    "wide_image_syncdiffusion",
     "controlnet_lora_views",
 )
 SMALL = (

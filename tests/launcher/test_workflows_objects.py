@@ -10,7 +10,7 @@ from helpers.demo_runs import ROOT, run_demo
 from syncpack.renderers.mesh.files.load import load_mesh
 from syncpack.renderers.splats.files.load_save import load_splats
 
-MESHES = ("mesh_exemplar", "mesh_edit")
+MESHES = ("mesh_exemplar", "mesh_edit", "mesh_reference_style")
 SPLATS = ("splats_exemplar", "splats_text_controlnet")
 TEXT = "mesh_text_controlnet"
 
