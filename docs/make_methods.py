@@ -47,7 +47,6 @@ def sampled(graph: Graph, sampler: dict[str, Any], method: Preset) -> None:
         noise=plan.noise,
         sync_end=plan.schedule.end,
     )
-    sampler["size"] = [400, 780]
 
 
 def told(graph: Graph, method: Preset, text: str) -> None:
@@ -341,7 +340,7 @@ def table() -> str:
 
 def texts() -> dict[str, str]:
     """The text of every template, by its name."""
-    return {m.workflow: MAKERS[m.workflow](m).text() for m in PRESETS if m.workflow in MAKERS}
+    return {m.workflow: MAKERS[m.workflow](m).tidy().text() for m in PRESETS if m.workflow in MAKERS}
 
 
 def main() -> None:
