@@ -20,17 +20,24 @@ _HOSTS: dict[str, tuple[str, ...]] = {
     "CLIPTextEncode": ("text",),
     "ControlNetLoader": ("control_net_name",),
     "ControlNetApplyAdvanced": ("strength", "start_percent", "end_percent"),
+    "DualCLIPLoader": ("clip_name1", "clip_name2", "type", "device"),
+    "FluxGuidance": ("guidance",),
     "InstructPixToPixConditioning": (),
     "ImageScale": ("upscale_method", "width", "height", "crop"),
     "LoadImage": ("image", "upload"),
     "Note": ("text",),
     "PreviewImage": (),
+    "ReferenceLatent": (),
     "SaveImage": ("filename_prefix",),
+    "UNETLoader": ("unet_name", "weight_dtype"),
     "VAEDecode": (),
     "VAEEncode": (),
+    "VAELoader": ("vae_name",),
 }
 _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "CLIPTextEncode": ([("clip", "CLIP")], [("CONDITIONING", "CONDITIONING")]),
+    "DualCLIPLoader": ([], [("CLIP", "CLIP")]),
+    "FluxGuidance": ([("conditioning", "CONDITIONING")], [("CONDITIONING", "CONDITIONING")]),
     "InstructPixToPixConditioning": (
         [("positive", "CONDITIONING"), ("negative", "CONDITIONING"), ("vae", "VAE"), ("pixels", "IMAGE")],
         [("positive", "CONDITIONING"), ("negative", "CONDITIONING"), ("latent", "LATENT")],
@@ -38,7 +45,13 @@ _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] =
     "ImageScale": ([("image", "IMAGE")], [("IMAGE", "IMAGE")]),
     "LoadImage": ([], [("IMAGE", "IMAGE"), ("MASK", "MASK")]),
     "PreviewImage": ([("images", "IMAGE")], []),
+    "ReferenceLatent": (
+        [("conditioning", "CONDITIONING"), ("latent", "LATENT")],
+        [("CONDITIONING", "CONDITIONING")],
+    ),
     "SaveImage": ([("images", "IMAGE")], []),
+    "UNETLoader": ([], [("MODEL", "MODEL")]),
+    "VAELoader": ([], [("VAE", "VAE")]),
     "VAEEncode": ([("pixels", "IMAGE"), ("vae", "VAE")], [("LATENT", "LATENT")]),
 }
 

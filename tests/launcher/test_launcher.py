@@ -266,12 +266,19 @@ def test_core_workflow_end_to_end(host, door, monkeypatch):
         assert events == []
 
 
+# Nodes of ComfyUI that one of 2024 does not have.
+NEWER = {"ReferenceLatent", "FluxGuidance"}
+
+
 @pytest.mark.host
 @needs_host
 @pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("*.json")), ids=lambda path: path.stem)
 def test_shipped_workflows_fit_the_host(host, path):
     """Every node is known, every required input is there, every choice is one the host offers (files apart)."""
     info = host[1]
+    later = {node["type"] for node in load(path)["nodes"]} & NEWER - set(info)
+    if later:
+        pytest.skip(f"this ComfyUI is older than {', '.join(sorted(later))}")
     for key, body in to_api(load(path), info).nodes.items():
         required = info[body["class_type"]]["input"].get("required", {})
         assert set(required) <= set(body["inputs"]), f"node {key}"
