@@ -172,7 +172,10 @@ def real_run() -> list[Any]:
 
     hint = torch.linspace(0, 1, 64 * 64 * 3).reshape(1, 64, 64, 3)
     positive, negative = with_control(text("a hill"), text(""), DEPTH, hint, 0.8)
-    return [with_lora(0.5, 0.5)[0], positive, negative, comfy.samplers.sampler_object("euler").sampler_function, SPACE]
+    model = with_lora(0.5, 0.5)[0]
+    # (as a sampler has it: other MODELs of the same file leave their LoRAs in its weights until then)
+    comfy.model_management.load_models_gpu([model])
+    return [model, positive, negative, comfy.samplers.sampler_object("euler").sampler_function, SPACE]
 
 
 SCRIPT = """
