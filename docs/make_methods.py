@@ -55,6 +55,10 @@ def told(graph: Graph, method: Preset, text: str) -> None:
     if method.differs:
         parts.append(f"What is different: {method.differs}.")
     graph.set(graph.node("Note"), text="\n\n".join(parts))
+    for node in graph.data["nodes"]:
+        values = node.get("widgets_values") or [""]
+        if str(values[0]).startswith("SyncTweedies/"):
+            values[0] = f"SyncTweedies/{method.workflow}"
 
 
 def wide(method: Preset, width: int, text: str) -> Graph:
