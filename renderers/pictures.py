@@ -13,14 +13,6 @@ Past = Literal["mirrored", "repeated"]
 """What is taken for pixels past a picture's edges."""
 
 
-def gaussian(sigma: float, dtype: torch.dtype = torch.float64) -> Tensor:
-    """[2 r + 1]: samples of a Gaussian of ``sigma`` pixels out to 3 sigma, summing to 1. sigma 0: one 1."""
-    reach = math.ceil(3 * sigma)
-    steps = torch.arange(-reach, reach + 1, dtype=dtype)
-    weights = torch.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else torch.ones(1, dtype=dtype)
-    return weights / weights.sum()
-
-
 def filtered(picture: Tensor, kernel: Tensor, past: Past = "mirrored") -> Tensor:
     """A picture [B, C, H, W] filtered by a kernel [k, l] of odd sides."""
     for axis, reach in ((-2, kernel.shape[0] // 2), (-1, kernel.shape[1] // 2)):

@@ -24,6 +24,7 @@ is made in canonical space: what is projected afterwards stays consistent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -235,3 +236,12 @@ def box(x: Tensor, radius: int) -> Tensor:
             width = 2 * r + 1
             x = (running.narrow(axis, width, size) - running.narrow(axis, 0, size)) / width
     return x
+
+
+def gaussian(sigma: float, dtype: torch.dtype = torch.float64, reach: int | None = None) -> Tensor:
+    """[2 r + 1]: samples of a Gaussian of ``sigma`` pixels out to r = ``reach`` (usually 3 sigma), summing to 1.
+    sigma 0: one 1."""
+    reach = math.ceil(3 * sigma) if reach is None else reach
+    steps = torch.arange(-reach, reach + 1, dtype=dtype)
+    weights = torch.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else torch.ones(1, dtype=dtype)
+    return weights / weights.sum()

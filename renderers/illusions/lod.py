@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ...sync_core.aggregate import Aggregator
 from ...sync_core.linear_map import LinearMap
+from ...sync_core.variance import gaussian
 from ..arrays import norm, unflatten
 from ..panorama.space import pixel_taps
-from ..pictures import filtered, gaussian
+from ..pictures import filtered
 
 DEEPEST = 5  # 32 x 32 cells for one view pixel
 

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...sync_core.variance import gaussian
 from ..arrays import triple
 from ..cameras.looks import Look, direction, hann_at, pixels_of
-from ..pictures import TwoBands, filtered, gaussian
+from ..pictures import TwoBands, filtered
 
 # How decidedly the best view wins the fine detail: weights are raised to this power.
 _DECISION = 12.0

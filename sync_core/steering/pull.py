@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..variance import gaussian
 from .features import Features, length
 
 Shape = Literal["off", "blur", "wiener"]
@@ -130,9 +131,7 @@ def _blurred(picture: Tensor, sigma: float) -> Tensor:
     sigma = min(sigma, max(picture.shape[-2:]) / 2)
     for axis in (-1, -2):
         reach = min(math.ceil(3 * sigma), picture.shape[axis] - 1)
-        steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
-        kernel = torch.exp(-0.5 * (steps / max(sigma, 1e-6)) ** 2).to(picture)
-        kernel = (kernel / kernel.sum()).expand(picture.shape[1], 1, 1, -1)
+        kernel = gaussian(sigma, reach=reach).to(picture).expand(picture.shape[1], 1, 1, -1)
         pad = (reach, reach, 0, 0) if axis == -1 else (0, 0, reach, reach)
         padded = F.pad(picture, pad, mode="replicate")
         picture = F.conv2d(padded, kernel if axis == -1 else kernel.transpose(2, 3), groups=picture.shape[1])

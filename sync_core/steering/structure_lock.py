@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..variance import within
+from ..variance import gaussian, within
 from ..walked import Views
 from .operators import Change, OperatorRun
 
@@ -132,9 +132,7 @@ def _blurred(picture: Tensor, level: int) -> Tensor:
     """Blurred by a Gaussian as wide as a block of 2^level cells; beyond its edges there is nothing."""
     sigma = 2**level / 12**0.5
     reach = round(3 * sigma) + 1
-    steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    kernel = torch.exp(-0.5 * (steps / sigma) ** 2).to(picture)
-    kernel = (kernel / kernel.sum()).expand(picture.shape[1], 1, 1, -1)
+    kernel = gaussian(sigma, reach=reach).to(picture).expand(picture.shape[1], 1, 1, -1)
     for weight, pad in ((kernel, (0, reach)), (kernel.transpose(2, 3), (reach, 0))):
         picture = F.conv2d(picture, weight, padding=pad, groups=picture.shape[1])
     return picture

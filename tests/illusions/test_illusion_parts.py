@@ -22,11 +22,11 @@ from syncpack.renderers.illusions.warps import (
     Still,
 )
 from syncpack.renderers.illusions.warps.motion import motion_kernel
-from syncpack.renderers.pictures import filtered, gaussian
+from syncpack.renderers.pictures import filtered
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.synchronizer import Synchronizer, SyncPlan
-from syncpack.sync_core.variance import VarianceCorrection
+from syncpack.sync_core.variance import VarianceCorrection, gaussian
 
 FAMILIES = {
     "two bands": (LowBand(), HighBand()),

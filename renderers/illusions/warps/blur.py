@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ....sync_core.linear_map import LinearMap
-from ...pictures import filtered, gaussian
+from ....sync_core.variance import gaussian
+from ...pictures import filtered
 from ..warp import Label, Warp
 
 MOST_ENTRIES = 200_000_000
