@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Attributes and keys of the host's objects that change without changing what comes out.
+# Attributes and keys of the host's objects that change without changing what comes out. (Not of values, whose fields
+# all count.)
 FLEETING = frozenset(
     {"uuid", "patches_uuid", "cond_hint", "load_device", "offload_device", "device", "output_device", "inner_model"}
     | {"loaded_models", "conds", "backup", "object_patches_backup", "is_clip", "size", "current_used_memory", "parent"}
@@ -92,7 +93,9 @@ class _Reading:
             self._function(value)
         elif dataclasses.is_dataclass(value):
             self.say(_class(value))
-            self._entries("fields", [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)])
+            for field in dataclasses.fields(value):
+                self.say(field.name)
+                self.take(getattr(value, field.name))
         else:
             self.say(_class(value))
             self._entries("attributes", getattr(value, "__dict__", {}).items())

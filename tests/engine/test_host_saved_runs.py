@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,17 @@ def real_run() -> list[Any]:
     # (as a sampler has it: other MODELs of the same file leave their LoRAs in its weights until then)
     comfy.model_management.load_models_gpu([model])
     return [model, positive, negative, comfy.samplers.sampler_object("euler").sampler_function, SPACE]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A value with a field that the host's objects have too, where it changes nothing."""
+
+    size: int
+
+
+def test_every_field_of_a_value_counts():
+    assert identity(Sized(1)) == identity(Sized(1)) != identity(Sized(2))
 
 
 SCRIPT = """
