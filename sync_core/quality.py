@@ -220,6 +220,9 @@ def intra_distance(crops: Tensor, seen: Tensor | None = None, features: Features
         rows.append(own(crop[None].float()))
     found = _wide(torch.cat(rows))
     square = float(found.square().sum(1).mean())
-    # The mean over pairs of |a - b|^2 is twice the variance.
-    between = 2 * float(found.var(0, correction=1).sum())
-    return between / square if square > 0 else 0.0
+    return between_pairs(found) / square if square > 0 else 0.0
+
+
+def between_pairs(rows: Tensor) -> float:
+    """The mean over pairs of rows [N, F] of |a - b|^2, which is twice their variance."""
+    return 2 * float(rows.var(0, correction=1).sum())

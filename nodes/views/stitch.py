@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...renderers.scene import Scene
-from ...sync_core.quality import cross_view_psnr
+from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.feature_tiers import perceptual
 from ..engine.latents import to_canonical
 from ..engine.vae import decoded
@@ -103,8 +103,7 @@ def _perceived(figures: Figures, count: int, alone: tuple[int, ...], vae: VAE, s
         features = torch.cat(
             [read(picture[None].movedim(-1, 1)[:, :3].to(samples) * 2 - 1) for picture in pictures]
         ).detach()
-        # The mean over pairs of |a - b|^2 is twice the variance.
-        found.append(2 * float(features.var(0, correction=1).sum()))
+        found.append(between_pairs(features))
     return replace(figures, intra_lpips=sum(found) / len(found)), ""
 
 
