@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from .. import host
 from ..host.errors import check_finite
 from ..host.objects import Wrapper
 from .noise import own_noise
-from .run import Run
+from .run import Run, SamplerCall
 
 # Where the host keeps functions that see the guided estimate; CFG++ samplers add one to learn the unconditional.
 POST_CFG = "sampler_post_cfg_function"
@@ -101,3 +102,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         synced = run.packing.framed(synced)
         for function in own:
             function({**seen[-1], "uncond_denoised": synced})
+
+
+def synchronised(run: Run, call: SamplerCall, model: Wrapper) -> SamplerCall:
+    """The call with ``model``'s estimates, synchronised."""
+    return replace(call, model=SyncDenoiser(model, run, len(call.model_options.get(POST_CFG, []))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -122,11 +123,15 @@ def mask_views(views: Views, mask: Tensor, batch: int) -> Tensor:
     return views.project(mask_on_grid(views, mask, batch).to(views.device))
 
 
+def scaled_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Masks [.., H, W] at (rows, columns), as the host scales them: [n, 1, rows, columns]."""
+    rows = mask.reshape(-1, 1, *mask.shape[-2:]).float()
+    return rows if tuple(rows.shape[-2:]) == tuple(size) else F.interpolate(rows, size=tuple(size), mode="bilinear")
+
+
 def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:
     """A mask over the canonical picture, [.., H, W] at any resolution -> [B, 1, *grid]."""
-    grid = mask.reshape(-1, 1, *mask.shape[-2:]).float()
-    if tuple(grid.shape[-2:]) != views.canonical:
-        grid = F.interpolate(grid, size=views.canonical, mode="bilinear")
+    grid = scaled_mask(mask, views.canonical)
     if batch % grid.shape[0]:
         raise ValueError(f"{grid.shape[0]} masks for {batch} canonical pictures; use one mask, or one for each picture")
     return grid.repeat(batch // grid.shape[0], 1, 1, 1)

@@ -112,6 +112,22 @@ class SamplerCall:
     def model_options(self) -> dict[str, Any]:
         return self.extra_args.get("model_options", {})
 
+    @property
+    def given(self) -> Tensor | None:
+        """View latents that the run starts from, in the host's shape, on the model's scale; None: from noise alone."""
+        latent = getattr(self.model, "latent_image", None)
+        return latent if latent is not None and bool(latent.count_nonzero()) else None
+
+    def part(self, first: int, last: int) -> SamplerCall:
+        """The call for the steps from ``first`` to before ``last`` alone, told as steps of the whole."""
+        if (first, last) == (0, self.steps):
+            return self
+
+        def shown(info: dict[str, Any]) -> None:
+            self.tell(first + int(info["i"]), info)
+
+        return replace(self, sigmas=self.sigmas[first : last + 1], callback=shown, disable=True)
+
     def tell(self, step: int, info: dict[str, Any]) -> None:
         """What the sampler says after a step, passed on as of ``step``."""
         if self.callback is not None:
@@ -189,7 +205,7 @@ class Run:
                 average,
                 lambda latents: packing.flat(model.process_latent_in(view_latents(scene, latents, views))).to(x.device),
                 host.luminance(model, x.shape[1]),
-                packing.flat(given) if given is not None and bool(given.count_nonzero()) else None,
+                None if given is None else packing.flat(given),
                 None if mask is None else average(packing.flat(mask)[:, :1].to(x)),
             )
             operation = Operation.begin(settings.operator, told)

@@ -87,9 +87,8 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         check_patches(call.model_options, x, guider)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
-        given = getattr(model, "latent_image", None)
         mask = call.extra_args.get("denoise_mask")
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, given, mask)
+        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, call.given, mask)
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)

@@ -197,6 +197,15 @@ def noise_sampler(
     return default(like)
 
 
+def mixture(sampling: Any, sigma: float) -> tuple[float, float]:
+    """(how much of the picture, how much noise) a state of a model holds at ``sigma``. sampling: its model sampling,
+    which knows what a noise level means."""
+    one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    level = torch.full((1, 1, 1, 1), sigma, dtype=torch.float64)
+    picture, noise = (sampling.noise_scaling(level, n, p) for n, p in ((nothing, one), (one, nothing)))
+    return float(picture), float(noise)
+
+
 def percent_to_sigma(model: Any, percent: float) -> float:
     """The noise level at a fraction of a run (0 = noise), as the host's own nodes count it."""
     return float(model.get_model_object("model_sampling").percent_to_sigma(percent))

@@ -44,8 +44,7 @@ def check_edit_sampler(function: Callable[..., Any], options: dict[str, Any], ed
 def source_of(run: Run, call: SamplerCall) -> Tensor:
     """The views [B*N, C, h, w] that are edited, on the model's scale. Raises ValueError where there are none, and for
     a run that does not end clean."""
-    given = getattr(call.model, "latent_image", None)
-    if given is None or not bool(given.count_nonzero()):
+    if (given := call.given) is None:
         raise ValueError("nothing to edit: connect canonical or views, the picture that is to change")
     if float(call.sigmas[-1]) > 0:
         raise ValueError(
@@ -124,11 +123,6 @@ class EditRun:
         clean = self.run.packing.flat(model(self.run.packing.framed(views), sigma, **told))
         check_finite(clean, level, whose)
         return clean
-
-    def mixture(self, level: float) -> tuple[float, float]:
-        """(how much of the picture, how much noise) a noisy view holds at a level."""
-        one = torch.ones(1, 1, 1, 1, device=self.source.device)
-        return tuple(float(self.noised(p, level, n)) for p, n in ((one, 0 * one), (0 * one, one)))  # pyright: ignore[reportReturnType]
 
     def kernel(self, clean: Tensor, noisy: Tensor, views: int) -> Tensor | None:
         """How alike views are [B, N, N], by what the edit goes by; None where nothing is mixed. clean: w0 + E."""

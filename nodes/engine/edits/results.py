@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ....renderers.scene import Scene
-from ..latents import fit_to_space, mask_on_grid, to_canonical
+from ..latents import fit_to_space, mask_on_grid, scaled_mask, to_canonical
 
 Latent = dict[str, Any]
 
@@ -39,9 +38,7 @@ def _changes(mask: Tensor | None, views: Tensor) -> Tensor | None:
     """bool, as views or spreading to them: where a mask, scaled as the host scales it, lets them change."""
     if mask is None:
         return None
-    rows = mask.reshape(-1, 1, *mask.shape[-2:]).float()
-    if rows.shape[-2:] != views.shape[-2:]:
-        rows = F.interpolate(rows, size=views.shape[-2:], mode="bilinear")
+    rows = scaled_mask(mask, views.shape[-2:])
     rows = rows.repeat(-(-views.shape[0] // rows.shape[0]), 1, 1, 1)[: views.shape[0]].to(views.device)
     return (rows.unsqueeze(2) if views.ndim == 5 else rows) > 0
 

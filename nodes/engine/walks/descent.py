@@ -78,7 +78,7 @@ def _gradient(edit: EditRun, change: Tensor, throw: Throw, iteration: int) -> Te
     """w_t G of all views [B*N, C, h, w], of those that were not drawn 0."""
     run, level = edit.run, throw.level
     rows = [b * run.views.count + i for b in range(run.packing.batch) for i in throw.members]
-    picture, noise = edit.mixture(level)
+    picture, noise = host.mixture(host.model_sampling(edit.call.model), level)
     with run.batches.only(rows):
         found, noisy = edit.difference(change, level, edit.noise(iteration), scale=picture)
     drawn = (change[rows] - found[rows]) * (picture / noise)

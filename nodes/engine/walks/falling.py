@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import Any
 
 from torch import Tensor
 
 from ... import host
-from ...host.objects import Wrapper
-from ..denoiser import POST_CFG, SyncDenoiser
+from ..denoiser import synchronised
 from ..edits.denoiser import EditDenoiser, EditRun, with_noise
 from ..run import Run, SamplerCall
 from .stepwise import WHOLE
@@ -34,34 +31,18 @@ def walk_falling(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     _warn_of_start(edit)
     state, last = packing.framed(edit.source), edit.run
     if turn:
-        state = _part(_synchronised(edit.run, call, EditDenoiser(edit)), state, (0, turn))
+        state = synchronised(edit.run, call, EditDenoiser(edit)).part(0, turn)(state)
     if finishing:
         level, last = float(call.sigmas[turn]), run
         noise = edit.noise(turn * edit.edit.averages)
         clean = edit.painted(edit.kept(packing.flat(state)), level)
         state = packing.framed(edit.noised(clean, level, noise))
         plain = with_noise(call.model, packing.framed(noise))
-        state = _part(_synchronised(run, call, plain), state, (turn, steps))
+        state = synchronised(run, call, plain).part(turn, steps)(state)
     views = packing.flat(state)
     if run.plan.final_sync and run.plan.process != 0:
         views = last.average(views, last.memory.last, finished=True)[0]
     return packing.framed(edit.kept(views))
-
-
-def _synchronised(run: Run, call: SamplerCall, model: Wrapper) -> SamplerCall:
-    return replace(call, model=SyncDenoiser(model, run, len(call.model_options.get(POST_CFG, []))))
-
-
-def _part(call: SamplerCall, state: Tensor, steps: tuple[int, int]) -> Tensor:
-    """One call of the sampler, over some steps of the run."""
-    first, last = steps
-
-    def shown(info: dict[str, Any]) -> None:
-        call.tell(first + int(info["i"]), info)
-
-    whole = steps == (0, call.steps)
-    part = replace(call, sigmas=call.sigmas[first : last + 1], callback=shown, disable=call.disable or not whole)
-    return part(state)
 
 
 def _warn_of_start(edit: EditRun) -> None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from ....sync_core.synchronizer import SyncState
 from ....sync_core.time_travel import renoised
 from ... import host
-from ...host.objects import Sampling
 from ..coherence import Asked, PullRun
-from ..denoiser import POST_CFG, SyncDenoiser
+from ..denoiser import SyncDenoiser, synchronised
 from ..noise import journey_noise, starting_state, step_noise
 from ..run import Run, SamplerCall
 from .unfinished import Unfinished
@@ -45,7 +42,7 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     done = int(begun.get("step", 0))
     if done > run.plan.hand_over(call.steps):
         run = run.alone
-    plain, call = call, _synchronised(run, call)
+    plain, call = call, synchronised(run, run.watched(call), call.model)
     parts = [part for part in stretches(run, call.steps) if part[0] >= done]
     if len(parts) > 1 and (name := host.sampler_name(call.function)) in WHOLE:
         raise ValueError(
@@ -56,7 +53,7 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
         if first == run.plan.hand_over(call.steps):
             x = _let_go(run, call.model, x, call.sigmas[first])
             run = run.alone
-            call = _synchronised(run, plain)
+            call = synchronised(run, run.watched(plain), plain.model)
         times = run.plan.travel.at(first, call.steps)
         for turn in range(times):
             x = _stretch(run, call, x, first, last)
@@ -93,11 +90,6 @@ def stretches(run: Run, steps: int) -> list[tuple[int, int]]:
     return list(pairwise(sorted(stops)))
 
 
-def _synchronised(run: Run, call: SamplerCall) -> SamplerCall:
-    """The call with synchronised estimates, and a callback that sees views."""
-    return replace(run.watched(call), model=SyncDenoiser(call.model, run, len(call.model_options.get(POST_CFG, []))))
-
-
 def _let_go(run: Run, model: SyncDenoiser, x: Tensor, sigma: Tensor) -> Tensor:
     """The views of a state that is canonical until ``sigma``, in the host's shape: what ``model`` would have been
     shown next, backgrounds as noisy as the rest."""
@@ -122,11 +114,7 @@ def _stretch(run: Run, call: SamplerCall, x: Tensor, first: int, last: int) -> T
             own = host.noise_sampler(call.function, x, call.sigmas, call.seed, apart=first > 0)
             options = {"noise_sampler": own, **options}
 
-    def shown(info: dict[str, Any]) -> None:
-        call.tell(first + int(info["i"]), info)
-
-    stretch = replace(call, sigmas=call.sigmas[first : last + 1], options=options)
-    return stretch(x) if whole else replace(stretch, callback=shown, disable=True)(x)
+    return replace(call, options=options).part(first, last)(x)
 
 
 def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) -> Tensor:
@@ -134,7 +122,7 @@ def _pulled(run: Run, pull: PullRun, call: SamplerCall, x: Tensor, step: int) ->
     clean = run.memory.seen
     assert clean is not None
     sampling, level = host.model_sampling(call.model), float(call.sigmas[step])
-    (picture, noise), (_, after) = (_mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
+    (picture, noise), (_, after) = (host.mixture(sampling, float(s)) for s in call.sigmas[step : step + 2])
     if pull.through:
         moves = pull.moves_through(_asked(run, call), clean, step, (picture, noise))
     else:
@@ -164,14 +152,5 @@ def _back(run: Run, call: SamplerCall, x: Tensor, step: int, turn: int) -> Tenso
     journeys = turn + 1 + sum(run.plan.travel.at(earlier, call.steps) - 1 for earlier in range(step))
     noise = journey_noise(run, x, run.seed + _TRAVEL * journeys)
     sampling = host.model_sampling(call.model)
-    high, low = (_mixture(sampling, float(level)) for level in call.sigmas[step : step + 2])
+    high, low = (host.mixture(sampling, float(level)) for level in call.sigmas[step : step + 2])
     return renoised(x, noise, low, high)
-
-
-def _mixture(sampling: Sampling, sigma: float) -> tuple[float, float]:
-    """(how much of the picture, how much noise) a state of this model holds at ``sigma``. ``sampling``: the host's
-    model sampling, which knows what a noise level means."""
-    one, nothing = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    level = torch.full((1, 1, 1, 1), sigma, dtype=torch.float64)
-    picture, noise = (sampling.noise_scaling(level, n, p) for n, p in ((nothing, one), (one, nothing)))
-    return float(picture), float(noise)

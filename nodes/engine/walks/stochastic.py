@@ -114,8 +114,7 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
 
 def _beginning(run: Run, call: SamplerCall, x: Tensor) -> tuple[bool, Tensor]:
     """(whether there is a picture to begin from, the canonical picture [B, C, *canonical], empty without one)."""
-    given = getattr(call.model, "latent_image", None)
-    if given is None or not bool(given.count_nonzero()):
+    if (given := call.given) is None:
         return False, x.new_zeros(run.packing.canonical_shape)
     return True, average_of(run.views)(run.packing.flat(given).to(x))
 
