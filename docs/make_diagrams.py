@@ -36,12 +36,7 @@ from PIL import Image, ImageFilter
 from workflow_graphs import FOLDER
 
 # They name a model file, and yet their thumbnails are results: made with another model that can be shown.
-RESULTS = (
-    "illusion_latent_checkpoint",
-    "panorama_depth_controlnet",
-    "panorama_text_stochastic",
-    "wide_image_checkpoint",
-)
+RESULTS = ("controlnet_lora_views",)
 MARK = "A diagram, made by docs/make_diagrams.py.\n"
 ACCENTS: dict[str, Colour] = {
     "plane": (31, 122, 128),

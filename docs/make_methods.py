@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow_graphs import FOLDER, ROOT, Graph
+from your_models import with_your_models
 
 alias = types.ModuleType("syncpack")
 alias.__path__ = [str(ROOT)]
@@ -22,8 +23,6 @@ from syncpack.sync_core.processes import process  # noqa: E402
 from syncpack.sync_core.steering.edits import Edit  # noqa: E402
 from syncpack.sync_core.steering.structure_lock import CoarseLock  # noqa: E402
 from syncpack.sync_core.synchronizer import SyncPlan  # noqa: E402
-
-CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth.pth"
 
 
 def label_of(plan: SyncPlan) -> str:
@@ -62,7 +61,7 @@ def told(graph: Graph, method: Preset, text: str) -> None:
 
 
 def wide(method: Preset, width: int, text: str) -> Graph:
-    graph = Graph("wide_image_checkpoint")
+    graph = with_your_models("wide_image_checkpoint")
     graph.set(graph.node("CanonicalSpace"), width=width, height=512)
     graph.set(graph.node("ViewRig"), kind="windows", **method.views)
     sampled(graph, graph.node("SyncTweediesSampler"), method)
@@ -86,7 +85,7 @@ def edited(method: Preset, checkpoint: str, size: tuple[int, int], text: str) ->
     """(A wide picture that is loaded, encoded and edited; its SyncEdit)."""
     edit = method.steering
     assert isinstance(edit, Edit)
-    graph = Graph("wide_image_checkpoint")
+    graph = with_your_models("wide_image_checkpoint")
     width, height = size
     graph.set(graph.node("CheckpointLoaderSimple"), ckpt_name=checkpoint)
     graph.set(graph.node("CanonicalSpace"), width=width, height=height)
@@ -188,7 +187,7 @@ def factorized(method: Preset) -> Graph:
 
 
 def panorama(method: Preset) -> Graph:
-    graph = Graph("panorama_depth_controlnet")
+    graph = with_your_models("panorama_depth_controlnet")
     graph.set(graph.node("ViewRig"), width=512, height=512)
     graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
     sampler = graph.node("SyncTweediesSampler")
@@ -206,15 +205,34 @@ def panorama(method: Preset) -> Graph:
     ):
         graph.link(graph.node(source), output, attention, name)
     graph.link(attention, "MODEL", sampler, "model")
-    told(graph, method, graph.node("Note")["widgets_values"][0])
+    told(
+        graph,
+        method,
+        "A panorama that follows a depth map of the whole sphere (2:1, near = white). Every view gets its own hint: "
+        "distances along the ray become depth along the camera's axis, normalised over all views together.\n\n"
+        "For 16-bit PNG, EXR, NPY or .dpt write the file's name (in the input folder) into file; values = distance for "
+        "metric depth.",
+    )
+    return graph
+
+
+def stochsync(method: Preset) -> Graph:
+    graph = with_your_models("panorama_text_stochastic")
+    graph.set(graph.node("ViewRig"), width=512, height=512)
+    sampler = graph.node("SyncTweediesSampler")
+    graph.set(sampler, steps=method.steps, cfg=method.cfg, sampler_name=method.sampler, denoise=method.denoise)
+    told(
+        graph,
+        method,
+        "A panorama from words alone: new noise at every step replaces what a set of views that hardly overlap can "
+        "see. 427 model calls, each on about a quarter of the views.",
+    )
     return graph
 
 
 def mesh(method: Preset, attention: dict[str, Any], text: str) -> Graph:
-    graph = Graph("mesh_text_controlnet")
+    graph = with_your_models("mesh_text_controlnet")
     views = method.views
-    graph.set(graph.node("CheckpointLoaderSimple"), ckpt_name=CHECKPOINT)
-    graph.set(graph.node("ControlNetLoader"), control_net_name=DEPTH)
     graph.set(graph.node("MeshSpace"), texture_size=1024, latent_size=1536)
     orbit = {k: v for k, v in views.items() if k in ("kind", "width", "height", "exponent", "exponent_end")}
     graph.set(graph.node("OrbitRig"), **orbit)
@@ -241,9 +259,7 @@ def syncmvd(method: Preset) -> Graph:
 
 
 def splats(method: Preset) -> Graph:
-    graph = Graph("splats_text_controlnet")
-    graph.set(graph.node("CheckpointLoaderSimple"), ckpt_name=CHECKPOINT)
-    graph.set(graph.node("ControlNetLoader"), control_net_name=DEPTH)
+    graph = with_your_models("splats_text_controlnet")
     graph.set(graph.node("OrbitRig"), kind="orbit_sphere", width=512, height=512, views=50)
     graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
     for kind in ("SetLatentNoiseMask", "SplatMask", "VAEEncode", "CameraFileRig"):
@@ -262,7 +278,7 @@ def splats(method: Preset) -> Graph:
 
 def diffusehigh(method: Preset) -> Graph:
     assert isinstance(method.steering, CoarseLock)
-    graph = Graph("wide_image_checkpoint")
+    graph = with_your_models("wide_image_checkpoint")
     graph.set(graph.node("CanonicalSpace"), width=1024, height=512)
     graph.set(graph.node("ViewRig"), width=512, height=512, pixels=256)
     first, stitch = graph.node("SyncTweediesSampler"), graph.node("StitchViews")
@@ -313,6 +329,7 @@ MAKERS: dict[str, Callable[[Preset], Graph]] = {
     "method_visual_anagrams": visual_anagrams,
     "method_factorized": factorized,
     "method_syncmvd": syncmvd,
+    "method_stochsync": stochsync,
     "method_csd_edit": csd_edit,
     "method_flowedit": flowedit,
     "method_syncsde": syncsde,

@@ -35,7 +35,18 @@ _HOSTS: dict[str, tuple[str, ...]] = {
     "VAELoader": ("vae_name",),
 }
 _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
+    "CheckpointLoaderSimple": ([], [("MODEL", "MODEL"), ("CLIP", "CLIP"), ("VAE", "VAE")]),
     "CLIPTextEncode": ([("clip", "CLIP")], [("CONDITIONING", "CONDITIONING")]),
+    "ControlNetApplyAdvanced": (
+        [
+            ("positive", "CONDITIONING"),
+            ("negative", "CONDITIONING"),
+            ("control_net", "CONTROL_NET"),
+            ("image", "IMAGE"),
+        ],
+        [("positive", "CONDITIONING"), ("negative", "CONDITIONING")],
+    ),
+    "ControlNetLoader": ([], [("CONTROL_NET", "CONTROL_NET")]),
     "DualCLIPLoader": ([], [("CLIP", "CLIP")]),
     "FluxGuidance": ([("conditioning", "CONDITIONING")], [("CONDITIONING", "CONDITIONING")]),
     "InstructPixToPixConditioning": (

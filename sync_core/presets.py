@@ -157,7 +157,7 @@ PRESETS: tuple[Preset, ...] = (
         steps=25,
         cfg=7.5,
         sampler="dpmpp_2m",
-        workflow="panorama_text_stochastic",
+        workflow="method_stochsync",
         views={"width": 512, "height": 512, "fov": 72.0},
     ),
     Preset(

@@ -15,15 +15,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "workflows"
-# Thumbnails that are still pictures of their graphs, until their results are there.
-WAITING = {
-    "illusion_latent_checkpoint",
-    "mesh_text_controlnet",
-    "panorama_depth_controlnet",
-    "panorama_text_stochastic",
-    "splats_text_controlnet",
-    "wide_image_checkpoint",
-}
 
 
 def script(name: str) -> ModuleType:
@@ -89,7 +80,7 @@ def test_results_are_no_diagrams() -> None:
 
 def test_no_thumbnail_shows_a_graph() -> None:
     found = {path.stem for path in FOLDER.glob("*.jpg") if shows_a_graph(Image.open(path))}
-    assert found - WAITING == set()
+    assert found == set()
 
 
 def test_facts_are_those_that_notes_tell() -> None:

@@ -2,7 +2,15 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .differentiable import clip_tokens, differentiable_decoder, hidden_block, taesd_decoder, twin, with_network
+from .differentiable import (
+    clip_tokens,
+    differentiable_decoder,
+    hidden_block,
+    keep_what_norms_saw,
+    taesd_decoder,
+    twin,
+    with_network,
+)
 from .files import (
     check_prefix,
     folder_of,
@@ -86,6 +94,7 @@ from .types3d import (
     new_splat,
     saved_file_3d,
 )
+from .unets import ControlNetwork, Operations, TimestepSequential, UNetModel, control_net, unet_inside, with_lora
 from .wrappers import HAS_WRAPPERS, add_wrapper, has_wrapper, with_wrapper
 
 __all__ = [
@@ -101,6 +110,7 @@ __all__ = [
     "CFGGuider",
     "CONDNoiseShape",
     "CONDRegular",
+    "ControlNetwork",
     "KSamplerX0Inpaint",
     "LatentFormat",
     "LatentSD15",
@@ -108,7 +118,10 @@ __all__ = [
     "ModelConfig",
     "ModelPatcher",
     "ModelType",
+    "Operations",
     "ProgressBar",
+    "TimestepSequential",
+    "UNetModel",
     "X0Sampling",
     "add_wrapper",
     "attention_to_many",
@@ -117,6 +130,7 @@ __all__ = [
     "check_prefix",
     "clip",
     "clip_tokens",
+    "control_net",
     "differentiable_decoder",
     "empty_cache",
     "file_3d_content",
@@ -133,6 +147,7 @@ __all__ = [
     "intermediate_device",
     "is_out_of_memory",
     "k_sampler_sigmas",
+    "keep_what_norms_saw",
     "latent_channels",
     "load_device",
     "load_models",
@@ -174,9 +189,11 @@ __all__ = [
     "text_features",
     "times_left",
     "twin",
+    "unet_inside",
     "use_cast_layers",
     "vae",
     "weighted_parts",
+    "with_lora",
     "with_memory_estimate",
     "with_network",
     "with_wrapper",

@@ -34,11 +34,16 @@ def twin(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
             for name, value in list(owner._buffers.items()):
                 if value is not None:
                     owner._buffers[name] = value.detach().clone().to(device)
-        for part in made.modules():
-            if isinstance(part, torch.nn.LayerNorm | torch.nn.GroupNorm):
-                # (the host adds to what a norm was given in place, after the norm has kept it for the way back)
-                part.register_forward_pre_hook(_copied)
-        return made.eval()
+        return keep_what_norms_saw(made).eval()
+
+
+def keep_what_norms_saw(network: torch.nn.Module) -> torch.nn.Module:
+    """The network itself, made fit for gradients: the host adds in place to what a norm was given, after the norm has
+    kept it for the way back."""
+    for part in network.modules():
+        if isinstance(part, torch.nn.LayerNorm | torch.nn.GroupNorm):
+            part.register_forward_pre_hook(_copied)
+    return network
 
 
 def _copied(_: torch.nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from .diffusers_nodes import LoadDiffusersText, LoadDiffusersUNet, SyncTweediesUpscale
 from .exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+from .toy_nodes import ToyWorldModel
 
 NODES = (
     SyncTweediesExemplarPicture,
@@ -9,4 +10,5 @@ NODES = (
     LoadDiffusersUNet,
     LoadDiffusersText,
     SyncTweediesUpscale,
+    ToyWorldModel,
 )

@@ -30,7 +30,8 @@ from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
             "whole range, for more contrast."
         ),
         "file": Text().says(
-            "Name of a depth file in ComfyUI's input folder: .png or .tif in 16-bit grey, .npy, .exr, .dpt."
+            "Name of a depth file in ComfyUI's input folder: .png or .tif in 16-bit grey, .npy, .exr, .dpt. "
+            "towers_depth.npy comes with the pack."
         ),
     },
     optional={"image": Socket("IMAGE").says("The depth as a grey panorama, instead of a file.")},

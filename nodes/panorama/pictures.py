@@ -23,6 +23,8 @@ from ..files import input_file
 from ..saving import Workflow, jpeg_bytes, png_bytes, save_files
 
 PANORAMA_FORMATS = ("jpg", "png")
+# Endings of depth files that come with the pack.
+SHIPPED_DEPTH = (".npy",)
 
 
 def need_cameras(rig: Any) -> Lookout:
@@ -67,7 +69,8 @@ def stitch_equirect(
 
 
 def depth_views(rig: Any, name: str, image: Tensor | None, meaning: Meaning, span: Range) -> tuple[Tensor, Tensor]:
-    """Depth of a sphere, from a file or as IMAGE [1, H, W, 3] -> (hints [N, h, w, 3], valid [N, h, w]).
+    """Depth of a sphere, from a file (of the input folder, else of the pack) or as IMAGE [1, H, W, 3]
+    -> (hints [N, h, w, 3], valid [N, h, w]).
 
     Raises ValueError without a depth, for more than one, and for a picture in false colours.
     """
@@ -79,7 +82,7 @@ def depth_views(rig: Any, name: str, image: Tensor | None, meaning: Meaning, spa
     if image is None:
         if not name.strip():
             raise ValueError("no depth; give the name of a file in ComfyUI's input folder, or connect an image")
-        depth = read_depth(input_file(name))
+        depth = read_depth(input_file(name, SHIPPED_DEPTH))
     else:
         if image.shape[0] != 1:
             raise ValueError(f"{image.shape[0]} depth images; connect one panorama")

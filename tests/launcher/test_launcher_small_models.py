@@ -27,10 +27,9 @@ def test_names_are_found_in_workflows_and_settings():
     assert small_models.named_in([{"nodes": []}]) == []
 
 
-def test_every_file_that_a_shipped_workflow_names_can_be_made():
+def test_no_shipped_workflow_shows_what_random_weights_paint():
     shipped = [load(path) for path in sorted((ROOT / "workflows").glob("*.json"))]
-    names = small_models.named_in(shipped)
-    assert names and set(names) <= set(maker().FILES)
+    assert shipped and small_models.named_in(shipped) == []
 
 
 def test_files_are_written_once_and_the_same_each_time(tmp_path):

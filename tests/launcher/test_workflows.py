@@ -15,7 +15,6 @@ NAMES = (
     "wide_image_checkpoint",
     "wide_image_coherent",
     "wide_image_syncdiffusion",
-    "controlnet_lora_views",
 )
 SMALL = (
     "CanonicalSpace.width=160",
@@ -23,8 +22,6 @@ SMALL = (
     "ViewRig.width=64",
     "ViewRig.height=64",
     "ViewRig.pixels=32",
-    "ImageScale.width=160",
-    "ImageScale.height=64",
     "CheckpointLoaderSimple.ckpt_name=synctweedies_tiny.ckpt",
     "SyncTweediesSampler.steps=6",
     "BasicScheduler.steps=6",
@@ -61,3 +58,17 @@ def test_pictures_have_the_size_and_the_contrast_of_their_material(
 
 def test_reports_reach_the_user(made: subprocess.CompletedProcess[str]) -> None:
     assert made.stderr.count("seam ratio") == len(NAMES)
+
+
+def test_model_lora_and_controlnet_draw_a_blueprint(tmp_path: Path) -> None:
+    """As shipped: white on blue, and the four teapots where their hints are."""
+    done = run_demo(["controlnet_lora_views"], tmp_path, ())
+    assert done.returncode == 0, done.stderr[-3000:]
+    (file,) = (Path(line) for line in done.stdout.splitlines())
+    with Image.open(file) as picture:
+        assert picture.size == (256, 64)
+        pixels = np.asarray(picture.convert("RGB"), dtype=float)
+    assert pixels[..., 2].mean() > pixels[..., 0].mean() + 30
+    light = pixels.mean(-1)
+    teapots = light[20:48].reshape(28, 4, 64)[:, :, 16:48].mean()
+    assert teapots > light[:8].mean() + 30

@@ -18,7 +18,6 @@ SMALL = (
     "IllusionFrames.count=4",
     "IllusionFrames.hold=1",
     "IllusionPreview.count=3",
-    "CheckpointLoaderSimple.ckpt_name=synctweedies_tiny.ckpt",
 )
 
 pytestmark = pytest.mark.host
