@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,25 +69,31 @@ def run(root: Path, options: Options) -> int:
         options = replace(options, ray=None)  # one host of this machine is enough
     if options.ray is not None:
         on_ray.move_to_ray(root, options.kind, options.arguments)
+    result: list[str] = []  # printed when the workers have ended: Ray prints, too
     with contextlib.ExitStack() as stack:
+        stack.callback(lambda: print("\n".join(result), flush=True) if result else None)
         if not options.only_list:
             stack.enter_context(journal)
         workers = stack.enter_context(_crew(root, options, workflows, rows, journal))
+        began = time.monotonic()
         facts = workers[0].open(with_info=True)
+        say(f"{facts.versions['host']} host up in {time.monotonic() - began:.0f} s")
         for line in facts.warnings:
             say(f"warning: {line}")
         inputs = (directory / "input",) if directory else ()
         jobs = Planner(facts.info, workflows, inputs, root / "assets").jobs(rows, problems)
         problems.check()
         if options.only_list:
-            print("\n".join(_listed(jobs, journal, options.again)))
+            result += _listed(jobs, journal, options.again)
             return 0
-        return _work(options, jobs, workers, journal, facts.versions)
+        summary = _work(options, jobs, workers, journal, result)
+        return LauncherError.code if summary.count("failed") else 0
 
 
 def _work(
-    options: Options, jobs: Sequence[Job], workers: Sequence[Worker], journal: Journal, versions: Mapping[str, str]
-) -> int:
+    options: Options, jobs: Sequence[Job], workers: Sequence[Worker], journal: Journal, result: list[str]
+) -> Summary:
+    """Run what is not done; ``result`` gets the table, after an interrupt too."""
     todo = [job for job in jobs if options.again or not journal.is_done(job)]
     chosen = workers[: len(todo)]
     show = Show(len(todo), len(chosen))
@@ -101,11 +107,11 @@ def _work(
         again = {job.id for job in todo}
         before = {job.id: record for job in jobs if job.id not in again and (record := journal.record(job.id))}
         seconds = time.monotonic() - began
-        summary = Summary(jobs, again, before | runner.records, seconds, len(chosen), versions)
+        summary = Summary(jobs, again, before | runner.records, seconds, len(chosen))
         with contextlib.suppress(OSError):
             summary.write(journal.folder)
-        print("\n".join((*summary.table(), str(journal.folder / INDEX))), flush=True)
-    return LauncherError.code if summary.count("failed") else 0
+        result += [*summary.table(), str(journal.folder / INDEX)]
+    return summary
 
 
 def _listed(jobs: Sequence[Job], journal: Journal, again: bool) -> list[str]:

@@ -72,11 +72,12 @@ class HostWorker:
 
     def open(self, with_info: bool = False) -> Facts:
         """Start a host, unless one is running. Raises LauncherError."""
-        running = self._opened()
+        running = self.running()
         info = client.object_info(running) if with_info else {}
         return Facts(info, self._versions, self._warnings)
 
-    def _opened(self) -> server.Server:
+    def running(self) -> server.Server:
+        """The host, started when there is none. Raises LauncherError."""
         if self._server is None or not self._server.alive():
             self.close()
             try:
@@ -122,7 +123,7 @@ class HostWorker:
             return Report(state, " ".join(str(error).split()), log, (), (), seconds, {}, self._versions, who)
 
         try:
-            running = self._opened()
+            running = self.running()
         except LauncherError as error:
             return ended(LOST, error, "")
         who["host_process"] = process = _process(running)

@@ -15,13 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import hosts
 from ..errors import HostError, LauncherError, UsageError, WorkflowError
+from ..venv import say
 from .host_worker import HostWorker, Spec
 from .inputs import InputFile, sha256_of
 from .plan import Job
@@ -43,6 +44,7 @@ def has_ray(python: str) -> bool:
 def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
     """Go on in an interpreter that has Ray: this one, or the hosts' (then run.py starts again there and this call does
     not return). Raises UsageError with what to install."""
+    _set_variables(os.environ)
     with contextlib.suppress(ImportError):
         import ray  # noqa: F401
 
@@ -54,6 +56,14 @@ def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
     if os.name == "nt":
         sys.exit(subprocess.run(command).returncode)
     os.execv(python, command)
+
+
+def _set_variables(environ: MutableMapping[str, str]) -> None:
+    """What Ray reads when it is imported, unless the user has set it."""
+    environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    token = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if environ.get("RAY_AUTH_TOKEN") or token.is_file():
+        environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start` asks for since 2026
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,12 @@ class RayWorker:
 def crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterator[list[RayWorker]]:
     """Workers on the cluster at ``address``, or on a Ray of our own for '', for a ``with`` block. Raises UsageError and
     HostError, each with one line."""
+    # Ray prints what became of its tasks, and has no switch for that.
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield from _crew(spec, journal, address, wishes)
+
+
+def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterator[list[RayWorker]]:
     _connect(address, wishes)
     ray = _ray()
     try:
@@ -222,9 +238,9 @@ def _shares(there: Mapping[str, float], wishes: Wishes, machines: int) -> tuple[
 
 def _connect(address: str, wishes: Wishes) -> None:
     ray = _ray()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not address:
+        say("starting Ray")
         cores = max(os.cpu_count() or 1, wishes.workers or 1)
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
@@ -232,7 +248,8 @@ def _connect(address: str, wishes: Wishes) -> None:
     try:
         ray.init(address=address, **quiet)
     except Exception as error:  # of many classes, by what is wrong
-        raise HostError(f"cannot join the Ray at {address}: {_line(error)}") from error
+        hint = "; a cluster that wants a token needs it here, too: RAY_AUTH_TOKEN" if "connect" in str(error) else ""
+        raise HostError(f"cannot join the Ray at {address}: {_line(error)}{hint}") from error
 
 
 def _knock(address: str) -> None:

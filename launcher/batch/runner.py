@@ -81,10 +81,11 @@ class Deal:
 
 @dataclass
 class Seat:
-    """A worker and its thread."""
+    """A worker and its thread. ``ready``: it was opened, and has lost nothing since."""
 
     number: int
     worker: Worker
+    ready: bool = False
     thread: threading.Thread | None = None
 
 
@@ -151,6 +152,8 @@ class Runner:
 
     def _ready(self, seat: Seat) -> bool:
         """Open the worker, several times if need be; False when it gives up or nothing is left to do."""
+        if seat.ready:
+            return not self._stopping
         for attempt in range(self._retries + 1):
             if self._stopping or not self._left:
                 return False
@@ -158,6 +161,7 @@ class Runner:
                 with self._changed:
                     self._watcher.working(seat.number, "starting")
                 seat.worker.open()
+                seat.ready = True
                 return True
             except LauncherError as error:
                 with self._changed:
@@ -185,6 +189,7 @@ class Runner:
         part = self._journal.part(job)
         try:
             report = seat.worker.run(job, part, self._note(seat, job))
+            seat.ready = report.state != LOST
             with self._changed:
                 self._attempts[job.id] += report.runs
                 attempts = self._attempts[job.id]

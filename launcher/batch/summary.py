@@ -6,7 +6,7 @@ import html
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,7 +33,6 @@ class Summary:
     records: Mapping[str, Mapping[str, Any]]
     seconds: float
     workers: int
-    versions: Mapping[str, str] = field(default_factory=dict)
 
     def state(self, job: Job) -> str:
         """'done', 'skipped' (done before), 'failed' or 'left'."""
@@ -69,7 +68,7 @@ class Summary:
         """summary.json and index.html. Raises OSError."""
         states = {state: self.count(state) for state in ("done", "skipped", "failed", "left")}
         figures = {"seconds": round(self.seconds, 1), "jobs_per_hour": round(self.per_hour(), 1)}
-        whole = {**states, **figures, "workers": self.workers, "versions": dict(self.versions)}
+        whole = {**states, **figures, "workers": self.workers}
         whole["jobs"] = [self._entry(job) for job in self.jobs]
         _replace(folder / SUMMARY, json.dumps(whole, indent=1))
         _replace(folder / INDEX, self.page())

@@ -1,5 +1,6 @@
 """The queue and what it leaves on disk, with workers that are a few lines of Python."""
 
+import importlib
 import io
 import json
 import threading
@@ -18,6 +19,8 @@ from syncpack.launcher.batch.show import Show, clock
 from syncpack.launcher.batch.summary import Summary
 from syncpack.launcher.batch.worker import DONE, FAILED, LOST, Facts, Output, Report
 from syncpack.launcher.errors import HostError, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def job(name: str, group: str = "g", key: str = "k") -> Job:
@@ -228,6 +231,15 @@ def test_files_that_cannot_be_kept_are_a_failure_of_that_job(journal):
     runs = run(journal, [job("a"), job("b")], Cut())
     assert runs.records["a"]["error"] == "its files cannot be kept: made.txt was not written whole"
     assert names(journal.folder) == ["b"]
+
+
+def test_the_model_of_the_queue_is_its_closed_form(monkeypatch):
+    """With deaths and without: 4,000 jobs of a minute, a death every six minutes and half a minute away each time."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    bench = importlib.import_module("bench_batch")
+    hours = bench.simulated_hours(4000, 8, [60.0], 10.0, 30.0)
+    assert hours == pytest.approx(bench.expected_hours(4000, 8, 60.0, 10.0, 30.0), rel=0.02)
+    assert hours > 1.15 * bench.simulated_hours(4000, 8, [60.0], 0.0, 30.0) == pytest.approx(1.15 * 4000 / 8 / 60)
 
 
 # --- what people see -------------------------------------------------------------------------------------------------
