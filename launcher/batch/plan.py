@@ -151,11 +151,15 @@ class Planner:
         if path not in self.converted:
             try:
                 prompt = workflow_format.to_api(self.workflows.drawings[path], self.info)
-                missing = [
-                    f"{n['class_type']} (node {k})" for k, n in prompt.nodes.items() if n["class_type"] not in self.info
+                named = {key: f"{node['class_type']} (node {key})" for key, node in prompt.nodes.items()}
+                unknown = [words for key, words in named.items() if prompt.nodes[key]["class_type"] not in self.info]
+                if unknown:  # saved with "Export (API)"
+                    raise WorkflowError("this host has no node of type " + ", ".join(unknown))
+                lacking = [
+                    f"{words}: {name}" for key, words in named.items() for name in self._lacks(prompt.nodes[key])
                 ]
-                if missing:
-                    raise WorkflowError("this host has no node of type " + ", ".join(missing))
+                if lacking:
+                    raise WorkflowError("required inputs are not there: " + ", ".join(lacking))
                 self.converted[path] = prompt
             except WorkflowError as error:
                 self.converted[path] = error
@@ -163,6 +167,13 @@ class Planner:
         if isinstance(found, WorkflowError):
             raise WorkflowError(f"{path.name}: {found}")
         return ApiPrompt(copy.deepcopy(found.nodes), found.titles, found.widgets)
+
+    def _lacks(self, node: Mapping[str, Any]) -> list[str]:
+        """Required inputs that the workflow neither sets nor wires."""
+        required: Mapping[str, Any] = (self.info[node["class_type"]].get("input") or {}).get("required") or {}
+        # Types of the host's own making, as lists that grow, go by other names in a prompt.
+        plain = [name for name, spec in required.items() if not str(spec[0]).startswith("COMFY_")]
+        return [name for name in plain if name not in node["inputs"]]
 
     def _files(self, widget: Widget, value: Any, said: str | None, workflow: Path) -> tuple[InputFile, ...]:
         """The files that a value names, if any: what the table says is looked up beside the table first, what the

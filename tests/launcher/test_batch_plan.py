@@ -132,6 +132,14 @@ def test_workflows_are_found_beside_the_table_and_in_the_pack(planned):
     assert problem == "jobs.csv, line 2: mine.json: this host has no node of type Gone (node 1)"
 
 
+def test_inputs_that_nothing_feeds(planned):
+    cut = {**PROMPT, "2": {"class_type": "Paint", "inputs": {"seed": 1, "size": 1.0, "text": "x"}}}
+    (planned.pack / "workflows" / "paint.json").write_text(json.dumps(cut))
+    _, [problem] = planned({})
+    words = "Paint (node 2): model, Paint (node 2): on, Paint (node 2): way"
+    assert problem == f"jobs.csv, line 2: paint.json: required inputs are not there: {words}"
+
+
 def test_a_models_file_that_the_workflow_names_and_the_host_lacks(planned):
     other = {**PROMPT, "1": {"class_type": "Model", "inputs": {"name": "gone.ckpt"}}}
     (planned.pack / "workflows" / "paint.json").write_text(json.dumps(other))
