@@ -10,7 +10,6 @@ import contextlib
 import heapq
 import io
 import math
-import os
 import random
 import statistics
 import sys
@@ -138,8 +137,8 @@ def run() -> dict[str, object]:
     from syncpack.launcher.batch.host_worker import Spec
 
     root = str(HERE.parent)
-    hand, added = overhead(Spec(root, cpu=True, place=f"bench-{os.getpid()}"))
-    specs = [Spec(root, cpu=True, forced={"OMP_NUM_THREADS": "1"}, place=f"bench-{os.getpid()}-{n}") for n in range(2)]
+    hand, added = overhead(Spec(root, cpu=True))
+    specs = [Spec(root, cpu=True, forced={"OMP_NUM_THREADS": "1"}) for n in range(2)]
     with warm(specs) as (workers, journal):
         one = queue_seconds(workers[:1], journal, 5000, JOBS)
         two = queue_seconds(workers, journal, 6000, 2 * JOBS) / 2

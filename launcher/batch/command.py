@@ -137,7 +137,6 @@ def _crew(
         small=tuple(small_models.named_in(workflows.drawings.values(), _values(rows))),
         stall=options.stall,
         environ={name: os.environ[name] for name in CARRIED if name in os.environ},
-        place=str(os.getpid()),
     )
     if options.ray is not None:
         wishes = on_ray.Wishes(options.workers, options.gpus, options.retries)
@@ -161,7 +160,7 @@ def _values(rows: Sequence[Row]) -> list[str]:
 def _local(spec: Spec, options: Options) -> list[Spec]:
     """Workers in this process: one, with all GPUs; several have some each. Raises UsageError for too few GPUs."""
     count = 1 if options.only_list else options.workers or 1
-    specs = [replace(spec, place=f"{spec.place}-{number}") for number in range(count)]
+    specs = [spec] * count
     if options.gpus == 0:
         return [replace(one, cpu=True) for one in specs]
     there = _gpus() if count > 1 or options.gpus else []

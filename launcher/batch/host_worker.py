@@ -30,6 +30,8 @@ from .plan import Job
 from .worker import DONE, FAILED, LOST, Facts, Note, Output, Report
 
 _PROGRESS = ("execution_start", "execution_cached", "executing", "progress", "progress_state")
+PREFIX, LOCK = "synctweedies-batch-", "worker.lock"  # of temporary folders
+YOUNG = 60.0  # seconds in which a folder may not have its lock yet
 LOG_AT_MOST = 1 << 20  # bytes of a host's log that are kept of a failed job
 
 
@@ -39,7 +41,7 @@ class Spec:
 
     ``root``: the pack; ``kind``: --host; ``cpu``: None asks torch; ``small``: small model files that jobs name;
     ``stall``: seconds without progress after which a host hangs; ``environ``: variables for where the machine has
-    none; ``place``: names the worker's temporary folder, the same one in a later life.
+    none; ``forced``: variables that its hosts get in any case.
     """
 
     root: str
@@ -49,7 +51,6 @@ class Spec:
     stall: float = 1800.0
     environ: Mapping[str, str] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)
-    place: str = "0"
 
 
 def copied(file: InputFile, target: Path) -> None:
@@ -62,6 +63,7 @@ class HostWorker:
 
     def __init__(self, spec: Spec, bring: Callable[[InputFile, Path], None] = copied) -> None:
         self._spec, self._bring = spec, bring
+        self._cpu = spec.cpu
         self._stack = contextlib.ExitStack()
         self._server: server.Server | None = None
         self._versions: dict[str, str] = {}
@@ -82,6 +84,9 @@ class HostWorker:
             self.close()
             try:
                 self._server = self._start()
+            except OSError as error:
+                self.close()
+                raise HostError(f"cannot start a host: {error}") from error
             except BaseException:
                 self.close()
                 raise
@@ -93,12 +98,13 @@ class HostWorker:
             os.environ.setdefault(name, value)
         with locked(root / ".run" / "batch.lock"):  # else workers of one machine would install side by side
             host = hosts.prepare(spec.kind, root, os.environ)
-            cpu = not hosts.has_gpu(host.python) if spec.cpu is None else spec.cpu
+            if self._cpu is None:
+                self._cpu = not hosts.has_gpu(host.python)
             small = small_models.provide(host.python, root, spec.small)
-        base = Path(tempfile.gettempdir()) / f"synctweedies-batch-{spec.place}"
-        workspace.discard(base)  # what a killed worker left
-        base.mkdir(parents=True)
+        _sweep()
+        base = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._stack.callback(workspace.discard, base)
+        self._stack.enter_context(locked(base / LOCK))
         with self._handling:
             if self._stopped:
                 raise HostError("the worker was stopped")
@@ -106,7 +112,7 @@ class HostWorker:
         try:
             made = base / "made"
             how = server.Start(lifeline=reading, environ=spec.forced)
-            start = server.running(host, root, made, base=base, cpu=cpu, more_models=small, how=how)
+            start = server.running(host, root, made, base=base, cpu=self._cpu, more_models=small, how=how)
             running = self._stack.enter_context(start)
         finally:
             os.close(reading)
@@ -185,6 +191,16 @@ class HostWorker:
             self._stack.close()
         finally:
             self._cut_lifeline()
+
+
+def _sweep() -> None:
+    """Remove the folders of workers that were killed: those whose lock nobody holds."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > YOUNG:
+                with locked(left / LOCK, wait=False):
+                    pass
+                workspace.discard(left)
 
 
 def _post(running: server.Server, job: Job, note: Note, watch: Watch) -> client.Result:

@@ -203,9 +203,8 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
             scheduling_strategy="SPREAD",
         )(Actor)
         shared = Shared(*journal.token())
-        cpu = None if gpus else True
-        specs = [replace(spec, cpu=cpu, place=f"{spec.place}-{number}") for number in range(count)]
-        workers = [RayWorker(make, one, shared, wishes.retries) for one in specs]
+        spec = replace(spec, cpu=None if gpus else True)
+        workers = [RayWorker(make, spec, shared, wishes.retries) for _ in range(count)]
         try:
             yield workers
         finally:

@@ -163,13 +163,14 @@ class Runner:
                 seat.worker.open()
                 seat.ready = True
                 return True
-            except LauncherError as error:
+            except Exception as error:  # a thread that ends without a word would leave the others waiting
+                said = str(error) if isinstance(error, LauncherError) else f"{type(error).__name__}: {error}"
                 with self._changed:
                     if self._stopping:
                         return False
-                    self._watcher.told(f"worker {seat.number}: {error}")
+                    self._watcher.told(f"worker {seat.number}: {said}")
                     if attempt == self._retries:
-                        self._why.append(str(error))
+                        self._why.append(said)
                         return False
                     self._changed.wait(PAUSE * (attempt + 1))
         return False

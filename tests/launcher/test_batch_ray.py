@@ -113,7 +113,7 @@ def test_files_travel_both_ways(ray, monkeypatch, tmp_path, shared):
         monkeypatch.setattr(on_ray.Shared, "is_here", lambda self: False)
     (tmp_path / "picture.png").write_bytes(b"picture")
     file = InputFile("x.png", str(tmp_path / "picture.png"), sha256_of(tmp_path / "picture.png"))
-    spec = Spec(str(ROOT), place=f"ray-{os.getpid()}")
+    spec = Spec(str(ROOT))
     with Journal(tmp_path / "out") as journal, on_ray.crew(spec, journal, "", Wishes(1, None, 2)) as [worker]:
         assert "Paint" in worker.open(with_info=True).info
         part = journal.part(job())
@@ -139,7 +139,7 @@ def test_a_run_that_ray_has_done_again_counts_twice(ray, monkeypatch, tmp_path):
     for name, value in Batch(tmp_path).environ.items():
         monkeypatch.setenv(name, value)
     ray.was_current_actor_reconstructed = True
-    actor = on_ray.Actor(Spec(str(ROOT), place=f"ray-{os.getpid()}"), on_ray.Shared("nowhere", ""))
+    actor = on_ray.Actor(Spec(str(ROOT)), on_ray.Shared("nowhere", ""))
     try:
         assert [actor.run(job(seed=seed), "", {})[0].runs for seed in (5, 6)] == [2, 1]
     finally:
@@ -147,7 +147,7 @@ def test_a_run_that_ray_has_done_again_counts_twice(ray, monkeypatch, tmp_path):
 
 
 def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
-    spec = Spec(str(ROOT), kind="official", environ={}, place=f"ray-{os.getpid()}")
+    spec = Spec(str(ROOT), kind="official", environ={})
     with Journal(tmp_path / "out") as journal, on_ray.crew(spec, journal, "", Wishes(2, 0.0, 2)) as workers:
         assert len(workers) == 2
         if "COMFYUI_DIR" not in os.environ:
