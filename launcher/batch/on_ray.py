@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,12 +34,11 @@ if TYPE_CHECKING:
 
 REQUIREMENT = "ray>=2.10"
 ANSWER = 5.0  # seconds in which an address must answer
-_PROBE = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ray') is None)"
 
 
 def has_ray(python: str) -> bool:
-    """Whether an interpreter has Ray."""
-    return subprocess.run([python, "-c", _PROBE], capture_output=True).returncode == 0
+    """Whether an interpreter can import Ray."""
+    return subprocess.run([python, "-c", "import ray"], capture_output=True).returncode == 0
 
 
 def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
@@ -191,7 +191,10 @@ def crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterator
 
 
 def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterator[list[RayWorker]]:
+    handler = signal.getsignal(signal.SIGTERM)
     _connect(address, wishes)
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, handler)  # Ray has put its own there
     ray = _ray()
     try:
         gpus, count = _shares(ray.cluster_resources(), wishes, sum(bool(node["Alive"]) for node in ray.nodes()))

@@ -214,6 +214,11 @@ def test_the_extra_of_pyproject_is_what_the_line_says():
     assert f'ray = ["{on_ray.REQUIREMENT}"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
+def test_ray_is_imported_in_one_file():
+    found = [path.name for path in (ROOT / "launcher").rglob("*.py") if re.search(r"import ray\b", path.read_text())]
+    assert found == ["on_ray.py"]
+
+
 # --- Ray itself ------------------------------------------------------------------------------------------------------
 
 PYTHON = os.environ.get("SYNCTWEEDIES_RAY_PYTHON") or sys.executable
