@@ -250,6 +250,7 @@ def test_nothing_is_lost_when_hosts_workers_and_the_driver_die(tmp_path):
     started.send_signal(signal.SIGINT)
     _, said = started.communicate(timeout=60)
     assert started.returncode == 130 and said.count("it is run again (1 of 2)") == 1, said
+    assert said.count("its worker died and was started anew") == 1, said
     until(lambda: not batch.hosts(), 10)
     first = {name: batch.record(name) for name in batch.done()}
     assert 16 <= len(first) < 24 and len(batch.made()) == len(first)
