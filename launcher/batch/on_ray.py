@@ -197,17 +197,17 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
         signal.signal(signal.SIGTERM, handler)  # Ray has put its own there
     ray = _ray()
     try:
-        gpus, count = _shares(ray.cluster_resources(), wishes, sum(bool(node["Alive"]) for node in ray.nodes()))
+        share = _shares([node["Resources"] for node in ray.nodes() if node["Alive"]], wishes)
         make = ray.remote(
-            num_cpus=0 if gpus else 1,
-            num_gpus=gpus,
+            num_cpus=share.cores,
+            num_gpus=share.gpus,
             max_restarts=-1,
             max_task_retries=wishes.retries,
             scheduling_strategy="SPREAD",
         )(Actor)
         shared = Shared(*journal.token())
-        spec = replace(spec, cpu=None if gpus else True)
-        workers = [RayWorker(make, spec, shared, wishes.retries) for _ in range(count)]
+        spec = replace(spec, cpu=None if share.gpus else True)
+        workers = [RayWorker(make, spec, shared, wishes.retries) for _ in range(share.workers)]
         try:
             yield workers
         finally:
@@ -226,16 +226,32 @@ class Wishes:
     retries: int
 
 
-def _shares(there: Mapping[str, float], wishes: Wishes, machines: int) -> tuple[float, int]:
-    """(GPUs of a worker, number of workers). Raises UsageError for more than the cluster has."""
-    have = there.get("GPU", 0.0)
+@dataclass(frozen=True)
+class Shares:
+    """What each of ``workers`` gets. ``cores``: as many threads Ray lets it use."""
+
+    workers: int
+    gpus: float
+    cores: int
+
+
+def _shares(machines: Sequence[Mapping[str, float]], wishes: Wishes) -> Shares:
+    """``machines``: 'CPU' and 'GPU' of each that is there. Raises UsageError for more than they have."""
+    have = sum(there.get("GPU", 0.0) for there in machines)
     gpus = (1.0 if have else 0.0) if wishes.gpus is None else wishes.gpus
-    count = wishes.workers or (int(have // gpus) if gpus else machines)
-    if gpus and (count < 1 or gpus * count > have):
-        raise UsageError(f"{max(count, 1)} workers of {gpus:g} GPUs each need more than the {have:g} that Ray has")
-    if not gpus and count > there.get("CPU", 0.0):
-        raise UsageError(f"{count} workers need a CPU core each; Ray has {there.get('CPU', 0.0):g}")
-    return gpus, count
+    if gpus:
+        places = [int(there.get("GPU", 0.0) // gpus) for there in machines]
+        count = wishes.workers or sum(places)
+        if not 0 < count <= sum(places):
+            raise UsageError(f"{max(count, 1)} workers of {gpus:g} GPUs each need more than the {have:g} that Ray has")
+    else:
+        cores = sum(int(there.get("CPU", 0.0)) for there in machines)
+        count = wishes.workers or len(machines)
+        if count > cores:
+            raise UsageError(f"{count} workers need a CPU core each; Ray has {cores}")
+        places = [-(-count // len(machines))] * len(machines)
+    shares = [int(there.get("CPU", 0.0)) // place for there, place in zip(machines, places, strict=True) if place]
+    return Shares(count, gpus, max(min(shares), 0 if gpus else 1))
 
 
 def _connect(address: str, wishes: Wishes) -> None:

@@ -32,7 +32,8 @@ class StandIn:
             pass
 
     def __init__(self, **resources):
-        self.resources, self.kept, self.options, self.killed = resources, [], {}, []
+        self.machine = {"Alive": True, "Resources": resources}
+        self.kept, self.options, self.killed = [], {}, []
         self.dies = 0  # runs in which the actor's process dies for good
 
     def init(self, **options):
@@ -41,11 +42,8 @@ class StandIn:
     def shutdown(self):
         pass
 
-    def cluster_resources(self):
-        return self.resources
-
     def nodes(self):
-        return [{"Alive": True}, {"Alive": False}, {"Alive": True}]
+        return [self.machine, {"Alive": False}]
 
     def remote(self, **options):
         self.options["remote"] = options
@@ -155,26 +153,34 @@ def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
                 workers[0].open()
 
 
+SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
+
+
 @pytest.mark.parametrize(
-    ("there", "workers", "gpus", "shares"),
+    ("machines", "workers", "gpus", "shares"),
     [
-        ({"CPU": 8.0}, None, None, (0.0, 3)),
-        ({"CPU": 8.0}, 5, None, (0.0, 5)),
-        ({"CPU": 8.0, "GPU": 4.0}, None, None, (1.0, 4)),
-        ({"CPU": 8.0, "GPU": 4.0}, None, 0.5, (0.5, 8)),
-        ({"CPU": 8.0, "GPU": 4.0}, None, 2.0, (2.0, 2)),
-        ({"CPU": 8.0, "GPU": 4.0}, None, 0.0, (0.0, 3)),
-        ({"CPU": 8.0, "GPU": 4.0}, 5, None, "5 workers of 1 GPUs each need more than the 4 that Ray has"),
-        ({"CPU": 8.0}, None, 1.0, "1 workers of 1 GPUs each need more than the 0 that Ray has"),
-        ({"CPU": 2.0}, 3, None, "3 workers need a CPU core each; Ray has 2"),
+        ([SMALL, LARGE], None, None, (2, 0.0, 4)),
+        ([SMALL], 2, None, (2, 0.0, 2)),
+        ([SMALL], 3, None, (3, 0.0, 1)),
+        ([SMALL, LARGE], 5, None, (5, 0.0, 1)),
+        ([BOX], None, None, (4, 1.0, 4)),
+        ([BOX, SMALL, BOX], None, None, (8, 1.0, 4)),
+        ([BOX], None, 0.5, (8, 0.5, 2)),
+        ([BOX], 3, 2.0, "3 workers of 2 GPUs each need more than the 4 that Ray has"),
+        ([BOX], 1, 4.0, (1, 4.0, 16)),
+        ([BOX, SMALL], None, 0.0, (2, 0.0, 4)),
+        ([{"CPU": 2.0, "GPU": 4.0}], None, None, (4, 1.0, 0)),
+        ([BOX, {"GPU": 1.0}], 6, None, "6 workers of 1 GPUs each need more than the 5 that Ray has"),
+        ([SMALL], None, 1.0, "1 workers of 1 GPUs each need more than the 0 that Ray has"),
+        ([{"CPU": 2.0}], 3, None, "3 workers need a CPU core each; Ray has 2"),
     ],
 )
-def test_workers_and_gpus_of_a_cluster(there, workers, gpus, shares):
+def test_workers_and_what_each_of_them_gets(machines, workers, gpus, shares):
     if isinstance(shares, str):
         with pytest.raises(UsageError, match=shares):
-            on_ray._shares(there, Wishes(workers, gpus, 2), 3)
+            on_ray._shares(machines, Wishes(workers, gpus, 2))
     else:
-        assert on_ray._shares(there, Wishes(workers, gpus, 2), 3) == shares
+        assert on_ray._shares(machines, Wishes(workers, gpus, 2)) == on_ray.Shares(*shares)
 
 
 def test_addresses_that_nobody_answers(ray, monkeypatch):
