@@ -1,6 +1,8 @@
-"""ComfyUI-SyncTweedies on this machine: ``python run.py demo | serve | test | bench``. Standard library only.
+"""ComfyUI-SyncTweedies on this machine: ``python run.py demo | batch | serve | test | bench``. Standard library
+only.
 
 demo   runs workflows of workflows/ on a ComfyUI host and prints the paths of the files they write
+batch  runs the jobs of a table (CSV or JSON lines), each once; a later run goes on where this one ended
 serve  starts a host with this pack for the browser
 test   runs all tests; --host pip, official or a ComfyUI's folder, repeatable (further arguments go to pytest)
 bench  prints a table of measurements and writes them as JSON
@@ -20,6 +22,7 @@ import signal
 from pathlib import Path
 
 from launcher import commands
+from launcher.batch import command
 from launcher.errors import LauncherError
 from launcher.hosts import KINDS
 
@@ -41,6 +44,21 @@ def parser() -> argparse.ArgumentParser:
         "--set", action="extend", nargs="+", default=[], metavar="NODE.INPUT=VALUE", dest="settings",
         help="change a widget, by node title or id: KSampler.steps=5",
     )  # fmt: skip
+    batch = verbs.add_parser("batch", help="run the jobs of a table, and go on where an earlier run ended")
+    batch.add_argument("table", type=Path, metavar="JOBS", help="CSV or JSON lines: workflow, id, NODE.INPUT, ...")
+    batch.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS", help="workers of Ray, started here or joined at host:port"
+    )
+    batch.add_argument("--workers", type=int, metavar="N", help="default 1; with --ray one for each GPU or machine")
+    batch.add_argument("--gpus-per-worker", type=float, metavar="G", help="default 1 where there are GPUs")
+    batch.add_argument("--retries", type=int, default=2, metavar="N", help="of a job whose worker died (default 2)")
+    batch.add_argument(
+        "--stall", type=float, default=1800.0, metavar="SECONDS", help="without progress a host hangs (default 1800)"
+    )
+    batch.add_argument("--list", action="store_true", help="check everything and show what would run")
+    batch.add_argument("--again", action="store_true", help="run jobs that are done, too")
+    batch.add_argument("--output", type=Path, metavar="DIR", help="default output/<name of JOBS>")
+    batch.add_argument("--host", choices=KINDS, help="default: official when one is found, else pip")
     serve = verbs.add_parser("serve", help="start a host for the browser")
     serve.add_argument("--port", type=int, help="default 8188, or a free one")
     for verb in (demo, serve):
@@ -51,6 +69,23 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def batch_options(words: argparse.Namespace, arguments: list[str]) -> command.Options:
+    """The arguments of `batch` by their meaning."""
+    return command.Options(
+        table=words.table,
+        output=words.output,
+        kind=words.host,
+        ray=words.ray,
+        workers=words.workers,
+        gpus=words.gpus_per_worker,
+        retries=words.retries,
+        stall=words.stall,
+        only_list=words.list,
+        again=words.again,
+        arguments=tuple(arguments),
+    )
+
+
 def _stop(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
@@ -58,7 +93,7 @@ def _stop(signum: int, frame: object) -> None:
 def main(arguments: list[str]) -> int:
     """Run one command; errors become one line on stderr and an exit code."""
     options, rest = parser().parse_known_args(arguments)
-    if rest and options.command in ("demo", "serve"):
+    if rest and options.command in ("demo", "batch", "serve"):
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _stop)  # a host must not outlive its run.py
     try:
@@ -67,6 +102,8 @@ def main(arguments: list[str]) -> int:
             settings = [text for text in options.settings if "=" in text]
             names = options.names + [text for text in options.settings if "=" not in text]
             return commands.demo(ROOT, names, options.host, options.output, settings)
+        if options.command == "batch":
+            return command.run(ROOT, batch_options(options, arguments))
         if options.command == "serve":
             return commands.serve(ROOT, options.host, options.output, options.port)
         return {"test": commands.test, "bench": commands.bench}[options.command](ROOT, arguments[1:])

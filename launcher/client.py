@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import time
 import uuid
@@ -17,6 +18,8 @@ from .websocket import TEXT, WebSocket, WebSocketError
 from .workflow_format import ApiPrompt
 
 Event = Callable[[str, Mapping[str, Any]], None]
+# What a request meets when the host ends in the middle of it.
+BROKEN = (OSError, http.client.HTTPException)
 SILENCE = 2.0  # seconds without a message after which history and the process are looked at
 
 
@@ -32,7 +35,7 @@ def object_info(server: Server) -> dict[str, Any]:
     """Every node class of the host, by name."""
     try:
         return json.loads(server.get("/object_info"))
-    except (OSError, ValueError) as error:
+    except (*BROKEN, ValueError) as error:
         raise _gone(server, f"cannot read the host's node list: {error}") from error
 
 
@@ -65,7 +68,7 @@ def _submit(server: Server, prompt: ApiPrompt, workflow: Any, client: str) -> st
     body = {"prompt": prompt.nodes, "client_id": client, "extra_data": {"extra_pnginfo": {"workflow": workflow}}}
     try:
         status, answer = server.post("/prompt", body)
-    except OSError as error:
+    except BROKEN as error:
         raise _gone(server, f"cannot post to the host: {error}") from error
     try:
         data = json.loads(answer)
@@ -148,7 +151,7 @@ def _history(server: Server, prompt_id: str) -> Mapping[str, Any] | None:
         return json.loads(server.get(f"/history/{prompt_id}")).get(prompt_id)
     except TimeoutError:
         return None  # a host may be deaf for a while inside one long native call
-    except (OSError, ValueError) as error:
+    except (*BROKEN, ValueError) as error:
         raise _gone(server, f"cannot read the host's history: {error}") from error
 
 
@@ -160,7 +163,8 @@ def _raise_failure(entry: Mapping[str, Any], prompt: ApiPrompt) -> None:
         if kind == "execution_error":
             where = _named(str(data.get("node_id")), prompt)
             text = " ".join(str(data.get("exception_message", "")).split())
-            raise WorkflowError(f"{where}: {str(data.get('exception_type', 'error')).rpartition('.')[2]}: {text}")
+            line = f"{where}: {str(data.get('exception_type', 'error')).rpartition('.')[2]}: {text}"
+            raise WorkflowError(line, "".join(map(str, data.get("traceback") or [])))
         if kind == "execution_interrupted":
             raise WorkflowError(f"interrupted in {_named(str(data.get('node_id')), prompt)}")
     raise WorkflowError(f"the host reports {status.get('status_str')} without a message")
@@ -181,7 +185,7 @@ def _collect(entry: Mapping[str, Any], output: Path) -> Result:
 
 
 def _interrupt(server: Server) -> None:
-    with contextlib.suppress(OSError):  # it may be going down anyway
+    with contextlib.suppress(*BROKEN):  # it may be going down anyway
         server.post("/interrupt", {}, timeout=5.0)
 
 

@@ -49,7 +49,8 @@ def demo(root: Path, names: Sequence[str], kind: str | None, output: Path, setti
     with server.running(host, root, output, cpu=not hosts.has_gpu(host.python), more_models=small) as running:
         say(f"{host.kind} host up in {time.monotonic() - began:.0f} s")
         info = client.object_info(running)
-        _warn_if_not_loaded(running)
+        for line in not_loaded(running):
+            say(f"warning: {line}")
         prompts: list[workflow_format.ApiPrompt | WorkflowError] = []
         used: set[str] = set()
         for workflow in workflows:
@@ -88,11 +89,13 @@ def _run_one(running: server.Server, name: str, prompt: workflow_format.ApiPromp
     return list(result.files)
 
 
-def _warn_if_not_loaded(running: server.Server) -> None:
-    """Say why the host did not load this pack, if so: its nodes are then unknown to it."""
-    for line in running.log_text().splitlines():
-        if "Cannot import" in line and PACK_FOLDER in line:
-            say(f"warning: the host could not load this pack: {line.partition('custom nodes:')[2].strip() or line}")
+def not_loaded(running: server.Server) -> list[str]:
+    """Why the host did not load this pack, if so: its nodes are then unknown to it."""
+    return [
+        f"the host could not load this pack: {line.partition('custom nodes:')[2].strip() or line}"
+        for line in running.log_text().splitlines()
+        if "Cannot import" in line and PACK_FOLDER in line
+    ]
 
 
 def serve(root: Path, kind: str | None, output: Path, port: int | None) -> int:

@@ -14,7 +14,12 @@ class UsageError(LauncherError):
 
 
 class WorkflowError(LauncherError):
-    """The host refused a workflow or failed while running it; the message holds the host's own error line."""
+    """The host refused a workflow or failed while running it; the message holds the host's own error line, ``log`` its
+    traceback."""
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class HostError(LauncherError):

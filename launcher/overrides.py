@@ -13,7 +13,7 @@ from .workflow_format import ApiPrompt
 
 @dataclass(frozen=True)
 class Override:
-    """``node`` is an id or a title, ``name`` a widget; ``text`` is the argument as typed, for messages."""
+    """``node`` is an id or a title, ``name`` a widget; ``text`` is what was typed, for messages."""
 
     node: str
     name: str
@@ -26,14 +26,26 @@ def parse(text: str) -> Override:
 
     The node part may hold dots: the last dot before the first '=' counts. Raises UsageError.
     """
-    target, equals, value = text.partition("=")
-    node, dot, name = target.strip().rpartition(".")
-    if not (equals and dot and node.strip() and name.strip()):
+    words, equals, value = text.partition("=")
+    try:
+        node, name = target(words)
+    except UsageError:
+        equals = node = name = ""
+    if not equals:
         raise UsageError(f"--set {text}: NODE.INPUT=VALUE was expected, for example KSampler.steps=5")
-    return Override(node.strip(), name.strip(), _value(value.strip()), text)
+    return Override(node, name, value_of(value.strip()), f"--set {text}")
 
 
-def _value(text: str) -> Any:
+def target(words: str) -> tuple[str, str]:
+    """'KSampler.steps' -> (node, widget). The node may hold dots: the last one counts. Raises UsageError."""
+    node, dot, name = words.strip().rpartition(".")
+    if not (dot and node.strip() and name.strip()):
+        raise UsageError(f"{words}: NODE.INPUT was expected, for example KSampler.steps")
+    return node.strip(), name.strip()
+
+
+def value_of(text: str) -> Any:
+    """A typed value: as JSON when it is some, else the text itself."""
     if text in ("True", "False"):  # as Python users write it; a host would take any other text as true
         return text == "True"
     try:
@@ -54,21 +66,21 @@ def apply(prompt: ApiPrompt, overrides: Sequence[Override]) -> set[str]:
     """
     used: set[str] = set()
     for override in overrides:
-        keys = _matching(prompt, override.node)
+        keys = matching(prompt, override.node)
         if not keys:
             continue
         if len(keys) > 1:
-            raise UsageError(f"--set {override.text}: several nodes are called that, use an id: {', '.join(keys)}")
+            raise UsageError(f"{override.text}: several nodes are called that, use an id: {', '.join(keys)}")
         widgets = prompt.widgets[keys[0]]
         if override.name not in widgets or not override.name:
             names = ", ".join(name for name in widgets if name) or "none"
-            raise UsageError(f"--set {override.text}: node {keys[0]} has no widget {override.name!r}; it has: {names}")
+            raise UsageError(f"{override.text}: node {keys[0]} has no widget {override.name!r}; it has: {names}")
         prompt.nodes[keys[0]]["inputs"][override.name] = override.value
         used.add(override.text)
     return used
 
 
-def _matching(prompt: ApiPrompt, node: str) -> list[str]:
+def matching(prompt: ApiPrompt, node: str) -> list[str]:
     if node in prompt.nodes:
         return [node]
     titled = [key for key, title in prompt.titles.items() if title == node]
@@ -81,4 +93,4 @@ def unmatched(overrides: Sequence[Override], used: set[str], prompts: Sequence[A
     for override in overrides:
         if override.text not in used:
             known = ", ".join(names) or "none"
-            raise UsageError(f"--set {override.text}: no node has the id or title {override.node!r}; there is: {known}")
+            raise UsageError(f"{override.text}: no node has the id or title {override.node!r}; there is: {known}")

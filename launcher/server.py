@@ -8,12 +8,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ from . import hosts, small_models, workspace
 from .errors import HostError
 
 ADDRESS = "127.0.0.1"
+GUARD = Path(__file__).resolve().parent / "guard.py"
 START_TIMEOUT = 600.0  # seconds: the first start on a slow disk compiles and reads all of torch
 # A proxy in the environment must not see requests to our own machine.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -113,6 +115,15 @@ class Server:
             self.process.send_signal(signal.SIGINT)
 
 
+@dataclass(frozen=True)
+class Start:
+    """How the process is started. ``lifeline``: the reading end of a pipe; the host ends when the last writing end is
+    closed, so also when whoever holds it is killed. ``environ``: more variables."""
+
+    lifeline: int | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
 @contextlib.contextmanager
 def running(
     host: hosts.Host,
@@ -123,6 +134,7 @@ def running(
     port: int | None = None,
     cpu: bool = True,
     more_models: Path | None = None,
+    how: Start | None = None,
 ) -> Iterator[Server]:
     """A host serving this pack, for the length of a ``with`` block.
 
@@ -141,7 +153,7 @@ def running(
         if more_models is not None:
             command += ["--extra-model-paths-config", str(small_models.paths_config(more_models, base))]
         with log.open("wb") as sink:
-            process = _start(command, base, sink)
+            process = _start(command, base, sink, how or Start())
         server = Server(process, port, base, output.absolute(), log)
         try:
             _wait_until_ready(server)
@@ -152,14 +164,16 @@ def running(
         (workspace.discard if temporary else workspace.unlink)(base)
 
 
-def _start(command: list[str], base: Path, sink: BinaryIO) -> subprocess.Popen[bytes]:
-    environ = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8")
+def _start(command: list[str], base: Path, sink: BinaryIO, how: Start) -> subprocess.Popen[bytes]:
+    if how.lifeline is not None:
+        command = [sys.executable, str(GUARD), *command]
+    environ = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8", **how.environ)
     try:
         # Its own process group: Ctrl-C in the terminal reaches only run.py, which then stops the host in order.
         return subprocess.Popen(
             command,
             cwd=base,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if how.lifeline is None else how.lifeline,
             stdout=sink,
             stderr=subprocess.STDOUT,
             env=environ,

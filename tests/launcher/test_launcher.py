@@ -197,7 +197,7 @@ def test_wrong_arguments_end_with_code_2():
 def test_launcher_imports_nothing_but_the_standard_library():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); "
-        "from launcher import commands; "
+        "from launcher import commands; from launcher.batch import command; "
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
         "print(sorted(new - set(sys.stdlib_module_names) - {'launcher'}))"
     )

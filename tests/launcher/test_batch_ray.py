@@ -1,0 +1,270 @@
+"""Workers of Ray: with a stand-in for Ray everywhere, and with Ray itself where it is installed, here or in the Python
+that SYNCTWEEDIES_RAY_PYTHON names."""
+
+import os
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.batches import Batch, parent, until
+from syncpack.launcher.batch import on_ray
+from syncpack.launcher.batch.host_worker import Spec
+from syncpack.launcher.batch.inputs import InputFile, sha256_of
+from syncpack.launcher.batch.journal import Journal
+from syncpack.launcher.batch.on_ray import Wishes
+from syncpack.launcher.batch.plan import Job
+from syncpack.launcher.errors import HostError, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class StandIn:
+    """Ray as far as it is used: actors are objects of this process, and what is put away is kept in a list."""
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+        class RayTaskError(RayError):
+            pass
+
+    def __init__(self, **resources):
+        self.machine = {"Alive": True, "Resources": resources}
+        self.kept, self.options, self.killed = [], {}, []
+        self.dies = 0  # runs in which the actor's process dies for good
+
+    def init(self, **options):
+        self.options["init"] = options
+
+    def shutdown(self):
+        pass
+
+    def nodes(self):
+        return [self.machine, {"Alive": False}]
+
+    def remote(self, **options):
+        self.options["remote"] = options
+        return lambda kind: Made(self, kind)
+
+    def put(self, value):
+        self.kept.append(value)
+        return len(self.kept) - 1
+
+    def get(self, value, timeout=None):
+        if isinstance(value, int):
+            return self.kept[value]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def kill(self, actor, no_restart):
+        assert no_restart
+        self.killed.append(actor)
+
+    def get_runtime_context(self):
+        return self
+
+    was_current_actor_reconstructed = False
+
+
+class Made:
+    """A class of actors, an actor, or one of its methods."""
+
+    def __init__(self, ray, thing):
+        self._ray, self._thing = ray, thing
+
+    def __getattr__(self, name):
+        return Made(self._ray, getattr(self._thing, name))
+
+    def remote(self, *words):
+        made = self._thing
+        if isinstance(made, type):
+            return Made(self._ray, made(*words))
+        if made.__name__ == "run" and self._ray.dies:
+            self._ray.dies -= 1
+            return self._ray.exceptions.RayError("\x1b[36mthe actor died\x1b[39m\nof something\nlong")
+        return made(*words)
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    found = StandIn(CPU=4.0)
+    monkeypatch.setattr(on_ray, "_ray", lambda: found)
+    return found
+
+
+def job(*files: InputFile, **inputs) -> Job:
+    values = {"text": "a", "seed": 1, "seconds": 0.0, "mode": "paint", "file": "none", "batch_job": "a"}
+    nodes = {"1": {"class_type": "Paint", "inputs": values | inputs}}
+    return Job("a", 2, "paint", {}, nodes, {"1": "Paint"}, None, files, {}, "key", "group")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_files_travel_both_ways(ray, monkeypatch, tmp_path, shared):
+    """Inputs through the object store, outputs too where the folder is not the actor's."""
+    for name, value in Batch(tmp_path).environ.items():
+        monkeypatch.setenv(name, value)
+    if not shared:
+        monkeypatch.setattr(on_ray.Shared, "is_here", lambda self: False)
+    (tmp_path / "picture.png").write_bytes(b"picture")
+    file = InputFile("x.png", str(tmp_path / "picture.png"), sha256_of(tmp_path / "picture.png"))
+    spec = Spec(str(ROOT))
+    with Journal(tmp_path / "out") as journal, on_ray.crew(spec, journal, "", Wishes(1, None, 2)) as [worker]:
+        assert "Paint" in worker.open(with_info=True).info
+        part = journal.part(job())
+        (part / "left.txt").write_text("by a run whose process was killed")
+        report = worker.run(job(file, file="x.png"), part, lambda words: None)
+        assert [output.name for output in report.outputs] == ["paint_00001_.txt"] and report.state == "done"
+        assert (part / "paint_00001_.txt").read_bytes() == b"a 1 picture" and ray.kept == [b"picture"]
+        assert shared is not (part / "left.txt").exists()
+        failed = worker.run(job(mode="fail"), journal.part(job()), lambda words: None)
+        assert (failed.state, failed.error) == ("failed", "Paint (node 1): ValueError: no paint is left")
+        ray.dies = 1
+        lost = worker.run(job(), part, lambda words: None)
+        assert (lost.state, lost.error, lost.runs) == ("lost", "the actor died ... long", 3), "Ray has tried thrice"
+        (tmp_path / "picture.png").unlink()
+        assert worker.run(job(file), part, lambda words: None).error.endswith(
+            "cannot be read: No such file or directory"
+        )
+    assert ray.options["remote"]["max_restarts"] == -1 and ray.options["remote"]["max_task_retries"] == 2
+    assert ray.options["init"]["address"] == "local" and len(ray.killed) == 1
+
+
+def test_a_run_that_ray_has_done_again_counts_twice(ray, monkeypatch, tmp_path):
+    for name, value in Batch(tmp_path).environ.items():
+        monkeypatch.setenv(name, value)
+    ray.was_current_actor_reconstructed = True
+    actor = on_ray.Actor(Spec(str(ROOT)), on_ray.Shared("nowhere", ""))
+    try:
+        assert [actor.run(job(seed=seed), "", {})[0].runs for seed in (5, 6)] == [2, 1]
+    finally:
+        actor.close()
+
+
+def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
+    spec = Spec(str(ROOT), kind="official", environ={})
+    with Journal(tmp_path / "out") as journal, on_ray.crew(spec, journal, "", Wishes(2, 0.0, 2)) as workers:
+        assert len(workers) == 2
+        if "COMFYUI_DIR" not in os.environ:
+            with pytest.raises(HostError, match="no ComfyUI checkout found"):
+                workers[0].open()
+
+
+SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "gpus", "shares"),
+    [
+        ([SMALL, LARGE], None, None, (2, 0.0, 4)),
+        ([SMALL], 2, None, (2, 0.0, 2)),
+        ([SMALL], 3, None, (3, 0.0, 1)),
+        ([SMALL, LARGE], 5, None, (5, 0.0, 1)),
+        ([BOX], None, None, (4, 1.0, 4)),
+        ([BOX, SMALL, BOX], None, None, (8, 1.0, 4)),
+        ([BOX], None, 0.5, (8, 0.5, 2)),
+        ([BOX], 3, 2.0, "3 workers of 2 GPUs each need more than the 4 that Ray has"),
+        ([BOX], 1, 4.0, (1, 4.0, 16)),
+        ([BOX, SMALL], None, 0.0, (2, 0.0, 4)),
+        ([{"CPU": 2.0, "GPU": 4.0}], None, None, (4, 1.0, 0)),
+        ([BOX, {"GPU": 1.0}], 6, None, "6 workers of 1 GPUs each need more than the 5 that Ray has"),
+        ([SMALL], None, 1.0, "1 workers of 1 GPUs each need more than the 0 that Ray has"),
+        ([{"CPU": 2.0}], 3, None, "3 workers need a CPU core each; Ray has 2"),
+    ],
+)
+def test_workers_and_what_each_of_them_gets(machines, workers, gpus, shares):
+    if isinstance(shares, str):
+        with pytest.raises(UsageError, match=shares):
+            on_ray._shares(machines, Wishes(workers, gpus, 2))
+    else:
+        assert on_ray._shares(machines, Wishes(workers, gpus, 2)) == on_ray.Shares(*shares)
+
+
+def test_addresses_that_nobody_answers(ray, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        on_ray._knock(f"127.0.0.1:{port}")
+        on_ray._knock(f"ray://127.0.0.1:{port}")
+        on_ray._knock("auto")
+    with pytest.raises(HostError, match=f"^nobody answers at 127.0.0.1:{port}: "):
+        on_ray._knock(f"127.0.0.1:{port}")
+    with pytest.raises(UsageError, match=r"^--ray somewhere: host:port was expected, for example 10\.0\.0\.5:6379$"):
+        on_ray._knock("somewhere")
+
+    def refuse(**options):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n  Ray: 2.9.0\nThis process has 2.60.0")
+
+    ray.init = refuse
+    with pytest.raises(HostError, match=r"^cannot join the Ray at auto: Version mismatch: .* \.\.\. This process has"):
+        on_ray._connect("auto", Wishes(1, None, 2))
+
+
+def test_without_ray_one_line_says_what_to_install(tmp_path):
+    """Found without starting anything; the hosts' Python is asked, too."""
+    batch = Batch(tmp_path)
+    batch.table([{"id": "a"}])
+    (tmp_path / "comfy" / "stand_ins" / "ray.py").write_text("raise ImportError('not here')")
+    bare = tmp_path / "python"
+    bare.write_text("#!/bin/sh\nexit 1\n")
+    bare.chmod(0o755)
+    batch.environ["SYNCTWEEDIES_PYTHON"] = str(bare)
+    done = batch.run("--ray")
+    install = f'error: --ray needs Ray, which is not installed: {bare} -m pip install "{on_ray.REQUIREMENT}"\n'
+    assert (done.returncode, done.stderr) == (2, install) and not batch.out.exists()
+
+
+def test_the_extra_of_pyproject_is_what_the_line_says():
+    assert f'ray = ["{on_ray.REQUIREMENT}"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_ray_is_imported_in_one_file():
+    found = [path.name for path in (ROOT / "launcher").rglob("*.py") if re.search(r"import ray\b", path.read_text())]
+    assert found == ["on_ray.py"]
+
+
+# --- Ray itself ------------------------------------------------------------------------------------------------------
+
+PYTHON = os.environ.get("SYNCTWEEDIES_RAY_PYTHON") or sys.executable
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not on_ray.has_ray(PYTHON),
+    reason='Ray is not installed: pip install "ray>=2.10" (or name a Python that has it: SYNCTWEEDIES_RAY_PYTHON)',
+)
+def test_nothing_is_lost_when_hosts_workers_and_the_driver_die(tmp_path):
+    """24 jobs on two workers; a host is killed, then a worker's process, then the run is interrupted and started
+    again: every job is done once, whole, and bit for bit as in an undisturbed run."""
+    rows = [{"id": f"j{n:02d}", "Paint.seed": n, "Paint.seconds": 0.3} for n in range(24)]
+    calm = Batch(tmp_path / "calm")
+    calm.table([{**row, "Paint.seconds": 0.0} for row in rows])
+    assert calm.run().returncode == 0
+    batch = Batch(tmp_path / "batch", python=PYTHON)
+    batch.table(rows)
+    started = batch.start("--ray", "--workers", 2)
+    until(lambda: len(batch.done()) >= 3, 60)
+    os.kill(until(lambda: len(hosts := batch.hosts()) == 2 and hosts)[0], signal.SIGKILL)
+    until(lambda: len(batch.done()) >= 9)
+    host = until(lambda: len(hosts := batch.hosts()) == 2 and hosts)[1]
+    actor = parent(parent(host))
+    assert "ray::" in Path(f"/proc/{actor}/cmdline").read_text()
+    os.kill(actor, signal.SIGKILL)
+    until(lambda: host not in batch.hosts(), 10)  # the guard ends it
+    until(lambda: len(batch.done()) >= 16)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130 and said.count("it is run again (1 of 2)") == 1, said
+    assert said.count("its worker died and was started anew") == 1, said
+    until(lambda: not batch.hosts(), 10)
+    first = {name: batch.record(name) for name in batch.done()}
+    assert 16 <= len(first) < 24 and len(batch.made()) == len(first)
+    again = batch.run("--ray", "--workers", 2)
+    assert again.returncode == 0, again.stderr
+    assert re.search(rf"^ +{24 - len(first)} +{len(first)} +0 +0 ", again.stdout, re.MULTILINE)
+    assert {name: batch.record(name) for name in first} == first, "what was done is not touched"
+    assert batch.made() == calm.made() and len(batch.made()) == 24
+    attempts = sorted(batch.record(row["id"])["attempts"] for row in rows)
+    assert attempts == [1] * 22 + [2, 2]
+    assert batch.hosts() == [] and len({batch.record(f"j{n:02d}")["worker"]["process"] for n in range(24)}) >= 4
