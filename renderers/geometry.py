@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from ..sync_core.views import ViewSet
+from ..sync_core.visits.cover import Covers
+from ..sync_core.visits.policy import Tilings
 from ..sync_core.walked import Views
 from .cameras.backgrounds import Background
 from .cameras.chosen import Coverage
@@ -111,6 +113,10 @@ class Geometry(Protocol):
         """The view that others are made to look like, where nobody names one: nearest to the canvas's middle or to the
         front; the first of views that are nowhere."""
         return middle_of(self.places())
+
+    def tilings(self, views: Views, overlap: float) -> Tilings:
+        """Sets of its views that see everything, and share about ``overlap`` of a view's side with neighbours."""
+        return Covers(views, overlap)
 
     @property
     def apart(self) -> str:

@@ -49,13 +49,15 @@ class ViewBatches:
     """What prompts that begin alone are shown; None: there are none."""
 
     @contextmanager
-    def only(self, rows: Iterable[int]) -> Generator[None, None, None]:
-        """Evaluate these rows of the batch alone for a while."""
+    def only(self, rows: Iterable[int], again: bool = True) -> Generator[None, None, None]:
+        """Evaluate these rows of the batch alone for a while. again: they will be evaluated together later, too."""
         self.rows = tuple(rows)
         try:
             yield
         finally:
             self.rows = None
+            if not again:
+                self.controls.made.clear()
 
     def size(self, model: Network, x: Tensor, unit: int = 1) -> int:
         """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.

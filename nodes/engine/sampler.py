@@ -8,6 +8,7 @@ and any SAMPLER with any GUIDER works. `doors.py` says how users reach it.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,7 @@ from .edits.denoiser import check_edit_sampler
 from .edits.guider import EditJob, check_guider
 from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
-from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
+from .patch_needs import check_patches, check_visits, guidance_in_chunks, guidance_keeps_state
 from .run import Run, SamplerCall, SyncSettings
 from .tagged_conds import has_tags
 from .walks import walk_of
@@ -85,6 +86,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             check_guider(guider, settings.edit, call.model_options)
             check_edit_sampler(function, options, settings.edit.edit)
         check_patches(call.model_options, x, guider)
+        check_visits(call.model_options, settings.plan.visits)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         mask = call.extra_args.get("denoise_mask")
@@ -92,6 +94,8 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
+        if told := run.memory.answers.words():
+            logging.info("SyncTweedies visits %s: %s", settings.plan.visits.policy, told)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
         return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 
