@@ -16,7 +16,6 @@ from torch import Tensor
 from ...sync_core.visits.policy import Visits
 from .. import host
 from ..host.objects import Guider
-from .chunks import GROUP
 
 Function = Callable[..., Any]
 
@@ -70,11 +69,6 @@ def check_visits(options: dict[str, Any], visits: Visits) -> None:
     """Raise ValueError where a patch needs all views of a run in which some are left out."""
     if visits.everywhere:
         return
-    if options.get("transformer_options", {}).get(GROUP) is not None:
-        raise ValueError(
-            f"visits {visits.policy} leave out views that CrossViewAttention shows the others; set visits to all, or "
-            "remove CrossViewAttention"
-        )
     if guidance_keeps_state(options):
         raise ValueError(
             f"visits {visits.policy} leave out views that a guidance patch of this model remembers from step to step; "

@@ -279,7 +279,7 @@ class Run:
         self.memory.answers.count(rows, count, batch)
         if rows is None:
             return nullcontext()
-        return self.batches.only((b * count + i for b in range(batch) for i in rows), again=False)
+        return self.batches.asking(rows, batch)
 
     def heard(self, clean: Tensor, sigma: float) -> Tensor:
         """The model's clean views [B*N, C, h, w], completed where more than their average is read."""

@@ -4,9 +4,10 @@ import logging
 
 import pytest
 import torch
-from helpers.attention_runs import attend
+from helpers.attention_runs import attend, attentive_unet, with_twin
 from helpers.hosting import (
     NEGATIVE,
+    POSITIVE,
     Plane,
     Scene,
     Windows,
@@ -253,11 +254,50 @@ def test_what_reads_every_view_is_refused(changes, parts):
     one_line(caught.value, "SyncTweediesSampler", "visits turning leave views out", *parts)
 
 
-def test_patches_that_need_all_views_are_refused():
-    patched = attend(tiny_unet(), space=SPACE, rig=RIG)
+def test_views_that_are_asked_attend_to_each_other():
+    """At each call the neighbours are the nearest of the views that are asked: as in a run whose rig has no others."""
+    seen = []
+    patched = attend(attentive_unet(), space=SPACE, rig=RIG, neighbours=2)
+    inner = patched.model.apply_model
+
+    def apply(x, t, *args, **kwargs):
+        options = kwargs.get("transformer_options", {})
+        seen.append((x.clone(), t.clone(), options["sync_asked"], inner(x, t, *args, **kwargs)))
+        return seen[-1][-1]
+
+    patched.model.apply_model = apply
+    try:
+        views_and_whole(patched, visits=TURNING, steps=2)
+    finally:
+        del patched.model.apply_model
+    for x, t, rows, answer in seen:
+        assert len(x) == len(rows) < VIEWS
+        near = [
+            sorted((n for n in range(len(rows)) if n != i), key=lambda n: abs(rows[n] - rows[i]))[:2]
+            for i in range(len(rows))
+        ]
+        twin = with_twin(attentive_unet(), near=near, weight=1.0, reference=None, reference_weight=0.0)
+        options = twin.model_options["transformer_options"]
+        text = POSITIVE[0][0].expand(len(x), -1, -1)
+        with torch.inference_mode():
+            told = {**options, "cond_or_uncond": [0], "sigmas": t}
+            expected = twin.model.apply_model(x, t, c_crossattn=text, transformer_options=told)
+        assert relative_error(answer, expected) < 1e-4
+
+
+def test_chunks_of_views_that_attend_are_whole_groups():
+    patched = attend(attentive_unet(), space=SPACE, rig=RIG, neighbours=1, group=2)
+    together, _ = views_and_whole(patched, visits=TURNING, batch_size=2)
+    pairs, _ = views_and_whole(patched, visits=TURNING, batch_size=2, views_per_batch=2)
+    assert relative_error(pairs, together) < 1e-4
+    assert relative_error(views_and_whole(tiny_unet(), visits=TURNING, batch_size=2)[0], together) > 1e-3
+
+
+def test_a_reference_view_that_is_left_out_is_refused():
+    patched = attend(tiny_unet(), space=SPACE, rig=RIG, reference=3)
     with pytest.raises(ValueError) as caught:
-        views_and_whole(patched, visits=TURNING)
-    one_line(caught.value, "SyncTweediesSampler", "CrossViewAttention", "set visits to all")
+        views_and_whole(patched, visits=Visits("turning", 0.0), steps=8)
+    one_line(caught.value, "CrossViewAttention", "reference view 3", "set reference to -1")
 
 
 def test_a_rig_without_choice_is_refused():
