@@ -37,6 +37,7 @@ def policies() -> dict[str, tuple[int, Any]]:
         "touching": (STRIDE, Visits("turning", 0.0, 0.0)),
         "touching, overlap in the end": (STRIDE, Visits("few then all", 0.0, 0.2)),
         "few then all": (STRIDE, Visits("few then all", last=0.2)),
+        "still changing": (32, Visits("still changing", tolerance=0.05)),
     }
 
 
@@ -52,6 +53,13 @@ def painted(stride: int, visits: Any, seed: int, **changes: Any) -> dict[str, An
     words = clip.encode_from_tokens_scheduled(clip.tokenize("stone wall"))
     space, rig = Plane(WIDTH, SIDE), Windows(SIDE, SIDE, stride, SIDE)
     options = dict(steps=STEPS, scheduler="karras", positive=words, negative=words) | changes
+    asked = list[int]()
+
+    def counted(apply: Any, args: dict[str, Any]) -> Any:
+        asked.append(len(args["input"]))
+        return apply(args["input"], args["timestep"], **args["c"])
+
+    model.set_model_unet_function_wrapper(counted)
     began = time.process_time()
     _, whole = run_node(model, space, rig, seed=seed, visits=visits, **options)
     seconds = time.process_time() - began
@@ -59,16 +67,16 @@ def painted(stride: int, visits: Any, seed: int, **changes: Any) -> dict[str, An
     scene = Scene(space, rig)
     geometry, views = scene.geometry, scene.views(1)
     visiting = Visiting.of(visits or ALL, lambda o: geometry.tilings(views, o), views.count, STEPS, seed, False)
-    asked = [(visiting and visiting.rows(step)) or tuple(range(views.count)) for step in range(STEPS)]
+    last = (visiting.sets[-1] if visiting else None) or tuple(range(views.count))
     starts = geometry.placement(1).columns
-    borders = sorted({b for n in asked[-1] for b in (starts[n], starts[n] + SIDE) if 0 < b < WIDTH})
+    borders = sorted({b for n in last for b in (starts[n], starts[n] + SIDE) if 0 < b < WIDTH})
     crops = torch.stack(image.split(SIDE, -1))
     tile = picture.movedim(-1, 1)
     bank = torch.nn.functional.unfold(torch.nn.functional.pad(tile, (0, 6, 0, 6), "circular"), 7)[0].T
     own = torch.nn.functional.unfold(image[None], 7, stride=3)[0].T
     return {
         "image": image,
-        "calls": sum(map(len, asked)) * SIDE / WIDTH / STEPS,
+        "calls": sum(asked) * SIDE / WIDTH / STEPS,
         "seam": seam_ratio(image, borders),
         "border": border_energy(image, borders),
         "intra": intra_distance(crops),

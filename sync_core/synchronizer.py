@@ -116,6 +116,12 @@ class SyncPlan:
         if not averages(self.rule):
             what = "SyncSDE" if self.coupling else f"process {self.process}"
             raise ValueError(f"{named}{what} needs what the model says of each; set visits to all, or use process 2")
+        if self.visits.holds and (self.process not in HOLDING or self.travel.times > 1 or self.schedule != ALWAYS):
+            raise ValueError(
+                f"visits {self.visits.policy} keep clean estimates from step to step, which process {self.process}, "
+                f"travel_times {self.travel.times} or a sync_start, sync_end or sync_every does not; use process 2 or "
+                "5, travel_times 1 and all steps synchronised, or visits turning"
+            )
         for name, off, value in (
             ("sync_strength", 1.0, self.schedule.strength),
             ("variance_correction", 0.0, self.variance_correction),
@@ -231,6 +237,16 @@ class Synchronizer:
         shares = self.given_shares or (self.shares if isinstance(self.views, ViewSet) else None)
         held = state.canonical if self.plan.process in HOLDING else None
         return replace(self, given_shares=shares, visited=Visited(rows, held))
+
+    def changes(self, before: SyncState, after: SyncState) -> Tensor:
+        """float [N]: by how much what each view shows of the canonical estimate moved, in units of the estimate's own
+        root mean square, in the picture where it moved most; inf where there is none before."""
+        count, new = self.views.count, after.canonical
+        if before.canonical is None or new is None:
+            return torch.full((count,), math.inf)
+        moved = self.views.project(new - before.canonical).square().mean((1, 2, 3)).reshape(-1, count)
+        own = new.square().reshape(len(new), -1).mean(1, keepdim=True)
+        return (moved / own.clamp_min(1e-20)).amax(0).sqrt()
 
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))

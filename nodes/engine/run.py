@@ -271,21 +271,18 @@ class Run:
             return None
         if self.plan.rule.state == "instance" and self.plan.schedule.at(self.trajectory, sigma) == 0:
             return None
-        return self.visiting.rows(self.trajectory.step_of(sigma))
+        return self.visiting.rows(self.trajectory.step_of(sigma), self.memory.answers)
 
     def asking(self, sigma: float) -> AbstractContextManager[None]:
         """Within it the model is asked about the views of a noise level alone, what it says of the others is 0."""
-        rows, count, batch = self.rows(sigma), self.views.count, self.packing.batch
-        self.memory.answers.count(rows, count, batch)
-        if rows is None:
-            return nullcontext()
-        return self.batches.asking(rows, batch)
+        rows = self.rows(sigma)
+        self.memory.answers.count(rows, self.views.count, self.packing.batch)
+        return nullcontext() if rows is None else self.batches.asking(rows, self.packing.batch)
 
     def heard(self, clean: Tensor, sigma: float) -> Tensor:
         """The model's clean views [B*N, C, h, w], completed where more than their average is read."""
-        if self.visiting is None or not self.visiting.complete:
-            return clean
-        return self.memory.answers.filled(clean, self.rows(sigma), self.views.count)
+        complete = self.visiting is not None and self.visiting.complete
+        return self.memory.answers.filled(clean, self.rows(sigma), self.views.count) if complete else clean
 
     def average(
         self, clean: Tensor, state: SyncState, sigma: float | None = None, finished: bool = False
@@ -311,7 +308,11 @@ class Run:
         w, z = self.packing.split(x)
         average = partial(self.average, sigma=sigma)
         sync = self.sync.asking(self.rows(sigma), self.memory.last)
-        w, z, self.memory.last = sync.step(denoise, sigma, self.trajectory, self.memory.last, w, z, average)
+        before = self.memory.last
+        w, z, self.memory.last = sync.step(denoise, sigma, self.trajectory, before, w, z, average)
+        if self.visiting is not None and self.visiting.waits:
+            changes, step = self.sync.changes(before, self.memory.last), self.trajectory.step_of(sigma)
+            self.memory.answers.moved(step, changes, self.visiting.visits)
         return self.packing.join(w, z)
 
     def result(self, x: Tensor, is_clean: bool) -> Tensor:

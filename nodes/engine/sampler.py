@@ -59,6 +59,11 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"travel_times {plan.travel.times} repeats single steps, and {name} uses what it knows of other steps, or "
             f"noise of its own; use {', '.join(SINGLE_STEP)} or ddim, or travel_times 1"
         )
+    if plan.visits.holds and name not in FIRST_ORDER:
+        raise ValueError(
+            f"visits {plan.visits.policy} keep estimates from step to step, which {name} would take for new ones; use "
+            "euler or ddim, or visits turning"
+        )
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 

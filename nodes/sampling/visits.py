@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...sync_core.visits.policy import POLICIES, Visits
-from ..declare import Choice, Node, Number, Socket
+from ..declare import Choice, Node, Number, Socket, Whole
 
 
 @Node(
@@ -14,16 +14,24 @@ from ..declare import Choice, Node, Number, Socket
     inputs={
         "policy": Choice(POLICIES, default="turning").says(
             "all: every view at every step. turning: at each step other views, drawn anew, that see the whole picture "
-            "about once. few then all: the same until the last part, in which all views are asked."
+            "about once. few then all: the same until the last part, in which all views are asked. still changing: "
+            "views whose part of the picture hardly moves wait for some steps."
         ),
         "overlap": Number(0.125, 0.0, 0.5, 0.025).says(
             "How much of a view's side it shares with the next one at least, at a step. 0 = they only touch, which "
             "costs least and leaves seams, above all with samplers that look back (dpmpp_2m)."
         ),
-        "last": Number(0.4, 0.0, 1.0).says(
+        "last": Number(0.2, 0.0, 1.0).says(
             "The last part, as a fraction of the steps: turning views share twice as much there, few then all asks all "
             "views."
         ),
+    },
+    optional={
+        "tolerance": Number(0.02, 0.0, 1.0, 0.005, advanced=True).says(
+            "still changing only: a view waits when its estimate moved by less than this share of the picture's "
+            "contrast."
+        ),
+        "stale": Whole(2, 0, 1000, advanced=True).says("still changing only: how many steps a view waits."),
     },
     outputs={"visits": Socket("VISITS").says("Connect to a sampler's visits.")},
     search=["spotdiffusion", "fewer model calls", "faster", "speed", "shifted windows", "skip views"],
@@ -33,5 +41,5 @@ class SyncVisits:
     few of them, drawn anew, make a step. Windows that stand an eighth of their side apart make a picture as good as all
     of them for a fifth of the model calls. Costs nothing."""
 
-    def build(self, policy: Any, overlap: float, last: float) -> tuple[Visits]:
-        return (Visits(policy, overlap, last),)
+    def build(self, policy: Any, overlap: float, last: float, tolerance: float = 0.02, stale: int = 2) -> tuple[Visits]:
+        return (Visits(policy, overlap, last, tolerance, stale),)

@@ -3,7 +3,6 @@ the truth the result is, on a Gaussian prior, where all of it is known in closed
 
 import itertools
 import math
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -21,8 +20,10 @@ from syncpack.renderers.plane.walk import WindowWalk
 from syncpack.renderers.scene import Scene
 from syncpack.sync_core.process_steps import SyncMaps, run_process
 from syncpack.sync_core.processes import PROCESSES
-from syncpack.sync_core.schedule import Trajectory
+from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
+from syncpack.sync_core.time_travel import TimeTravel
+from syncpack.sync_core.visits.answers import Answers
 from syncpack.sync_core.visits.cover import Covers
 from syncpack.sync_core.visits.mean import VisitedMean
 from syncpack.sync_core.visits.policy import ALL, Visiting, Visits, averages
@@ -114,17 +115,16 @@ def test_the_steps_of_a_policy():
     def tilings(overlap):
         return lambda draw: tuple(sorted({int(draw() * count), int(100 * overlap)}))
 
-    def visiting(policy, complete=False):
-        return Visiting.of(Visits(policy), tilings, count, 10, 3, complete)
+    def visiting(policy, complete=False, seed=3):
+        return Visiting.of(Visits(policy, last=0.4), tilings, count, 10, seed, complete)
 
     assert Visiting.of(ALL, tilings, count, 10, 3, False) is None
     turning, few = visiting("turning"), visiting("few then all")
-    rows = [turning.rows(step) for step in range(10)]
+    rows = list(turning.sets)
     assert all(12 in r for r in rows[:6]) and all(25 in r for r in rows[6:]) and len(set(rows)) > 5
-    assert rows == [visiting("turning").rows(step) for step in range(10)], "the same for the same seed"
-    assert rows != [replace(turning, seed=4).rows(step) for step in range(10)]
-    assert [few.rows(step) for step in range(10)] == [*rows[:6], None, None, None, None]
-    assert visiting("turning", complete=True).rows(0) is None
+    assert turning == visiting("turning") != visiting("turning", seed=4), "the same for the same seed"
+    assert few.sets == (*rows[:6], None, None, None, None)
+    assert visiting("turning", complete=True).sets == (None, *rows[1:])
 
 
 # --- which processes
@@ -191,6 +191,28 @@ def test_a_cell_that_is_seen_at_some_levels_goes_as_in_a_run_of_these_levels(pro
     torch.testing.assert_close(end[..., 8:], scale(seen) * start[..., 8:])
 
 
+def test_views_that_hardly_moved_wait():
+    rule, answers = Visits("still changing", tolerance=0.1, stale=2), Answers()
+    visiting = Visiting.of(rule, lambda o: None, 3, 8, 0, False)
+    asked = []
+    for step in range(8):
+        rows = visiting.rows(step, answers)
+        asked.append(rows)
+        answers.moved(step, torch.tensor([0.5, 0.05 if step < 3 else 0.5, 0.05]), rule)
+    assert asked == [None, (0,), (0,), None, (0, 1), (0, 1), None, None]
+    answers = Answers(due=torch.tensor([9, 7, 9]))
+    assert visiting.rows(4, answers) == (1,), "never nobody"
+
+
+def test_what_moved_is_measured_in_what_a_view_shows():
+    sync = Synchronizer(SyncPlan(visits=Visits("still changing")), Scene(Plane(16, 4), Windows(8, 4, 8, 4)).views(1))
+    before, after = torch.full((2, 1, 4, 16), 2.0), torch.full((2, 1, 4, 16), 2.0)
+    after[0, ..., 8:] += 0.5
+    moved = sync.changes(SyncState(before), SyncState(after))
+    torch.testing.assert_close(moved, torch.tensor([0.0, 0.5 / (0.5 * 4 + 0.5 * 6.25) ** 0.5]))
+    assert torch.isinf(sync.changes(NO_STATE, SyncState(after))).all()
+
+
 # --- how near the truth
 
 LENGTH, SIZE, RHO = 192, 32, 0.98
@@ -205,7 +227,7 @@ def response(visits, steps, order=1, seed=0):
     visiting = Visiting.of(visits, lambda o: LINE.geometry.tilings(views, o), views.count, steps, seed, False)
     z, before, calls = sigmas[0] * torch.eye(LENGTH, dtype=F64)[:, None, None], None, 0
     for step, (sigma, after) in enumerate(itertools.pairwise(sigmas)):
-        rows = visiting.rows(step) if visiting else None
+        rows = visiting.sets[step] if visiting else None
         asked = torch.zeros(views.count, 1, 1, 1, dtype=F64)
         asked[list(range(views.count) if rows is None else rows)] = 1
         calls += int(asked.sum())
@@ -261,8 +283,16 @@ def test_plans_that_would_miss_a_view_are_refused(changes, parts):
     assert all(part in str(caught.value) for part in parts) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("changes", [{"process": 3}, {"schedule": Schedule(every=2)}, {"travel": TimeTravel(2)}])
+def test_estimates_are_kept_only_where_every_step_makes_one(changes):
+    with pytest.raises(ValueError, match=r"^visits still changing keep clean estimates .* or visits turning$"):
+        SyncPlan(visits=Visits("still changing"), **changes)
+
+
 def test_values_that_make_no_sense_are_refused():
     for wrong, part in (
+        (dict(tolerance=math.inf), "use 0 .no view ever waits."),
+        (dict(stale=-1), "stale -1"),
         (dict(policy="some"), "use one of all, turning"),
         (dict(overlap=0.7), r"from 0 .* to 0\.5"),
         (dict(last=math.nan), "from 0 to 1"),
@@ -272,6 +302,11 @@ def test_values_that_make_no_sense_are_refused():
     views = Scene(Plane(64, 16), Windows(16, 16, 8, 8))
     with pytest.raises(ValueError, match=r"leave out none of the 7 views.*stride to 2 pixels.*or set visits to all"):
         Visiting.of(Visits("turning"), lambda o: views.geometry.tilings(views.views(1), o), 7, 10, 0, False)
+
+
+def test_waiting_longer_than_the_run_is_refused():
+    with pytest.raises(ValueError, match=r"stale 9: views would wait to the end of a run of 10 steps; use at most 8"):
+        Visiting.of(Visits("still changing", stale=9), lambda o: None, 7, 10, 0, False)
 
 
 def test_the_state_of_a_run_is_handed_on():

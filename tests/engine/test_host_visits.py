@@ -11,6 +11,7 @@ from helpers.hosting import (
     Plane,
     Scene,
     Windows,
+    analytic,
     comfy,
     gaussian,
     host,
@@ -29,6 +30,8 @@ from syncpack.nodes.engine.tagged_conds import VIEWS_KEY
 from syncpack.nodes.engine.walks import unfinished
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
 from syncpack.nodes.sampling.visits import SyncVisits
+from syncpack.renderers.cameras.lookouts import fibonacci
+from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.processes import PROCESSES
 from syncpack.sync_core.steering.pull import Pull
@@ -54,7 +57,7 @@ def rows_of(visits, steps, seed=5):
     views = Scene(SPACE, RIG).views(8)
     tilings = Scene(SPACE, RIG).geometry.tilings
     visiting = Visiting.of(visits, lambda o: tilings(views, o), VIEWS, steps, seed, False)
-    return [visiting.rows(step) or tuple(range(VIEWS)) for step in range(steps)]
+    return [rows or tuple(range(VIEWS)) for rows in visiting.sets]
 
 
 @pytest.mark.parametrize("process", [p.number for p in PROCESSES if averages(p)])
@@ -230,6 +233,53 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     assert asked(again)[before:] == calls[4:]
 
 
+CHANGING = Visits("still changing", tolerance=0.6, stale=2)
+
+
+@pytest.mark.parametrize("process", [2, 5])
+def test_views_that_hardly_move_wait(process):
+    """Half of the canvas is the same at every step, so the windows that see only it wait, and nothing is lost."""
+
+    def clean(x, sigma):
+        return x / (1 + sigma**2)
+
+    model = analytic(clean)
+    canonical = {"samples": torch.zeros(1, 4, 8, 24), "noise_mask": torch.zeros(1, 64, 192)}
+    canonical["noise_mask"][..., 96:] = 1.0
+    canonical["samples"] += 3.0
+    given = dict(steps=8, process=process, canonical=canonical)
+    _, whole = views_and_whole(analytic(clean), **given)
+    _, changing = views_and_whole(model, **given, visits=Visits("still changing", tolerance=0.01, stale=3))
+    calls = asked(model)
+    assert calls[0] == calls[-1] == VIEWS and 8 <= min(calls) < VIEWS
+    assert relative_error(changing[..., :12], whole[..., :12]) < 1e-5
+    assert relative_error(changing, whole) < 0.05
+
+
+def test_a_run_whose_views_wait_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(unfinished, "user_folder", lambda: str(tmp_path))
+    given, model = dict(steps=8, save_every=1, visits=CHANGING), opinionated()
+    expected, _ = views_and_whole(model, **given)
+    assert min(asked(model)) < VIEWS
+
+    def stop(call, x):
+        if call == 6:
+            raise interrupted_error()()
+
+    again = opinionated()
+    again.model.fails = stop
+    with pytest.raises(interrupted_error()):
+        views_and_whole(again, **given)
+    again.model.fails = None
+    assert torch.equal(views_and_whole(again, **given)[0], expected)
+
+
+def test_samplers_that_look_back_take_no_old_estimates():
+    with pytest.raises(ValueError) as caught:
+        views_and_whole(gaussian(), visits=CHANGING, steps=8, sampler_name="dpmpp_2m")
+    one_line(caught.value, "SyncTweediesSampler", "dpmpp_2m", "use euler or ddim", "visits turning")
+
+
 def test_contrast_is_that_of_all_views():
     """White pictures, and a model that is right about them: no policy weakens or strengthens them."""
     found = [
@@ -304,6 +354,24 @@ def test_a_rig_without_choice_is_refused():
     with pytest.raises(ValueError) as caught:
         run_node(gaussian(), SPACE, Windows(64, 64, 32, 64), visits=TURNING)
     one_line(caught.value, "SyncTweediesSampler", "none of the 5 views", "stride to 8 pixels")
+
+
+SPHERE, CAMERAS = Panorama(256, 128), Lookout(fibonacci(90, 0.6), 64, 64)
+
+
+@pytest.mark.parametrize("visits", [TURNING, FEW])
+def test_a_sphere(visits):
+    """Half of the cameras or fewer, all of the sphere, whatever the aggregation; and no contrast is lost."""
+    model, sparse = gaussian(0.7), gaussian(0.7)
+    given = dict(steps=5, cfg=1.0)
+    whole = run_node(model, SPHERE, CAMERAS, **given)[1]["samples"]
+    turned = run_node(sparse, SPHERE, CAMERAS, **given, visits=visits)[1]["samples"]
+    count = asked(model)[0]
+    assert max(asked(sparse)[:4]) <= 0.55 * count
+    assert asked(sparse)[4] == count if visits is FEW else asked(sparse)[4] <= 0.6 * count
+    # (fewer cameras average away less where their pixels do not meet)
+    assert 1 <= float(turned.std() / whole.std()) < 1.2
+    assert float((turned - whole).square().mean().sqrt()) < 0.5 * float(whole.std())
 
 
 def test_any_aggregation_of_windows():
