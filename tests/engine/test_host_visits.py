@@ -371,7 +371,8 @@ def test_a_sphere(visits):
     assert asked(sparse)[4] == count if visits is FEW else asked(sparse)[4] <= 0.6 * count
     # (fewer cameras average away less where their pixels do not meet)
     assert 1 <= float(turned.std() / whole.std()) < 1.2
-    assert float((turned - whole).square().mean().sqrt()) < 0.5 * float(whole.std())
+    correlation = torch.corrcoef(torch.stack([turned.flatten(), whole.flatten()]))[0, 1]
+    assert float(correlation) > 0.8, "it is the same picture"
 
 
 def test_any_aggregation_of_windows():
