@@ -6,6 +6,7 @@ of it asks of what kind a space is: what differs is a question here.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..sync_core.quality import BANDS
 from ..sync_core.views import ViewSet
 from ..sync_core.visits.cover import Covers
 from ..sync_core.visits.policy import Tilings
@@ -98,6 +100,11 @@ class Geometry(Protocol):
     @abstractmethod
     def seam_ratio(self, picture: Tensor, cell: int) -> float:
         """Seam ratio of a canonical signal [C, rows, columns] on cells of ``cell`` pixels (quality.py)."""
+
+    def border_energy(self, picture: Tensor, cell: int) -> tuple[float, ...]:
+        """Energy near the borders of views over that elsewhere of a canonical signal [C, rows, columns], of bands from
+        fine to coarse (quality.py). Usually nan: borders that cross cells are not measured."""
+        return (math.nan,) * BANDS
 
     # --- the views
 

@@ -24,6 +24,8 @@ def accumulator_dtype(device: torch.device) -> torch.dtype:
 
 # Added to no seed of a user's: figures are not to be made by what made the picture.
 _OTHER_FILTERS = 0x1A7A
+# Of border_energy: details of one pixel, of three and of seven.
+BANDS = 3
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
 
 
@@ -121,7 +123,7 @@ def _inner_borders(places: Sequence[int], size: int, wrap: bool) -> list[int]:
 
 
 def border_energy(
-    image: Tensor, columns: Sequence[int] = (), rows: Sequence[int] = (), reach: int = 4, bands: int = 3
+    image: Tensor, columns: Sequence[int] = (), rows: Sequence[int] = (), reach: int = 2, bands: int = BANDS
 ) -> tuple[float, ...]:
     """Energy of ``image`` [C, H, W] within ``reach`` pixels of window borders over that elsewhere, for each of some
     bands from fine to coarse: 1 is even, below 1 borders are softened (averages of what differs), above 1 they show.

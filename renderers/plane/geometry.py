@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...sync_core.quality import seam_ratio
+from ...sync_core.quality import border_energy, seam_ratio
 from ...sync_core.visits.policy import Tilings
 from ...sync_core.walked import Views, WalkedViews, too_large
 from ..directions import ViewPlace, middle_of
@@ -91,6 +91,10 @@ class PlaneGeometry(Geometry):
         wrap_y, wrap_x = self.space.wrap_y, self.space.wrap_x
         rows, columns = self.placement(cell).borders((wrap_y, wrap_x))
         return seam_ratio(picture, columns, rows, wrap_x=wrap_x, wrap_y=wrap_y)
+
+    def border_energy(self, picture: Tensor, cell: int) -> tuple[float, ...]:
+        rows, columns = self.placement(cell).borders((False, False))
+        return border_energy(picture, columns, rows)
 
 
 @dataclass(frozen=True)
