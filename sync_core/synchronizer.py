@@ -116,24 +116,23 @@ class SyncPlan:
         if not averages(self.rule):
             what = "SyncSDE" if self.coupling else f"process {self.process}"
             raise ValueError(f"{named}{what} needs what the model says of each; set visits to all, or use process 2")
-        if self.visits.holds and (self.process not in HOLDING or self.travel.times > 1 or self.schedule != ALWAYS):
+        if self.visits.holds and not self.keeps_estimates:
             raise ValueError(
                 f"visits {self.visits.policy} keep clean estimates from step to step, which process {self.process}, "
                 f"travel_times {self.travel.times} or a sync_start, sync_end or sync_every does not; use process 2 or "
                 "5, travel_times 1 and all steps synchronised, or visits turning"
             )
-        for name, off, value in (
+        wished = (
             ("sync_strength", 1.0, self.schedule.strength),
             ("variance_correction", 0.0, self.variance_correction),
-        ):
+        )
+        for name, off, value in wished:
             if value != off:
                 raise ValueError(
                     f"{named}{name} {value:g} needs what the model says of each; use {off:g}, or set visits to all"
                 )
         if self.aggregation in REDUCTIONS:
-            raise ValueError(
-                f"{named}aggregation {self.aggregation} weighs all of them; use mean, or set visits to all"
-            )
+            raise ValueError(f"{named}aggregation {self.aggregation} weighs all; use mean, or set visits to all")
 
     @property
     def rule(self) -> Process:
@@ -148,6 +147,11 @@ class SyncPlan:
         """The step of ``steps`` at which a canonical state is given up for the views that it shows (as SyncMVD does
         at 0.8); ``steps`` where that never happens, states of views included."""
         return steps if self.rule.state == "instance" else self.schedule.last(steps)
+
+    @property
+    def keeps_estimates(self) -> bool:
+        """Whether a cell that no asked view sees can keep its clean estimate: every step makes one, once."""
+        return self.process in HOLDING and self.travel.times == 1 and self.schedule == ALWAYS
 
     @property
     def alone(self) -> SyncPlan:

@@ -68,6 +68,14 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
 
 
+def _whole_steps(settings: SyncSettings, function: Callable[..., Any]) -> SyncSettings:
+    """The settings for a sampler: one that would take old estimates for new ones leaves no cell out."""
+    plan = settings.plan
+    if plan.visits.everywhere or (plan.keeps_estimates and host.sampler_name(function) in FIRST_ORDER):
+        return settings
+    return replace(settings, plan=replace(plan, visits=replace(plan.visits, leave=0.0)))
+
+
 def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[..., Tensor]:
     """A k-diffusion sampler function that synchronises the views of ``settings`` and otherwise is ``function``."""
 
@@ -95,7 +103,16 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         mask = call.extra_args.get("denoise_mask")
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, call.given, mask)
+        run = Run.start(
+            _whole_steps(settings, function),
+            guider.inner_model,
+            x,
+            levels,
+            int(call.seed or 0),
+            previewed,
+            call.given,
+            mask,
+        )
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...sync_core.visits.policy import Draw
@@ -18,7 +19,9 @@ class WindowTilings:
     overlap: float
     advice: str
 
-    def __call__(self, draw: Draw) -> tuple[int, ...]:
+    def __call__(
+        self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
+    ) -> tuple[int, ...]:
         place = self.placement
         down = _Line(place.rows, place.height, place.grid[0], self.wrap[0], self.overlap)
         across = _Line(place.columns, place.width, place.grid[1], self.wrap[1], self.overlap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,9 +15,13 @@ from ..walked import Views
 from .policy import Draw
 
 # A view may be taken that adds this much of what the best one adds, so that sets differ.
-_NEARLY_BEST = 0.85
+_NEARLY_BEST = 0.95
 # Covers that are tried; the one of fewest views is taken.
-_TRIES = 3
+_TRIES = 6
+# Cells that views are chosen by.
+_SOME = 2048
+# Cells that wait longer than this many steps are seen at the next.
+_LONGEST = 2
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,69 @@ class Covers:
         keep_pair = inner | ~reached[cell]
         return view[keep_pair], cell[keep_pair], inner[keep_pair]
 
-    def __call__(self, draw: Draw) -> tuple[int, ...]:
-        return min((self._cover(draw) for _ in range(_TRIES)), key=len)
-
-    def _cover(self, draw: Draw) -> tuple[int, ...]:
+    @cached_property
+    def _some(self) -> tuple[Tensor, Tensor]:
+        """(some of the cells that are seen, evenly picked; float [N, n], which views see them): enough to choose by."""
         view, cell, _ = self._pairs
-        count, chosen = self.views.count, list[int]()
-        seen = torch.zeros(self.views.cells, dtype=torch.int64)
-        while True:
-            gain = torch.bincount(view[seen[cell] == 0], minlength=count)
-            best = int(gain.max())
-            if best == 0:
+        reached = unique_groups(cell)[0]
+        picked = reached[torch.linspace(0, len(reached) - 1, min(len(reached), _SOME)).round().long()]
+        place = torch.full((self.views.cells,), -1)
+        place[picked] = torch.arange(len(picked))
+        here = place[cell] >= 0
+        sees = torch.zeros(self.views.count, len(picked))
+        sees[view[here], place[cell[here]]] = 1.0
+        return picked, sees
+
+    def __call__(
+        self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
+    ) -> tuple[int, ...]:
+        waited = self._waited(before)
+        leave = leave if before else 0.0
+        return min((self._cover(draw, waited, leave) for _ in range(_TRIES)), key=len)
+
+    def _seen(self, rows: Sequence[int]) -> Tensor:
+        """int64 [K]: how many of these views see each cell."""
+        view, cell, _ = self._pairs
+        asked = torch.zeros(self.views.count, dtype=torch.bool)
+        asked[list(rows)] = True
+        return torch.bincount(cell[asked[view]], minlength=self.views.cells)
+
+    def _waited(self, before: Sequence[tuple[int, ...] | None]) -> Tensor:
+        """int64 [K]: for how many steps a cell was not seen, as far as it matters."""
+        waited = torch.zeros(self.views.cells, dtype=torch.int64)
+        seen = torch.zeros(self.views.cells, dtype=torch.bool)
+        for rows in list(before)[: -_LONGEST - 1 : -1]:
+            if rows is None:
                 break
-            fit = (gain >= (_NEARLY_BEST * best if chosen else 1)).nonzero()[:, 0]
+            seen |= self._seen(rows) > 0
+            waited += (~seen).long()
+        return waited
+
+    def _cover(self, draw: Draw, waited: Tensor, leave: float) -> tuple[int, ...]:
+        picked, sees = self._some
+        # (what waits longest first)
+        wish, late = 1.0 + waited[picked], waited[picked] >= _LONGEST
+        chosen, missed = list[int](), torch.ones(len(picked), dtype=torch.bool)
+        while int(missed.sum()) > leave * len(picked) or bool((late & missed).any()):
+            gain = sees @ (wish * missed)
+            fit = (gain >= (_NEARLY_BEST * float(gain.max()) if chosen else 1.0)).nonzero()[:, 0]
             chosen.append(int(fit[int(draw() * fit.numel())]))
-            seen[cell[view == chosen[-1]]] += 1
+            missed &= sees[chosen[-1]] == 0
+        return self._completed(chosen, waited, leave)
+
+    def _completed(self, chosen: list[int], waited: Tensor, leave: float) -> tuple[int, ...]:
+        """The views chosen by some cells, with those that all cells need, and without those that they do not."""
+        view, cell, _ = self._pairs
+        reached = torch.bincount(cell, minlength=self.views.cells) > 0
+        late, share = reached & (waited >= _LONGEST), leave * int(reached.sum())
+        seen = self._seen(chosen)
+        while True:
+            missed, must = reached & (seen == 0), late & (seen == 0)
+            if int(missed.sum()) <= share and not bool(must.any()):
+                break
+            wanted = must if bool(must.any()) else missed
+            chosen.append(int(torch.bincount(view[wanted[cell]], minlength=self.views.count).argmax()))
+            seen = self._seen(chosen)
         for number in list(chosen):
             own = cell[view == number]
             if bool((seen[own] > 1).all()):

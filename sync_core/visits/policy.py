@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -41,6 +41,9 @@ class Visits:
     whose estimate moved by less than ``tolerance`` (a share of the picture's own root mean square) since it was asked
     last waits for ``stale`` steps, in which its cells keep what they have (mean.py); at the first and the last step all
     are asked. After RAS (Liu et al., "Region-Adaptive Sampling", 2025), which lets parts of one picture wait.
+
+    leave: the share of the signal that a step may leave out, too, where that saves a view: it keeps what it has for a
+    step or two (rigs whose views do not tile: a sphere's).
     """
 
     policy: Policy = "all"
@@ -48,6 +51,7 @@ class Visits:
     last: float = 0.2
     tolerance: float = 0.02
     stale: int = 2
+    leave: float = 0.03
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -58,6 +62,8 @@ class Visits:
             raise ValueError(f"last {self.last}: use a fraction of the steps from 0 to 1")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
             raise ValueError(f"tolerance {self.tolerance}: use 0 (no view ever waits) or more; 0.02 is usual")
+        if not 0 <= self.leave < 0.5:
+            raise ValueError(f"leave {self.leave}: use a share of the picture from 0 to less than 0.5")
         if self.stale < 0:
             raise ValueError(f"stale {self.stale}: use 0 (no view ever waits) or a number of steps")
 
@@ -102,8 +108,11 @@ class Tilings(Protocol):
         """What to change about the rig where there is nothing to choose from."""
         ...
 
-    def __call__(self, draw: Draw, /) -> tuple[int, ...]:
-        """Such a set, rising, another for other random numbers."""
+    def __call__(
+        self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0, /
+    ) -> tuple[int, ...]:
+        """Such a set, rising, another for other random numbers. before: those of the steps before it (None: all views);
+        leave: the share of what is seen that may be left out if it was seen lately, should that save a view."""
         ...
 
 
@@ -139,7 +148,8 @@ class Visiting:
                 sets.append(None)
                 continue
             # (text seeds are hashed by SHA-512, on every machine alike)
-            rows = (closer if last else usual)(random.Random(f"visits {seed} {step}").random)
+            leave = visits.leave if step < steps - 1 else 0.0
+            rows = (closer if last else usual)(random.Random(f"visits {seed} {step}").random, sets, leave)
             sets.append(rows if len(rows) < count else None)
         if steps > 1 and not any(sets):
             raise ValueError(

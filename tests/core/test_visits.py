@@ -102,6 +102,24 @@ def test_any_rig_has_sets_that_see_what_all_see(overlap):
     assert len(found) > 6
 
 
+def test_sets_that_leave_something_out_leave_it_out_for_two_steps_at_most():
+    views = SPHERE.views(1)
+    for overlap in (0.0, 0.125):
+        tiling = Covers(views, overlap)
+        before, waited = [None], torch.zeros(views.cells, dtype=torch.int64)
+        for step in range(20):
+            rows = tiling(draw_of(step), before, 0.04)
+            seen = average_of(views.only(rows)).seen
+            assert float((~seen).double().mean()) <= 0.04
+            waited = torch.where(seen, 0, waited + 1)
+            before.append(rows)
+            assert int(waited.max()) <= 2
+        assert len({rows for rows in before if rows}) > 10
+        whole = [len(tiling(draw_of(step))) for step in range(20)]
+        assert sum(len(rows) for rows in before if rows) < 0.9 * sum(whole)
+        assert torch.equal(average_of(views.only(tiling(draw_of(1), [], 0.04))).seen, average_of(views).seen)
+
+
 def test_covers_of_walked_views_are_those_of_stored_ones():
     stored = Scene(Plane(40, 24), Windows(16, 16, 4, 4))
     walked = WalkedViews(WindowWalk(place(stored.space, stored.rig, 1), stored.rig.taper))
@@ -113,7 +131,7 @@ def test_the_steps_of_a_policy():
     count = 41
 
     def tilings(overlap):
-        return lambda draw: tuple(sorted({int(draw() * count), int(100 * overlap)}))
+        return lambda draw, before, leave: tuple(sorted({int(draw() * count), int(100 * overlap)}))
 
     def visiting(policy, complete=False, seed=3):
         return Visiting.of(Visits(policy, last=0.4), tilings, count, 10, seed, complete)

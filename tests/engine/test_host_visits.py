@@ -370,9 +370,9 @@ def test_a_sphere(visits):
     assert max(asked(sparse)[:4]) <= 0.55 * count
     assert asked(sparse)[4] == count if visits is FEW else asked(sparse)[4] <= 0.6 * count
     # (fewer cameras average away less where their pixels do not meet)
-    assert 1 <= float(turned.std() / whole.std()) < 1.2
+    assert 1 <= float(turned.std() / whole.std()) < 1.4
     correlation = torch.corrcoef(torch.stack([turned.flatten(), whole.flatten()]))[0, 1]
-    assert float(correlation) > 0.8, "it is the same picture"
+    assert float(correlation) > 0.7, "it is the same picture"
 
 
 def test_any_aggregation_of_windows():
