@@ -32,6 +32,10 @@ from ..declare import Choice, Node, Number, Socket, Whole
             "contrast."
         ),
         "stale": Whole(2, 0, 1000, advanced=True).says("still changing only: how many steps a view waits."),
+        "leave": Number(0.03, 0.0, 0.49, advanced=True).says(
+            "How much of the picture a step may leave out where that saves a view; it keeps its estimate for a step or "
+            "two. For cameras (windows tile without); with euler and ddim, process 2 or 5, others leave nothing out."
+        ),
     },
     outputs={"visits": Socket("VISITS").says("Connect to a sampler's visits.")},
     search=["spotdiffusion", "fewer model calls", "faster", "speed", "shifted windows", "skip views"],
@@ -41,5 +45,13 @@ class SyncVisits:
     few of them, drawn anew, make a step. Windows that stand an eighth of their side apart make a picture as good as all
     of them for a fifth of the model calls. Costs nothing."""
 
-    def build(self, policy: Any, overlap: float, last: float, tolerance: float = 0.02, stale: int = 2) -> tuple[Visits]:
-        return (Visits(policy, overlap, last, tolerance, stale),)
+    def build(
+        self,
+        policy: Any,
+        overlap: float,
+        last: float,
+        tolerance: float = 0.02,
+        stale: int = 2,
+        leave: float = 0.03,
+    ) -> tuple[Visits]:
+        return (Visits(policy, overlap, last, tolerance, stale, leave),)

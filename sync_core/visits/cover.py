@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,16 +34,15 @@ class Covers:
     advice: str = "use more views that overlap"
 
     @cached_property
-    def _pairs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(view, cell, whether it is away from the view's border) of whatever counts, each pair once."""
+    def _pairs(self) -> tuple[Tensor, Tensor]:
+        """(view, cell) of whatever counts: what a view sees away from its border, and cells that only borders see."""
         parts = list[tuple[Tensor, Tensor, Tensor]]()
         keep = (1 - self.overlap) ** 2
-        for number, own in _each(self.views):
-            cell, weight = own
+        for number, (cell, weight) in enumerate(_seen_by_each(self.views)):
             if cell.numel() == 0:
                 continue
-            # (rounded, so that views of equal weights are all middle)
             limit = weight.sort(descending=True).values[min(int(keep * weight.numel()), weight.numel() - 1)]
+            # (a little less, so that views of equal weights are all middle)
             middle = weight >= limit * (1 - 1e-5)
             cells, group, _ = unique_groups(cell)
             inner = torch.zeros(cells.numel(), dtype=torch.int64).scatter_reduce_(0, group, middle.long(), "amax")
@@ -51,13 +50,13 @@ class Covers:
         view, cell, inner = (torch.cat(each) for each in zip(*parts, strict=True))
         reached = torch.zeros(self.views.cells, dtype=torch.bool)
         reached[cell[inner]] = True
-        keep_pair = inner | ~reached[cell]
-        return view[keep_pair], cell[keep_pair], inner[keep_pair]
+        counts = inner | ~reached[cell]
+        return view[counts], cell[counts]
 
     @cached_property
     def _some(self) -> tuple[Tensor, Tensor]:
         """(some of the cells that are seen, evenly picked; float [N, n], which views see them): enough to choose by."""
-        view, cell, _ = self._pairs
+        view, cell = self._pairs
         reached = unique_groups(cell)[0]
         picked = reached[torch.linspace(0, len(reached) - 1, min(len(reached), _SOME)).round().long()]
         place = torch.full((self.views.cells,), -1)
@@ -76,7 +75,7 @@ class Covers:
 
     def _seen(self, rows: Sequence[int]) -> Tensor:
         """int64 [K]: how many of these views see each cell."""
-        view, cell, _ = self._pairs
+        view, cell = self._pairs
         asked = torch.zeros(self.views.count, dtype=torch.bool)
         asked[list(rows)] = True
         return torch.bincount(cell[asked[view]], minlength=self.views.cells)
@@ -106,7 +105,7 @@ class Covers:
 
     def _completed(self, chosen: list[int], waited: Tensor, leave: float) -> tuple[int, ...]:
         """The views chosen by some cells, with those that all cells need, and without those that they do not."""
-        view, cell, _ = self._pairs
+        view, cell = self._pairs
         reached = torch.bincount(cell, minlength=self.views.cells) > 0
         late, share = reached & (waited >= _LONGEST), leave * int(reached.sum())
         seen = self._seen(chosen)
@@ -125,22 +124,18 @@ class Covers:
         return tuple(sorted(chosen))
 
 
-def _each(views: Views) -> list[tuple[int, tuple[Tensor, Tensor]]]:
-    """(number, (cell, weight of the pixel) of whatever a view sees with a weight), on the CPU."""
-    found = list[tuple[int, tuple[Tensor, Tensor]]]()
+def _seen_by_each(views: Views) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each view (cell int64, weight of the pixel) of whatever it sees with a weight, on the CPU."""
     own = views.to("cpu")
     if isinstance(own, ViewSet):
         cell, pixel, _ = own.contributions()
-        weight = own.weights[pixel]
-        number = pixel // (own.height * own.width)
+        number, weight = pixel // (own.height * own.width), own.weights[pixel]
         for view in range(own.count):
             here = (number == view) & (weight > 0)
-            found.append((view, (cell[here], weight[here])))
-        return found
+            yield cell[here], weight[here]
+        return
     for view in range(own.count):
         part = own.part(view)
         cell, pixel, _ = part.views.contributions()
         weight = part.views.weights[pixel]
-        here = weight > 0
-        found.append((view, (part.cells[cell[here]], weight[here])))
-    return found
+        yield part.cells[cell[weight > 0]], weight[weight > 0]

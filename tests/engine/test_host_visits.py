@@ -375,6 +375,16 @@ def test_a_sphere(visits):
     assert float(correlation) > 0.7, "it is the same picture"
 
 
+def test_only_plain_steps_leave_cells_out():
+    """A sampler that looks back is asked about all of the sphere at every step."""
+    counts = {}
+    for name in ("euler", "dpmpp_2m"):
+        model = gaussian(0.7)
+        run_node(model, SPHERE, CAMERAS, steps=8, cfg=1.0, sampler_name=name, visits=Visits("turning", last=0.0))
+        counts[name] = asked(model)
+    assert counts["euler"][0] == counts["dpmpp_2m"][0] and max(counts["euler"][1:7]) < min(counts["dpmpp_2m"][1:7])
+
+
 def test_any_aggregation_of_windows():
     views = Scene(SPACE, RIG).views(8)
     mean, _ = views_and_whole(opinionated(), visits=TURNING)
