@@ -1,10 +1,10 @@
 """What fewer model calls make of a wide picture, beside all views at every step.
 
-Without weights: one exemplar (a stone wall), windows of 64 x 64 on 384 x 64 pixels. Rows are seeds. calls: views asked
-at a step, in units of the canvas. seam: squared steps across the borders of the windows of the last step over those
-elsewhere. border: energy within four pixels of these borders over that elsewhere, of three bands, fine to coarse (below
-1: softened). intra: how unlike six crops are that do not overlap. sharpness: variance of the Laplacian. residual: how
-far patches are from the nearest of the exemplar. seconds: of the processor.
+Without weights: one exemplar (a stone wall), windows of 64 x 64 on 384 x 64 pixels, medians of 3 seeds. calls: views
+asked at a step, in units of the canvas. seam: squared steps across the borders of the windows of the last step over
+those elsewhere. border: energy within two pixels of these borders over that elsewhere, of three bands, fine to coarse
+(below 1: softened). intra: how unlike six crops are that do not overlap. sharpness: variance of the Laplacian.
+residual: how far patches are from the nearest of the exemplar. seconds: of the processor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-SEEDS = range(5)
+SEEDS = range(3)
 STEPS = 20
 WIDTH, SIDE, STRIDE = 384, 64, 8
 
@@ -33,9 +33,7 @@ def policies() -> dict[str, tuple[int, Any]]:
         "all, stride 32": (32, None),
         "all, stride 53": (53, None),
         "turning": (STRIDE, Visits("turning")),
-        "turning, overlap_last 0": (STRIDE, Visits("turning", last=0.0)),
         "touching": (STRIDE, Visits("turning", 0.0, 0.0)),
-        "touching, overlap in the end": (STRIDE, Visits("few then all", 0.0, 0.2)),
         "few then all": (STRIDE, Visits("few then all", last=0.2)),
         "still changing": (32, Visits("still changing", tolerance=0.05)),
     }
