@@ -32,7 +32,7 @@ from ..declare import Choice, Node, Number, Socket, Whole
             "contrast."
         ),
         "stale": Whole(2, 0, 1000, advanced=True).says("still changing only: how many steps a view waits."),
-        "leave": Number(0.03, 0.0, 0.49, advanced=True).says(
+        "leave": Number(0.1, 0.0, 0.49, advanced=True).says(
             "How much of the picture a step may leave out where that saves a view; it keeps its estimate for a step or "
             "two. For cameras (windows tile without); with euler and ddim, process 2 or 5, others leave nothing out."
         ),
@@ -52,6 +52,6 @@ class SyncVisits:
         last: float,
         tolerance: float = 0.02,
         stale: int = 2,
-        leave: float = 0.03,
+        leave: float = 0.1,
     ) -> tuple[Visits]:
         return (Visits(policy, overlap, last, tolerance, stale, leave),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ class Answers:
         """Views that are due at a step, at least one of those that wait longest; None: all of them."""
         if self.due is None:
             return None
-        waited = cast("list[int]", self.due.tolist())
+        waited = [int(due) for due in self.due]
         rows = [row for row, due in enumerate(waited) if due <= step] or [waited.index(min(waited))]
         return None if len(rows) == len(self.due) else tuple(rows)
 

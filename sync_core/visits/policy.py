@@ -51,7 +51,7 @@ class Visits:
     last: float = 0.2
     tolerance: float = 0.02
     stale: int = 2
-    leave: float = 0.03
+    leave: float = 0.1
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
