@@ -25,12 +25,16 @@ from helpers.hosting import (
     tiny_controlnet,
     tiny_unet,
 )
+from helpers.meshes import box
 from syncpack.nodes.engine.coherence import Coherence
 from syncpack.nodes.engine.tagged_conds import VIEWS_KEY
 from syncpack.nodes.engine.walks import unfinished
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
 from syncpack.nodes.sampling.visits import SyncVisits
 from syncpack.renderers.cameras.lookouts import fibonacci
+from syncpack.renderers.cameras.orbits import orbit
+from syncpack.renderers.cameras.viewpoints import Orbit
+from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.processes import PROCESSES
@@ -373,6 +377,21 @@ def test_a_sphere(visits):
     assert 1 <= float(turned.std() / whole.std()) < 1.4
     correlation = torch.corrcoef(torch.stack([turned.flatten(), whole.flatten()]))[0, 1]
     assert float(correlation) > 0.7, "it is the same picture"
+
+
+def test_a_mesh_keeps_backgrounds_of_views_that_are_not_asked():
+    """What shows beside the object is of each view alone: it goes on from what was said of it last."""
+    space, rig = MeshTexture(box(), 128, 128), Orbit(orbit(), 64, 64)
+    sparse, given = gaussian(0.7), dict(steps=10, cfg=1.0)
+    whole = run_node(gaussian(0.7), space, rig, **given)[0]["samples"]
+    views = run_node(sparse, space, rig, **given, visits=Visits("turning", 0.06))[0]["samples"]
+    calls, shown = asked(sparse), Scene(space, rig).views_of_batch(tuple(views.shape))
+    assert calls[0] == shown.count == 10 and max(calls[1:-1]) < 10
+    outside = ~shown.covered[:, None].expand_as(views)
+    assert bool(outside.any())
+    # (longer steps are less exact: ten of them already take a sixth of this prior's contrast)
+    assert 0.7 < float(views[outside].std() / whole[outside].std()) < 1.05
+    assert relative_error(shown.project(Aggregator(shown)(views))[~outside], views[~outside]) < 1e-4
 
 
 def test_only_plain_steps_leave_cells_out():
