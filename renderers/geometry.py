@@ -6,6 +6,7 @@ of it asks of what kind a space is: what differs is a question here.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..sync_core.quality import BANDS
 from ..sync_core.views import ViewSet
+from ..sync_core.visits.cover import Covers
+from ..sync_core.visits.policy import Tilings
 from ..sync_core.walked import Views
 from .cameras.backgrounds import Background
 from .cameras.chosen import Coverage
@@ -97,6 +101,11 @@ class Geometry(Protocol):
     def seam_ratio(self, picture: Tensor, cell: int) -> float:
         """Seam ratio of a canonical signal [C, rows, columns] on cells of ``cell`` pixels (quality.py)."""
 
+    def border_energy(self, picture: Tensor, cell: int) -> tuple[float, ...]:
+        """Energy near the borders of views over that elsewhere of a canonical signal [C, rows, columns], of bands from
+        fine to coarse (quality.py). Usually nan: borders that cross cells are not measured."""
+        return (math.nan,) * BANDS
+
     # --- the views
 
     def count(self, cell: int) -> int:
@@ -111,6 +120,10 @@ class Geometry(Protocol):
         """The view that others are made to look like, where nobody names one: nearest to the canvas's middle or to the
         front; the first of views that are nowhere."""
         return middle_of(self.places())
+
+    def tilings(self, views: Views, overlap: float) -> Tilings:
+        """Sets of its views that see everything, and share about ``overlap`` of a view's side with neighbours."""
+        return Covers(views, overlap)
 
     @property
     def apart(self) -> str:

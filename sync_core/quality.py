@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .steering.features import ConvFeatures, Features, Seen
+from .variance import smoothed
 
 
 def accumulator_dtype(device: torch.device) -> torch.dtype:
@@ -23,6 +24,8 @@ def accumulator_dtype(device: torch.device) -> torch.dtype:
 
 # Added to no seed of a user's: figures are not to be made by what made the picture.
 _OTHER_FILTERS = 0x1A7A
+# Of border_energy: details of one pixel, of three and of seven.
+BANDS = 3
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817  # median |N(0, 1)|
 
 
@@ -117,6 +120,38 @@ def _inner_borders(places: Sequence[int], size: int, wrap: bool) -> list[int]:
             raise ValueError(f"window border {place} lies outside a picture of {size} pixels")
     unique = {place % size for place in places}
     return sorted(unique if wrap else unique - {0})
+
+
+def border_energy(
+    image: Tensor, columns: Sequence[int] = (), rows: Sequence[int] = (), reach: int = 2, bands: int = BANDS
+) -> tuple[float, ...]:
+    """Energy of ``image`` [C, H, W] within ``reach`` pixels of window borders over that elsewhere, for each of some
+    bands from fine to coarse: 1 is even, below 1 borders are softened (averages of what differs), above 1 they show.
+
+    Bands are differences of blurs over 1, 3, 7, 15 ... pixels. Borders as in ``seam_ratio``, inside of the picture.
+    nan for each band when all of the picture, or nothing, is near a border; 1 for a constant picture.
+    ValueError as in ``seam_ratio``.
+    """
+    if image.ndim != 3:
+        raise ValueError(f"border_energy needs an image [C, H, W], got shape {tuple(image.shape)}")
+    near = torch.zeros(image.shape[1:], dtype=torch.bool, device=image.device)
+    for places, whole in ((_inner_borders(columns, image.shape[2], False), near.T), (rows, near)):
+        for place in _inner_borders(places, len(whole), False):
+            whole[max(place - reach, 0) : place + reach] = True
+    if bool(near.all()) or not bool(near.any()):
+        return (math.nan,) * bands
+    found: list[float] = []
+    pixels = _wide(image)[None]
+    inside = torch.ones_like(pixels[:, :1])
+    for band in range(bands):
+        low = smoothed(pixels, inside, 2**band)
+        energy = (pixels - low).square().mean((0, 1))
+        elsewhere = float(energy[~near].mean())
+        found.append(
+            float(energy[near].mean()) / elsewhere if elsewhere > 0 else 1.0 if energy.max() == 0 else math.inf
+        )
+        pixels = low
+    return tuple(found)
 
 
 def cross_view_psnr(views: Tensor, consistent_views: Tensor, peak: float, covered: Tensor | None = None) -> float:

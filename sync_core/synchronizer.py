@@ -22,6 +22,8 @@ from .stochastic import Stochastic
 from .time_travel import STAY, TimeTravel
 from .variance import VarianceCorrection
 from .views import ViewSet
+from .visits.mean import Visited, VisitedMean
+from .visits.policy import ALL, Visits, averages
 from .walked import Views
 from .walked_mean import average_of
 from .walked_variance import WalkedVariance, correction_of
@@ -31,6 +33,10 @@ AGGREGATIONS: tuple[Aggregation, ...] = (*METHODS, *REDUCTIONS)
 
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
+
+
+# Processes that average clean estimates, so that one of them can stand for a cell until it is seen again.
+HOLDING = (2, 5)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class SyncPlan:
     of averaging (stochastic.py); the process is then 2, whose state are views. variance_correction: 0 (off) to 1, how
     far contrast that averaging takes is given back (process 2 only, see variance.py). travel: steps done more than once
     (time_travel.py). coupling: 0 (off), or SyncSDE's 1/lambda, how strongly each view leans on the one before it
-    (steering/predecessors.py); the process is then 0, and nothing is averaged before the end.
+    (steering/predecessors.py); the process is then 0, and nothing is averaged before the end. visits: which views the
+    model is asked about at which step (visits/policy.py).
     """
 
     process: int = 2
@@ -57,6 +64,7 @@ class SyncPlan:
     variance_correction: float = 0.0
     travel: TimeTravel = STAY
     coupling: float = 0.0
+    visits: Visits = ALL
 
     def __post_init__(self) -> None:
         rule = process(self.process)
@@ -97,6 +105,34 @@ class SyncPlan:
             raise ValueError(f"lean {self.coupling}: use 0 (each view alone) or more; 5 as published")
         if self.coupling and self.process != 0:
             raise ValueError(f"SyncSDE averages nothing, and process {self.process} does; use process 0")
+        if not self.visits.everywhere:
+            self._check_visits()
+
+    def _check_visits(self) -> None:
+        """Raise ValueError where a view that is not asked would be missed."""
+        named = f"visits {self.visits.policy} leave views out, and "
+        if self.stochastic is not None:
+            raise ValueError(f"{named}StochSync's views take turns as it is; set visits to all, or use process 2")
+        if not averages(self.rule):
+            what = "SyncSDE" if self.coupling else f"process {self.process}"
+            raise ValueError(f"{named}{what} needs what the model says of each; set visits to all, or use process 2")
+        if self.visits.holds and not self.keeps_estimates:
+            raise ValueError(
+                f"visits {self.visits.policy} keep clean estimates from step to step, which process {self.process}, "
+                f"travel_times {self.travel.times} or a sync_start, sync_end or sync_every does not; use process 2 or "
+                "5, travel_times 1 and all steps synchronised, or visits turning"
+            )
+        wished = (
+            ("sync_strength", 1.0, self.schedule.strength),
+            ("variance_correction", 0.0, self.variance_correction),
+        )
+        for name, off, value in wished:
+            if value != off:
+                raise ValueError(
+                    f"{named}{name} {value:g} needs what the model says of each; use {off:g}, or set visits to all"
+                )
+        if self.aggregation in REDUCTIONS:
+            raise ValueError(f"{named}aggregation {self.aggregation} weighs all; use mean, or set visits to all")
 
     @property
     def rule(self) -> Process:
@@ -113,9 +149,14 @@ class SyncPlan:
         return steps if self.rule.state == "instance" else self.schedule.last(steps)
 
     @property
+    def keeps_estimates(self) -> bool:
+        """Whether a cell that no asked view sees can keep its clean estimate: every step makes one, once."""
+        return self.process in HOLDING and self.travel.times == 1 and self.schedule == ALWAYS
+
+    @property
     def alone(self) -> SyncPlan:
         """The plan after that step: every view goes on by itself, and they are made to agree once it is done."""
-        return replace(self, process=2, schedule=Schedule(strength=0.0))
+        return replace(self, process=2, schedule=Schedule(strength=0.0), visits=ALL)
 
 
 @dataclass(frozen=True)
@@ -144,8 +185,14 @@ class Synchronizer:
     plan: SyncPlan
     views: Views
     given_shares: HitShares | None = None
+    visited: Visited | None = None
 
     def __post_init__(self) -> None:
+        if not self.plan.visits.everywhere and self.views.combine is not None:
+            raise ValueError(
+                f"visits {self.plan.visits.policy} leave views out, and these only make a picture together (parts or "
+                "planes); set visits to all"
+            )
         if self.plan.coupling and self.views.combine is not None:
             raise ValueError(
                 "SyncSDE looks at what one view says of the picture, and these views only make one together (parts or "
@@ -164,6 +211,9 @@ class Synchronizer:
     def maps_of(self, step: int | None) -> SyncMaps:
         """The maps at a step of the run, counted from 0; None: at none, as the rig weighs views."""
         wish = self.plan.aggregation
+        if self.visited is not None and step is not None:
+            asked = average_of(self.views.only(self.visited.rows), self.plan.method, self.given_shares)
+            return replace(self.maps, reduction=VisitedMean(asked, self.visited.held))
         if step is None or wish == "mean" or wish == "least_squares":
             return self.maps
         return replace(self.maps, reduction=reduction_of(self.maps.aggregator, wish, step))
@@ -182,6 +232,25 @@ class Synchronizer:
         if self.views.ramp is None:
             return self
         return replace(self, views=self.views.at(progress), given_shares=self.shares)
+
+    def asking(self, rows: tuple[int, ...] | None, state: SyncState) -> Synchronizer:
+        """The same where the model is asked about some views alone (None: all), after ``state``."""
+        if rows is None:
+            return self
+        # (weighing pixels anew takes less than finding what they show)
+        shares = self.given_shares or (self.shares if isinstance(self.views, ViewSet) else None)
+        held = state.canonical if self.plan.process in HOLDING else None
+        return replace(self, given_shares=shares, visited=Visited(rows, held))
+
+    def changes(self, before: SyncState, after: SyncState) -> Tensor:
+        """float [N]: by how much what each view shows of the canonical estimate moved, in units of the estimate's own
+        root mean square, in the picture where it moved most; inf where there is none before."""
+        count, new = self.views.count, after.canonical
+        if before.canonical is None or new is None:
+            return torch.full((count,), math.inf)
+        moved = self.views.project(new - before.canonical).square().mean((1, 2, 3)).reshape(-1, count)
+        own = new.square().reshape(len(new), -1).mean(1, keepdim=True)
+        return (moved / own.clamp_min(1e-20)).amax(0).sqrt()
 
     def to(self, device: torch.device | str) -> Synchronizer:
         return Synchronizer(self.plan, self.views.to(device))
@@ -254,6 +323,8 @@ class Synchronizer:
             return denoise(w) - strength * kappa * share * (w - shown), None, state
         maps = self.at(trajectory.ramp(sigma)).maps_of(trajectory.step_of(sigma))
         result = run_process(rule, maps, denoise, sigma, ratio, w, z, strength)
+        if rule.number in HOLDING and not self.plan.visits.everywhere:
+            state = SyncState(result.z)
         if strength == 1 or result.w is None or result.own is None:
             return result.w, result.z, state
         return blend(result.own, result.w, strength), result.z, state

@@ -15,12 +15,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ...renderers.neighbours import nearest
 from ...renderers.scene import Scene
 from ...sync_core.shared_attention import shared_attention
 from .. import host
 from ..host.errors import SyncError
 from ..host.objects import Model
-from .chunks import GROUP, ROWS
+from .chunks import ASKED, GROUP, ROWS
 
 NODE = "CrossViewAttention"
 
@@ -32,6 +33,8 @@ class AttentionPlan:
     table: for each view of a canonical picture the views it sees. reference: the view that all see, or -1.
     weight, reference_weight: as in `shared_attention`. start, end, reference_end: noise levels (start >= end) between
     which the views, and until which the reference, are seen. most_tokens: longer layers are left alone (0: none).
+    distances [N, N], neighbours, group: what the table was made of, for steps that ask some views alone, which then see
+    each other.
     """
 
     table: tuple[tuple[int, ...], ...]
@@ -42,14 +45,31 @@ class AttentionPlan:
     end: float
     reference_end: float
     most_tokens: int
+    distances: Tensor
+    neighbours: int
+    group: int
 
-    def rows(self, views: Sequence[int], groups: int) -> tuple[list[list[int]], list[int]]:
+    def among(self, asked: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Whom each of the views ``asked`` sees of them: its nearest, in its group of consecutive ones."""
+        own = list(asked)
+        rows = _table(nearest(self.distances[own][:, own], self.neighbours, self.group))
+        return {view: tuple(own[other] for other in row) for view, row in zip(own, rows, strict=True)}
+
+    def rows(
+        self, views: Sequence[int], groups: int, asked: Sequence[int] | None = None
+    ) -> tuple[list[list[int]], list[int]]:
         """(neighbour rows of each row, reference row of each row; empty without one) of a model call.
 
         views: the rows of the whole batch [B*N] that this call holds. groups: how many times it holds them, one after
-        another (conditional, unconditional). These are never mixed, nor are canonical pictures. Raises SyncError when a
-        row that is needed is not in this call.
+        another (conditional, unconditional). These are never mixed, nor are canonical pictures. asked: the views of a
+        picture that the step asks; None: all. Raises SyncError when a row that is needed is not in this call.
         """
+        if asked is not None and self.reference >= 0 and self.reference not in asked:
+            raise SyncError(
+                f"{NODE}: SyncVisits leave out reference view {self.reference}, which all are to see; set reference to "
+                "-1, or visits to all"
+            )
+        table = self.table if asked is None else self.among(asked)
         count, here = len(self.table), {view: row for row, view in enumerate(views)}
 
         def row_of(view: int, other: int) -> int:
@@ -62,7 +82,7 @@ class AttentionPlan:
                 )
             return here[wanted]
 
-        near = [[row_of(view, other) for other in self.table[view % count]] for view in views]
+        near = [[row_of(view, other) for other in table[view % count]] for view in views]
         reference = [row_of(view, self.reference) for view in views] if self.reference >= 0 else []
         shifts = [group * len(views) for group in range(groups)]
         all_near = [[shift + row for row in rows] for shift in shifts for rows in near]
@@ -88,7 +108,8 @@ class CrossViewPatch:
         if not plan.end <= level <= plan.start or 0 < plan.most_tokens < q.shape[1]:
             return host.self_attention(q, k, v, options) if base is None else base
         groups = len(options.get("cond_or_uncond", [0]))
-        near, reference = plan.rows(_views(options, q.shape[0], groups, len(plan.table)), groups)
+        views = _views(options, q.shape[0], groups, len(plan.table))
+        near, reference = plan.rows(views, groups, options.get(ASKED))
         return shared_attention(
             lambda q, k, v: host.attention_to_many(q, k, v, options),
             q,
@@ -175,7 +196,8 @@ def with_cross_view_attention(model: Model, scene: Scene, wanted: CrossView) -> 
     Raises ValueError for values that make no sense and for models without such layers.
     """
     blocks = host.self_attention_blocks(model)
-    table = _table(scene.neighbours(host.cell_of(model), wanted.neighbours, wanted.group))
+    distances = scene.geometry.distances(host.cell_of(model))
+    table = _table(nearest(distances, wanted.neighbours, wanted.group))
     wanted.check(len(table))
     plan = AttentionPlan(
         table=table,
@@ -186,6 +208,9 @@ def with_cross_view_attention(model: Model, scene: Scene, wanted: CrossView) -> 
         end=host.percent_to_sigma(model, wanted.end),
         reference_end=host.percent_to_sigma(model, wanted.reference_end),
         most_tokens=wanted.most_tokens,
+        distances=distances,
+        neighbours=wanted.neighbours,
+        group=wanted.group,
     )
     patched = model.clone()
     if wanted.weight == 0 or not (wanted.sees_reference or any(table)):

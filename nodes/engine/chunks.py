@@ -21,8 +21,10 @@ from .controlnets import check_hints
 from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
-# consecutive views of a canonical picture must stay in one call (0: all of them).
+# consecutive views of a canonical picture must stay in one call (0: all of them). ASKED: the views of a picture that
+# this step asks, where these are not all.
 ROWS = "sync_views"
+ASKED = "sync_asked"
 GROUP = "synctweedies_group"
 
 
@@ -45,6 +47,9 @@ class ViewBatches:
         default_factory=dict[tuple[int, ...], "tuple[Conds, Conds]"]
     )
 
+    asked: tuple[int, ...] | None = None
+    """The views of each picture that a step asks; None: all, or whichever ``rows`` says."""
+
     bootstrap: Bootstrap | None = None
     """What prompts that begin alone are shown; None: there are none."""
 
@@ -56,6 +61,23 @@ class ViewBatches:
             yield
         finally:
             self.rows = None
+
+    @contextmanager
+    def asking(self, views: tuple[int, ...], pictures: int) -> Generator[None, None, None]:
+        """Evaluate these views of each picture alone for one step."""
+        self.asked = views
+        try:
+            with self.only(picture * self.count + view for picture in range(pictures) for view in views):
+                yield
+        finally:
+            self.asked = None
+            # (the next step asks others: hints cut for these would pile up)
+            self.controls.made.clear()
+
+    @property
+    def _together(self) -> int:
+        """How many views of a picture are evaluated."""
+        return self.count if self.asked is None else len(self.asked)
 
     def size(self, model: Network, x: Tensor, unit: int = 1) -> int:
         """Views per model call for a batch shaped like ``x``; guidance doubles what a view needs.
@@ -71,16 +93,25 @@ class ViewBatches:
             )
         return min(self.views_per_batch, total)
 
+    def _told(self, options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
+        told = for_views(options, index, total)
+        if self.asked is not None:
+            told["transformer_options"][ASKED] = self.asked
+        return told
+
     def unit(self, options: dict[str, Any]) -> int:
         """How many consecutive views of a picture a patch in ``options`` wants in one model call; 1 without any."""
         group = options.get("transformer_options", {}).get(GROUP)
-        return 1 if group is None else min(group or self.count, self.count)
+        return 1 if group is None else min(group or self._together, self._together)
 
     def _next(self, rows: list[int], start: int, size: int, unit: int) -> list[int]:
         """The rows of the next model call: whole units of one canonical picture, or any rows where units are 1."""
         if unit == 1 or size >= len(rows):
             return rows[start : start + size]
-        picture_end = start + self.count - rows[start] % self.count
+        if self.asked is not None:
+            picture_end = (start // self._together + 1) * self._together
+        else:
+            picture_end = start + self.count - rows[start] % self.count
         return rows[start : min(start + size // unit * unit, picture_end)]
 
     def _called(
@@ -130,7 +161,7 @@ class ViewBatches:
                 part,
                 x if whole else x[index],
                 timestep if whole else timestep[index],
-                options if whole else for_views(options, index, x.shape[0]),
+                options if whole else self._told(options, index, x.shape[0]),
             )
 
         return self.in_chunks(model, conds, x, timestep, options, call)
@@ -208,7 +239,7 @@ class ViewBatches:
                 return [guider(x, timestep, **options)]
             sliced = _copy_of(guider)
             sliced.conds = dict(zip(names, part, strict=True))
-            told = {**options, "model_options": for_views(model_options, index, x.shape[0])}
+            told = {**options, "model_options": self._told(model_options, index, x.shape[0])}
             return [sliced(x[index], timestep[index], **told)]
 
         return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, timestep, model_options, call)[0]

@@ -49,9 +49,10 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
         def denoise(views: Tensor) -> Tensor:
             views = self.with_background(views, sigma)
             levels = sigma.reshape(-1)[:1].expand(views.shape[0])
-            with self._own_estimates(kwargs, level, views.shape[0]) as options:
+            with run.asking(level), self._own_estimates(kwargs, level, views.shape[0]) as options:
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
+            clean = run.heard(clean, level)
             own.append(clean)
             if run.pull is not None:
                 run.memory.seen = clean

@@ -81,6 +81,11 @@ def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, which aggregation {plan.aggregation} goes "
             "by; use SyncTweediesSampler or SyncTweediesSamplerWrap, or aggregation mean"
         )
+    if not plan.visits.everywhere:
+        raise SyncError(
+            f"{node}: a MODEL of this ComfyUI (2024) is always asked about all views, and visits {plan.visits.policy} "
+            "leave some out; use SyncTweediesSampler or SyncTweediesSamplerWrap, or a newer ComfyUI"
+        )
     if settings.operator is not None:
         raise SyncError(
             f"{node}: a MODEL of this ComfyUI (2024) does not know its step, nor what it starts from, which an "

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...sync_core.visits.policy import Visits
 from .. import host
 from ..host.objects import Guider
 
@@ -62,6 +63,17 @@ def guidance_in_chunks(options: dict[str, Any]) -> bool:
 def guidance_keeps_state(options: dict[str, Any]) -> bool:
     """Whether guidance remembers something of the views from step to step (momentum, cached steps)."""
     return any(_written(function) for function in _guidance(options)) or host.has_wrapper(options, "PREDICT_NOISE")
+
+
+def check_visits(options: dict[str, Any], visits: Visits) -> None:
+    """Raise ValueError where a patch needs all views of a run in which some are left out."""
+    if visits.everywhere:
+        return
+    if guidance_keeps_state(options):
+        raise ValueError(
+            f"visits {visits.policy} leave out views that a guidance patch of this model remembers from step to step; "
+            "set visits to all, or remove the patch"
+        )
 
 
 def check_patches(options: dict[str, Any], x: Tensor, guider: Guider | None = None) -> None:

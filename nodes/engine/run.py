@@ -7,6 +7,7 @@ step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from ...renderers.scene import Scene
 from ...sync_core.schedule import Trajectory
 from ...sync_core.steering.operators import CanonicalOperator, Operation, OperatorRun
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
+from ...sync_core.visits.answers import Answers
+from ...sync_core.visits.policy import Visiting
 from ...sync_core.walked import Views
 from .. import host
 from ..host.objects import Model, Network, Wrapper
@@ -66,6 +69,7 @@ class SyncSettings:
         if self.edit is not None:
             given = {"rgb_vae": self.rgb, "operator": self.operator}
             self.edit.check(self.plan, self.save_every, self.coherence, **given)
+        self.plan.visits.check_beside(rgb_vae=self.rgb, edit=self.edit)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
@@ -139,13 +143,14 @@ class Memory:
     """What a run carries from step to step. seen: the model's last clean estimates of the views [B*N, C, h, w], before
     any average, where the run moves views by them; asked: the noisy views they are of, and the model as a function of
     these; twin: its network for gradients, once there was one; dropped: moves left out because their gradient was no
-    number."""
+    number. answers: of the model, where it is not asked about all views."""
 
     last: SyncState = NO_STATE
     seen: Tensor | None = None
     asked: tuple[Tensor, Callable[[Tensor], Tensor]] | None = None
     twin: Any = None
     dropped: int = 0
+    answers: Answers = field(default_factory=Answers)
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,7 @@ class Run:
     seed: int
     operation: Operation | None
     pull: PullRun | None = None
+    visiting: Visiting | None = None
     memory: Memory = field(default_factory=Memory)
     source: Tensor | None = None
 
@@ -212,6 +218,8 @@ class Run:
         pull = None
         if settings.coherence is not None:
             pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
+        tilings = partial(scene.geometry.tilings, views)
+        complete = pull is not None or not views.fully_covered
         return Run(
             settings=settings,
             sync=sync,
@@ -224,6 +232,7 @@ class Run:
             seed=seed,
             operation=operation,
             pull=pull,
+            visiting=Visiting.of(plan.visits, tilings, views.count, trajectory.steps, seed, complete),
         )
 
     @property
@@ -256,6 +265,25 @@ class Run:
     def views(self) -> Views:
         return self.sync.views
 
+    def rows(self, sigma: float) -> tuple[int, ...] | None:
+        """The views of a picture that the model is asked about at a noise level; None: all of them."""
+        if self.visiting is None:
+            return None
+        if self.plan.rule.state == "instance" and self.plan.schedule.at(self.trajectory, sigma) == 0:
+            return None
+        return self.visiting.rows(self.trajectory.step_of(sigma), self.memory.answers)
+
+    def asking(self, sigma: float) -> AbstractContextManager[None]:
+        """Within it the model is asked about the views of a noise level alone, what it says of the others is 0."""
+        rows = self.rows(sigma)
+        self.memory.answers.count(rows, self.views.count, self.packing.batch)
+        return nullcontext() if rows is None else self.batches.asking(rows, self.packing.batch)
+
+    def heard(self, clean: Tensor, sigma: float) -> Tensor:
+        """The model's clean views [B*N, C, h, w], completed where more than their average is read."""
+        complete = self.visiting is not None and self.visiting.complete
+        return self.memory.answers.filled(clean, self.rows(sigma), self.views.count) if complete else clean
+
     def average(
         self, clean: Tensor, state: SyncState, sigma: float | None = None, finished: bool = False
     ) -> tuple[Tensor, SyncState]:
@@ -268,7 +296,8 @@ class Run:
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
             change = None if operation is None else partial(operation.cells, progress=passed)
             step = None if sigma is None else self.trajectory.step_of(sigma)
-            clean, state = self.sync.at(progress).sync(clean, state, finished, change, self.source, step)
+            sync = self.sync if sigma is None else self.sync.asking(self.rows(sigma), state)
+            clean, state = sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
             clean = self.rgb(clean, self.packing.frames, progress, self.source)
             clean = clean if operation is None else operation.views(clean, passed)
@@ -278,7 +307,12 @@ class Run:
         """The synchronised clean estimate of the sampler's state ``x``. denoise: views [B*N, C, h, w] -> clean ones."""
         w, z = self.packing.split(x)
         average = partial(self.average, sigma=sigma)
-        w, z, self.memory.last = self.sync.step(denoise, sigma, self.trajectory, self.memory.last, w, z, average)
+        sync = self.sync.asking(self.rows(sigma), self.memory.last)
+        before = self.memory.last
+        w, z, self.memory.last = sync.step(denoise, sigma, self.trajectory, before, w, z, average)
+        if self.visiting is not None and self.visiting.waits:
+            changes, step = self.sync.changes(before, self.memory.last), self.trajectory.step_of(sigma)
+            self.memory.answers.moved(step, changes, self.visiting.visits)
         return self.packing.join(w, z)
 
     def result(self, x: Tensor, is_clean: bool) -> Tensor:

@@ -8,6 +8,7 @@ and any SAMPLER with any GUIDER works. `doors.py` says how users reach it.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,7 @@ from .edits.denoiser import check_edit_sampler
 from .edits.guider import EditJob, check_guider
 from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
-from .patch_needs import check_patches, guidance_in_chunks, guidance_keeps_state
+from .patch_needs import check_patches, check_visits, guidance_in_chunks, guidance_keeps_state
 from .run import Run, SamplerCall, SyncSettings
 from .tagged_conds import has_tags
 from .walks import walk_of
@@ -58,8 +59,21 @@ def check_sampler(function: Callable[..., Any], plan: SyncPlan, options: dict[st
             f"travel_times {plan.travel.times} repeats single steps, and {name} uses what it knows of other steps, or "
             f"noise of its own; use {', '.join(SINGLE_STEP)} or ddim, or travel_times 1"
         )
+    if plan.visits.holds and name not in FIRST_ORDER:
+        raise ValueError(
+            f"visits {plan.visits.policy} keep estimates from step to step, which {name} would take for new ones; use "
+            "euler or ddim, or visits turning"
+        )
     if options.get("s_churn"):
         raise ValueError("s_churn draws noise for each view alone; set s_churn to 0, or use euler_ancestral")
+
+
+def _whole_steps(settings: SyncSettings, function: Callable[..., Any]) -> SyncSettings:
+    """The settings for a sampler: one that would take old estimates for new ones leaves no cell out."""
+    plan = settings.plan
+    if plan.visits.everywhere or (plan.keeps_estimates and host.sampler_name(function) in FIRST_ORDER):
+        return settings
+    return replace(settings, plan=replace(plan, visits=replace(plan.visits, leave=0.0)))
 
 
 def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[..., Tensor]:
@@ -85,13 +99,25 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             check_guider(guider, settings.edit, call.model_options)
             check_edit_sampler(function, options, settings.edit.edit)
         check_patches(call.model_options, x, guider)
+        check_visits(call.model_options, settings.plan.visits)
         previewed = getattr(guider, "model_patcher", None)
         levels = [float(s) for s in sigmas.cpu()]
         mask = call.extra_args.get("denoise_mask")
-        run = Run.start(settings, guider.inner_model, x, levels, int(call.seed or 0), previewed, call.given, mask)
+        run = Run.start(
+            _whole_steps(settings, function),
+            guider.inner_model,
+            x,
+            levels,
+            int(call.seed or 0),
+            previewed,
+            call.given,
+            mask,
+        )
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
         end = walk_of(settings)(run, _prepared(run, call), x)
+        if told := run.memory.answers.words():
+            logging.info("SyncTweedies visits %s: %s", settings.plan.visits.policy, told)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
         return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 

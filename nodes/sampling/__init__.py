@@ -12,6 +12,7 @@ from .sampler import (
     SyncTweediesSamplerWrap,
     SyncTweediesViewLatents,
 )
+from .visits import SyncVisits
 
 NODES = (
     SyncTweediesSampler,
@@ -25,4 +26,5 @@ NODES = (
     SyncCoherence,
     SyncEdit,
     SyncEditGuider,
+    SyncVisits,
 )

@@ -14,6 +14,7 @@ from ...sync_core.steering.operators import CanonicalOperator
 from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
+from ...sync_core.visits.policy import ALL, Visits
 from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
 from ..engine.coherence import Coherence
 from ..engine.edits.guider import EditJob
@@ -129,6 +130,9 @@ LAST: Inputs = {
         "SyncSDE only: how strongly a view leans on the one before it, 1/lambda; 5 as published. It fades with the "
         "noise. For euler, ddim, heun, dpmpp_2m; samplers of longer memory (uni_pc, lms, SDE) take it in 50 steps."
     ),
+    "visits": Socket("VISITS").says(
+        "Which views the model is asked about at which step: SyncVisits. Empty: all of them at every step."
+    ),
 }
 # A patched MODEL knows no second prompt.
 PATCHED: Inputs = {name: value for name, value in LAST.items() if name != "edit"}
@@ -153,6 +157,7 @@ class PlanWishes:
     travel_start: float = 0.2
     travel_end: float = 0.8
     lean: float = 5.0
+    visits: Visits | None = None
 
     def plan(self) -> SyncPlan:
         """The plan that they describe. Raises ValueError on values that make none, unused ones that are no numbers
@@ -174,6 +179,7 @@ class PlanWishes:
             variance_correction=self.variance_correction,
             travel=travel,
             coupling=self.lean if coupled else 0.0,
+            visits=self.visits or ALL,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -22,7 +23,8 @@ class Figures:
     seen_once, seen_by_several, holes: shares of the cells. detail: variance of the Laplacian (low is blurred). noise:
     standard deviation of the finest detail's noise. canonical_noise: how strong the views see a canonical state's noise
     (1 is right; see nodes/engine/notes.py). intra_distance: how unlike views are that do not overlap (quality.py), of
-    which there are intra_views; intra_lpips: their mean LPIPS, pair by pair, where it was measured.
+    which there are intra_views; intra_lpips: their mean LPIPS, pair by pair, where it was measured. border_energy:
+    energy near borders of windows over that elsewhere, fine to coarse.
     """
 
     views: int
@@ -39,6 +41,7 @@ class Figures:
     intra_distance: float
     intra_views: int
     intra_lpips: float = math.nan
+    border_energy: tuple[float, ...] = ()
 
     def lines(self) -> list[str]:
         """What the report says beside seams, agreement and coverage."""
@@ -49,6 +52,9 @@ class Figures:
             lines.append(f"fine detail: views {self.detail_of_views:.4g}, their picture {shown}")
         if math.isfinite(self.noise_of_views):
             lines.append(f"noise floor: views {self.noise_of_views:.4g}, their picture {self.noise_of_picture:.4g}")
+        if self.border_energy and math.isfinite(self.border_energy[0]):
+            shown = ", ".join(f"{value:.2f}" for value in self.border_energy)
+            lines.append(f"energy at borders {shown} (fine to coarse; below 1 = softened)")
         if math.isfinite(self.intra_distance):
             lines.append(
                 f"intra distance {self.intra_distance:.3f} between {self.intra_views} views that do not overlap (0 = "
@@ -65,8 +71,15 @@ class Figures:
 
     def as_json(self) -> str:
         """One object; figures that are no numbers are null, and ``views_agree_exactly`` tells an infinite PSNR."""
-        known = {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
+        known = {k: _known(v) for k, v in asdict(self).items()}
         return json.dumps({**known, "views_agree_exactly": self.cross_view_psnr == math.inf}, indent=1)
+
+
+def _known(value: float | tuple[float, ...]) -> Any:
+    """What JSON has a word for."""
+    if isinstance(value, tuple):
+        return [_known(each) for each in value]
+    return value if math.isfinite(value) else None
 
 
 def figures_of(

@@ -81,7 +81,9 @@ def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
         f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
         f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
-    figures = figures_of(views, given, consistent, counts, seam, agreement)
+    bands = [scene.geometry.border_energy(picture, cell) for picture in flat]
+    energy = tuple(sum(each) / len(bands) for each in zip(*bands, strict=True))
+    figures = replace(figures_of(views, given, consistent, counts, seam, agreement), border_energy=energy)
     if vae is not None:
         figures, note = _perceived(figures, views.count, apart(views), vae, samples)
         lines += [note] if note else []

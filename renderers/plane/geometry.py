@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...sync_core.quality import seam_ratio
+from ...sync_core.quality import border_energy, seam_ratio
+from ...sync_core.visits.policy import Tilings
 from ...sync_core.walked import Views, WalkedViews, too_large
 from ..directions import ViewPlace, middle_of
 from ..geometry import Geometry, Wing
 from ..picture_means import MeanWish, PictureMeans
 from .space import Placement, Plane, Taper, Windows, place, window_views
 from .stitch import WindowMean, cut_windows, stitch_windows
+from .tiling import WindowTilings
 from .walk import WindowWalk
 
 
@@ -60,6 +62,12 @@ class PlaneGeometry(Geometry):
     def distances(self, cell: int) -> Tensor:
         return window_distances(self.placement(cell), (self.space.wrap_y, self.space.wrap_x))
 
+    def tilings(self, views: Views, overlap: float) -> Tilings:
+        placement = self.placement(self.rig.width // views.width)
+        side = min(self.rig.width, self.rig.height)
+        advice = f"set ViewRig's stride to {max(side // 8, 1)} pixels, an eighth of its windows, or less"
+        return WindowTilings(placement, (self.space.wrap_y, self.space.wrap_x), overlap, advice)
+
     def look(self, picture: Tensor) -> Tensor:
         return cut_windows(self.placement(1), picture)
 
@@ -83,6 +91,10 @@ class PlaneGeometry(Geometry):
         wrap_y, wrap_x = self.space.wrap_y, self.space.wrap_x
         rows, columns = self.placement(cell).borders((wrap_y, wrap_x))
         return seam_ratio(picture, columns, rows, wrap_x=wrap_x, wrap_y=wrap_y)
+
+    def border_energy(self, picture: Tensor, cell: int) -> tuple[float, ...]:
+        rows, columns = self.placement(cell).borders((False, False))
+        return border_energy(picture, columns, rows)
 
 
 @dataclass(frozen=True)

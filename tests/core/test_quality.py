@@ -10,6 +10,7 @@ from oracles.gaussian import GaussianPrior
 from oracles.noise_audit import lag_autocorrelation, noise_audit, variance_ratio
 from oracles.parameterization import Level
 from syncpack.sync_core.quality import (
+    border_energy,
     coverage_summary,
     cross_view_psnr,
     high_frequency_energy,
@@ -49,6 +50,47 @@ def test_seam_ratio_against_a_loop(wrap_x: bool, wrap_y: bool) -> None:
     columns, rows = (0, 4, 4, 10, 14), (0, 3)
     found = seam_ratio(image, columns, rows, wrap_x=wrap_x, wrap_y=wrap_y)
     assert found == pytest.approx(seam_ratio_by_loop(image, columns, rows, wrap_x, wrap_y), rel=1e-12)
+
+
+def test_border_energy_is_one_where_borders_are_as_all_else() -> None:
+    found = border_energy(noise(3, 200, 400), (0, 100, 250, 400), (50,))
+    assert found == pytest.approx((1.0, 1.0, 1.0), abs=0.05)
+    assert border_energy(torch.ones(1, 9, 9), (4,)) == (1.0, 1.0, 1.0)
+
+
+def test_border_energy_tells_softened_borders_from_hard_ones_by_band() -> None:
+    image = noise(1, 300, 120, seed=1)
+    soft, hard = image.clone(), image.clone()
+    soft[..., 58:62] *= 0.5
+    hard[..., 60:] += 3.0
+    fine, middle, coarse = border_energy(soft, (60,))
+    assert fine == pytest.approx(0.25, abs=0.06) and fine < middle < 1.0
+    assert min(border_energy(hard, (60,))) > 1.3
+    across = border_energy(soft.transpose(1, 2), (), (60,))
+    assert across == pytest.approx((fine, middle, coarse), rel=1e-9)
+
+
+def test_border_energy_by_hand() -> None:
+    """One pixel of a row in twelve: a band is what a box blur takes away."""
+    image = torch.zeros(1, 1, 12)
+    image[..., 6] = 3.0
+    low = torch.zeros(12)
+    low[5:8] = 1.0  # (the mean of three; the row alone above and below)
+    detail = (image[0, 0] - low).square()
+    near, far = detail[4:8].mean(), torch.cat([detail[:4], detail[8:]]).mean()
+    assert float(far) == 0.0 and border_energy(image, (6,), bands=1) == (math.inf,)
+    image[..., 2] = 3.0
+    far = torch.tensor([0, 1.0, 4.0, 1.0, 0, 0, 0, 0]).mean()
+    assert border_energy(image, (6,), bands=1) == pytest.approx((float(near / far),))
+
+
+def test_border_energy_needs_a_border_and_something_else() -> None:
+    image = noise(1, 8, 8)
+    assert all(math.isnan(value) for value in (*border_energy(image), *border_energy(image, (2, 4, 6))))
+    with pytest.raises(ValueError, match=r"\[C, H, W\]"):
+        border_energy(image[0], (3,))
+    with pytest.raises(ValueError, match="lies outside"):
+        border_energy(image, (9,))
 
 
 def test_seam_ratio_is_one_on_a_stationary_signal_and_rises_with_a_step() -> None:

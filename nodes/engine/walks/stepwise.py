@@ -39,6 +39,7 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     if begun:
         x = begun["x"]
         run.memory.last = SyncState(begun.get("canonical"))
+        run.memory.answers.last, run.memory.answers.due = begun.get("answers"), begun.get("due")
     done = int(begun.get("step", 0))
     if done > run.plan.hand_over(call.steps):
         run = run.alone
@@ -75,8 +76,9 @@ def walk_stepwise(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
 
 def _state(run: Run, x: Tensor) -> dict[str, Tensor]:
     """What the next step needs to know."""
-    canonical = run.memory.last.canonical
-    return {"x": x} if canonical is None else {"x": x, "canonical": canonical}
+    answers = run.memory.answers
+    known = {"canonical": run.memory.last.canonical, "answers": answers.last, "due": answers.due}
+    return {"x": x, **{name: value for name, value in known.items() if value is not None}}
 
 
 def stretches(run: Run, steps: int) -> list[tuple[int, int]]:

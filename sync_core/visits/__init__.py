@@ -1,0 +1,1 @@
+"""Which views are evaluated at which step of a run."""
