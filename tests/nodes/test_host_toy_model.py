@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 from helpers.hosting import one_line
-from helpers.model_files import text
+from helpers.model_files import DEPTH, text, with_control
 from helpers.toy import painted, said, toy, with_blueprint, with_depth
 from safetensors.torch import load_file, save_file
 from syncpack.nodes.models.toy import files
@@ -104,6 +104,13 @@ def test_a_prompt_of_another_clip():
     with pytest.raises(Exception) as caught:
         painted(text("a house"), text(""), steps=1)
     one_line(caught.value, "ToyWorldModel", "another CLIP", "connect the CLIP of ToyWorldModel")
+
+
+def test_a_controlnet_of_another_model():
+    positive, negative = with_control(said("a ball of gold"), said(""), DEPTH, torch.ones(1, 64, 64, 3))
+    with pytest.raises(Exception) as caught:
+        painted(positive, negative, steps=1)
+    one_line(caught.value, "ToyWorldModel", "another model", "connect the CONTROL_NET of ToyWorldModel")
 
 
 def test_its_controlnet_on_another_model():

@@ -11,7 +11,7 @@ from ...files import ASSETS
 from ...host.errors import SyncError
 from ..exemplar import PixelLatent, PixelVAE
 from .files import read_control, read_file, read_model
-from .networks import SCALE, NoiseLevels, Sizes, ToyUNet
+from .networks import SCALE, NoiseLevels, Sizes, ToyControl, ToyUNet
 from .text import toy_clip
 
 FOLDER = ASSETS / "toy_world"
@@ -43,7 +43,8 @@ class ToyBaseModel(host.BaseModel):
         self.width = sizes.context
 
     def encode_adm(self, **given: Any) -> Any:
-        """The whole prompt [B, width]. Raises SyncError for a prompt that another CLIP encoded."""
+        """The whole prompt [B, width]. Raises SyncError for a prompt that another CLIP encoded, and for a ControlNet
+        that was made for another model."""
         pooled, tokens = given.get("pooled_output"), given.get("cross_attn")
         widths = {None if t is None else t.shape[-1] for t in (pooled, tokens)}
         if widths != {self.width}:
@@ -51,6 +52,14 @@ class ToyBaseModel(host.BaseModel):
                 "ToyWorldModel: this prompt was encoded by another CLIP; connect the CLIP of ToyWorldModel to the "
                 "prompt nodes"
             )
+        control = given.get("control")
+        while control is not None:
+            if not isinstance(getattr(control, "control_model", None), ToyControl):
+                raise SyncError(
+                    "ToyWorldModel: this ControlNet was made for another model; connect the CONTROL_NET of "
+                    "ToyWorldModel, or load the checkpoint that the ControlNet belongs to"
+                )
+            control = getattr(control, "previous_controlnet", None)
         return pooled
 
 
