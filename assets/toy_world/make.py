@@ -1,6 +1,6 @@
 """Make the toy world's model from nothing: ``.venv/bin/python assets/toy_world/make.py STEP ...`` (see --help).
 
-Steps, in order: ``pictures`` (40,000 of them, about 8 CPU minutes), ``model``, ``controlnet``, ``lora``, ``files``.
+Steps, in order: ``pictures`` (52,000 of them, about 11 CPU minutes), ``model``, ``controlnet``, ``lora``, ``files``.
 Each goes on where it was stopped. Everything is written to .run/toy_world but the files, which go beside this script.
 """
 
@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of a CPU, and processes that paint pictures")
     parser.add_argument("--folder", type=Path, default=ROOT / ".run" / "toy_world", help="what is made on the way")
     parser.add_argument("--output", type=Path, default=HERE, help="where the files go")
-    parser.add_argument("--model-steps", type=int, default=9000, help="batches of 64")
-    parser.add_argument("--controlnet-steps", type=int, default=2500, help="batches of 32")
-    parser.add_argument("--lora-steps", type=int, default=400, help="batches of 32")
+    parser.add_argument("--model-steps", type=int, default=5500, help="batches of 64")
+    parser.add_argument("--controlnet-steps", type=int, default=2200, help="batches of 32")
+    parser.add_argument("--lora-steps", type=int, default=350, help="batches of 32")
     parser.add_argument("--float32", action="store_true", help="without bfloat16, for processors that emulate it")
     given = parser.parse_args()
     start(given.device)
