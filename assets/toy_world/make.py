@@ -50,7 +50,10 @@ def main() -> None:
     from syncpack.assets.toy_world import run
 
     for step in given.steps:
-        run.STEPS[step](given)
+        try:
+            run.STEPS[step](given)
+        except FileNotFoundError as error:  # (an earlier step was left out)
+            sys.exit(f"{step}: {error}")
 
 
 if __name__ == "__main__":

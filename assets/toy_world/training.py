@@ -196,7 +196,9 @@ class _Swapped:
 
 
 def averaged_weights(folder: Path) -> list[Tensor]:
-    """What training in ``folder`` kept, in the order of the job's parameters."""
+    """What training in ``folder`` kept, in the order of the job's parameters. Raises FileNotFoundError for none."""
+    if not (folder / "state.pt").is_file():
+        raise FileNotFoundError(f"nothing was trained in {folder}; run the step '{folder.name}' first")
     return torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["average"]
 
 
