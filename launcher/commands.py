@@ -104,15 +104,13 @@ def serve(root: Path, kind: str | None, output: Path, port: int | None) -> int:
     base = root / ".run" / f"serve-{host.kind}"  # kept: the browser's saved workflows and settings live there
     saved = base / "user" / "default" / "workflows" / "SyncTweedies"
     saved.mkdir(parents=True, exist_ok=True)
-    shipped = sorted((root / "workflows").glob("*.json"))
-    for workflow in shipped:
+    for workflow in sorted((root / "workflows").glob("*.json")):
         shutil.copyfile(workflow, saved / workflow.name)
-    small = small_models.provide(host.python, root, small_models.named_in(map(workflow_format.load, shipped)))
     if port is not None and not server.is_free(port):
         raise UsageError(f"port {port} is in use: choose another with --port")
     port = port or (8188 if server.is_free(8188) else server.free_port())
     cpu = not hosts.has_gpu(host.python)
-    with server.running(host, root, output, base=base, port=port, cpu=cpu, more_models=small) as running:
+    with server.running(host, root, output, base=base, port=port, cpu=cpu) as running:
         say(f"{host.kind} host: open {running.url} (Ctrl-C stops it)")
         say(f"models: {host.models(root)}\noutput: {running.output}")
         say(f"workflows: {saved}")

@@ -1,4 +1,5 @@
-"""The small model files that some workflows name: written by assets/make_small_models.py when they are needed.
+"""The small model files of random weights that a run may name (--set, a workflow of yours; none that is shipped does):
+written by assets/make_small_models.py when they are needed.
 
 They lie in .run/small-models, apart from the user's own models, and a host is told to look there too.
 """
