@@ -56,13 +56,8 @@ class _Line:
         second = [number for number in range(1, len(starts)) if starts[number] <= self.reach] or [1]
         taken = [0, second[int(draw() * len(second))]]
         while taken[-1] < len(starts) - 1:
-            taken.append(self._next(taken[-1], starts[taken[-1]] + self.reach))
+            taken.append(_following(starts, taken[-1], starts[taken[-1]] + self.reach))
         return taken
-
-    def _next(self, number: int, limit: int) -> int:
-        """The last start up to ``limit``, at least the one after ``number``."""
-        fit = [other for other in range(number + 1, len(self.starts)) if self.starts[other] <= limit]
-        return fit[-1] if fit else number + 1
 
     def _around(self, draw: Draw) -> list[int]:
         """The first window anywhere on the ring."""
@@ -74,9 +69,14 @@ class _Line:
         line = [(self.starts[(first + k) % count] - self.starts[first]) % self.length for k in range(count)]
         taken = [0]
         while line[taken[-1]] + self.reach < self.length:
-            fit = [k for k in range(taken[-1] + 1, count) if line[k] <= line[taken[-1]] + self.reach]
-            following = fit[-1] if fit else taken[-1] + 1
+            following = _following(line, taken[-1], line[taken[-1]] + self.reach)
             if following >= count:
                 break
             taken.append(following)
         return sorted((first + k) % count for k in taken)
+
+
+def _following(starts: Sequence[int], number: int, limit: int) -> int:
+    """The number of the last start up to ``limit``, at least the one after ``number``."""
+    fit = [other for other in range(number + 1, len(starts)) if starts[other] <= limit]
+    return fit[-1] if fit else number + 1

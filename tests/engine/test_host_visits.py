@@ -212,6 +212,21 @@ def test_masks_keep_what_they_keep():
     assert relative_error(whole[..., 12:], picture[..., 12:]) > 0.05
 
 
+def stopped(at, **given):
+    """A model whose run was interrupted in its call number ``at``, ready to go on."""
+
+    def stop(call, x):
+        if call == at:
+            raise interrupted_error()()
+
+    model = opinionated()
+    model.model.fails = stop
+    with pytest.raises(interrupted_error()):
+        views_and_whole(model, **given)
+    model.model.fails = None
+    return model
+
+
 def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     """To the same bytes, moves between steps and views that nobody asked included."""
     monkeypatch.setattr(unfinished, "user_folder", lambda: str(tmp_path))
@@ -222,15 +237,7 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     assert calls[0] == VIEWS, "moves need to know every view once"
     assert max(calls[1:]) <= 6
 
-    def stop(call, x):
-        if call == 5:
-            raise interrupted_error()()
-
-    again = opinionated()
-    again.model.fails = stop
-    with pytest.raises(interrupted_error()):
-        views_and_whole(again, **given)
-    again.model.fails = None
+    again = stopped(5, **given)
     before = len(again.model.calls)
     resumed, _ = views_and_whole(again, **given)
     assert torch.equal(resumed, expected)
@@ -266,16 +273,7 @@ def test_a_run_whose_views_wait_goes_on(tmp_path, monkeypatch):
     expected, _ = views_and_whole(model, **given)
     assert min(asked(model)) < VIEWS
 
-    def stop(call, x):
-        if call == 6:
-            raise interrupted_error()()
-
-    again = opinionated()
-    again.model.fails = stop
-    with pytest.raises(interrupted_error()):
-        views_and_whole(again, **given)
-    again.model.fails = None
-    assert torch.equal(views_and_whole(again, **given)[0], expected)
+    assert torch.equal(views_and_whole(stopped(6, **given), **given)[0], expected)
 
 
 def test_samplers_that_look_back_take_no_old_estimates():
