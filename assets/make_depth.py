@@ -1,7 +1,7 @@
 """Build the demo depth of a whole sphere: ``python -m assets.make_depth`` from the repository root. Needs numpy only.
 
-Six towers on a plain, seen from among them: distances along the ray, 512 x 256 (equirectangular, the
-middle column looks to -Z), infinite in the sky. The committed towers_depth.npy needs nothing.
+Six towers on a plain, seen from among them: distances along the ray, 512 x 256 (equirectangular, the middle column
+looks to -Z), infinite in the sky. The committed towers_depth.npy needs nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TOWERS = (
     (-113.0, 2.6, 1.3),
     (-54.0, 2.7, 1.0),
 )
-_STEPS, _NEAR, _FAR = 160, 1e-3, 60.0
+_STEPS, _FAR = 160, 60.0
 
 
 def _rays() -> Array:

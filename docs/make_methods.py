@@ -188,8 +188,6 @@ def factorized(method: Preset) -> Graph:
 
 def panorama(method: Preset) -> Graph:
     graph = with_your_models("panorama_depth_controlnet")
-    graph.set(graph.node("ViewRig"), width=512, height=512)
-    graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
     sampler = graph.node("SyncTweediesSampler")
     sampled(graph, sampler, method)
     attention = graph.add(
@@ -218,7 +216,6 @@ def panorama(method: Preset) -> Graph:
 
 def stochsync(method: Preset) -> Graph:
     graph = with_your_models("panorama_text_stochastic")
-    graph.set(graph.node("ViewRig"), width=512, height=512)
     sampler = graph.node("SyncTweediesSampler")
     graph.set(sampler, steps=method.steps, cfg=method.cfg, sampler_name=method.sampler, denoise=method.denoise)
     told(
@@ -260,8 +257,7 @@ def syncmvd(method: Preset) -> Graph:
 
 def splats(method: Preset) -> Graph:
     graph = with_your_models("splats_text_controlnet")
-    graph.set(graph.node("OrbitRig"), kind="orbit_sphere", width=512, height=512, views=50)
-    graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
+    graph.set(graph.node("OrbitRig"), kind="orbit_sphere", views=50)
     for kind in ("SetLatentNoiseMask", "SplatMask", "VAEEncode", "CameraFileRig"):
         graph.remove(graph.node(kind))
     sampler = graph.node("SyncTweediesSampler")

@@ -32,7 +32,7 @@ _LEVELS = {"model": (0.6, 1.5), "controlnet": (1.2, 1.4), "lora": (0.6, 1.5)}
 
 def networks(device: torch.device, seed: int = 0) -> tuple[ToyUNet, TextNetwork]:
     """The model's two networks with weights to start from, fit for gradients."""
-    unet, text = ToyUNet(SIZES), None
+    unet = ToyUNet(SIZES)
     initialise(unet, seed)
     torch.manual_seed(seed + 1)
     text = TextNetwork(SIZES)

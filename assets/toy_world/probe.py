@@ -25,10 +25,15 @@ _EDGE = 0.16
 _USED = 4000
 
 
+def _border(pictures: Tensor) -> Tensor:
+    """[N, 3, h, w] -> [N, 3], the colour that most of the border has."""
+    border = torch.cat([pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]], -1)
+    return border.median(-1).values
+
+
 def object_mask(pictures: Tensor) -> Tensor:
     """[N, 3, h, w] in 0..1 -> bool [N, h, w]: what differs from the colour that the border has."""
-    border = torch.cat([pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]], -1)
-    plain = border.median(-1).values[..., None, None]
+    plain = _border(pictures)[..., None, None]
     return ((pictures - plain).abs() > 0.12).any(1)
 
 
@@ -172,9 +177,8 @@ def read(path: Path) -> Probe:
 
 def background_of(pictures: Tensor) -> list[str]:
     """The plain background of objects: the nearest colour to the border's."""
-    border = torch.cat([pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]], -1)
     names, colours = list(BACKGROUNDS), torch.tensor(list(BACKGROUNDS.values()))
-    return [names[i] for i in torch.cdist(border.median(-1).values, colours).argmin(1).tolist()]
+    return [names[i] for i in torch.cdist(_border(pictures), colours).argmin(1).tolist()]
 
 
 def overlap(mask: Tensor, other: Tensor) -> float:

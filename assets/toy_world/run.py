@@ -15,7 +15,7 @@ from ...nodes.models.toy.files import FAMILY, VERSION
 from . import figures, pictures
 from .jobs import SIZES, ControlJob, Denoising, LoraJob, ModelJob, networks
 from .probe import Probe, write
-from .training import Plan, Source, averaged_weights, train
+from .training import Plan, Source, take_average, train
 from .words import WORDS
 
 SEED = 1
@@ -61,15 +61,9 @@ def make_model(given: argparse.Namespace) -> None:
 def trained(given: argparse.Namespace) -> ModelJob:
     """The model as its training kept it."""
     job = ModelJob(torch.device(given.device))
-    _set([p for group, _ in job.groups for p in group], averaged_weights(given.folder / "model"))
+    take_average(job, given.folder / "model")
     job.unet.eval()
     return job
-
-
-def _set(parameters: list[torch.nn.Parameter], values: list[Tensor]) -> None:
-    with torch.no_grad():
-        for parameter, value in zip(parameters, values, strict=True):
-            parameter.copy_(value)
 
 
 def make_controlnet(given: argparse.Namespace) -> None:
@@ -103,7 +97,7 @@ def make_files(given: argparse.Namespace) -> None:
     save_file(_half(model | text), given.output / f"{NAME}.safetensors", {**head, **words, "part": "model"})
     if (given.folder / "controlnet" / "state.pt").is_file():
         control = ControlJob(*networks(torch.device("cpu")))
-        _set([p for group, _ in control.groups for p in group], averaged_weights(given.folder / "controlnet"))
+        take_average(control, given.folder / "controlnet")
         save_file(
             _half(control.network.state_dict()),
             given.output / f"{NAME}_depth.safetensors",
@@ -111,7 +105,7 @@ def make_files(given: argparse.Namespace) -> None:
         )
     if (given.folder / "lora" / "state.pt").is_file():
         lora = LoraJob(*networks(torch.device("cpu")))
-        _set([p for group, _ in lora.groups for p in group], averaged_weights(given.folder / "lora"))
+        take_average(lora, given.folder / "lora")
         save_file(_half(_kohya(lora)), given.output / f"{NAME}_blueprint.safetensors", {**head, "part": "lora"})
     for file in sorted(given.output.glob(f"{NAME}*.safetensors")):
         print(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB", flush=True)

@@ -158,7 +158,9 @@ def _mountains(rng: np.random.Generator, n: int, horizon: float, sky: str) -> tu
     return np.clip(picture * tint, 0, 1), there
 
 
-def _landscape(rng: np.random.Generator, material: str, sky: str, n: int, mountains: bool, horizon: float):
+def _landscape(
+    rng: np.random.Generator, material: str, sky: str, n: int, mountains: bool, horizon: float
+) -> tuple[Floats, Floats]:
     """-> (picture, inverse depth: 0 in the sky)."""
     picture, near = _ground(rng, material, n, horizon)
     _, y = _frame(n)

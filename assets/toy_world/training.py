@@ -95,7 +95,7 @@ def train(
     Every ``plan.every`` steps: state.pt (to go on from), a row in log.jsonl, sheets and figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parameters = [p for group, _ in job.groups for p in group]
+    parameters = parameters_of(job)
     optimiser = torch.optim.AdamW(
         [{"params": group, "factor": factor} for group, factor in job.groups],
         lr=plan.rate,
@@ -195,11 +195,23 @@ class _Swapped:
             p.copy_(kept)
 
 
+def parameters_of(job: Job) -> list[torch.nn.Parameter]:
+    """What a job trains, in the order in which it is kept."""
+    return [p for group, _ in job.groups for p in group]
+
+
 def averaged_weights(folder: Path) -> list[Tensor]:
     """What training in ``folder`` kept, in the order of the job's parameters. Raises FileNotFoundError for none."""
     if not (folder / "state.pt").is_file():
         raise FileNotFoundError(f"nothing was trained in {folder}; run the step '{folder.name}' first")
     return torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["average"]
+
+
+def take_average(job: Job, folder: Path) -> None:
+    """Give a job the weights that training in ``folder`` kept."""
+    with torch.no_grad():
+        for parameter, value in zip(parameters_of(job), averaged_weights(folder), strict=True):
+            parameter.copy_(value)
 
 
 def log_of(folder: Path) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,6 @@ from .words import Words
 
 FAMILY, VERSION = "synctweedies toy world", "1"
 _UNET, _TEXT = "model.diffusion_model.", "cond_stage_model."
-Part = str
 
 
 @dataclass(frozen=True)
