@@ -84,6 +84,32 @@ def test_words_that_must_stay(script: ModuleType) -> None:
     assert script.numbers("0,5 of 50 000 (image_2, SD3) 4 x 3") == {"0.5", "50.000", "4", "3"}
 
 
+def test_texts_of_the_scripts_are_found(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web" / "one").mkdir(parents=True)
+    (tmp_path / "web" / "a.js").write_text('const BEFORE = "Run it.";\nthis.button("Go", "Goes (G).", act);\n')
+    made = 'const A = {\n  name: "a",\n  hint: `${HINT} · L: light${MORE}`,\n  lost: "It is "\n    + "gone.",\n};\n'
+    (tmp_path / "web" / "one" / "b.mjs").write_text(f'export const OLD_HINT = "drag: turn · F: full";\n{made}')
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    assert list(script.viewers(str)) == [
+        "Run it.",
+        "Go",
+        "Goes (G).",
+        "drag: turn",
+        "F: full",
+        "L: light",
+        "It is gone.",
+    ]
+
+
+def test_what_was_missing_is_taken(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "languages").mkdir()
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    lacking = script.missing()
+    assert len(lacking["de"]) == len(script.english())
+    script.take({"de": {"steps": "Schritte", "seed": ""}})
+    assert script.table("de") == {"steps": "Schritte"} and "steps" not in script.missing()["de"]
+
+
 def test_the_host_serves_them(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the front end asks for them, /i18n: by what a newer host itself makes of a folder of custom nodes."""
     try:
