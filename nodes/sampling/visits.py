@@ -7,6 +7,10 @@ from typing import Any
 from ...sync_core.visits.policy import POLICIES, Visits
 from ..declare import Choice, Node, Number, Socket, Whole
 
+# The policies that ask a few views, and the one that lets views wait.
+_FEW = ("turning", "few then all")
+_WAITING = ("still changing",)
+
 
 @Node(
     "Sync Visits",
@@ -17,25 +21,35 @@ from ..declare import Choice, Node, Number, Socket, Whole
             "about once. few then all: the same until the last part, in which all views are asked. still changing: "
             "views whose part of the picture hardly moves wait for some steps."
         ),
-        "overlap": Number(0.125, 0.0, 0.5, 0.025).says(
+        "overlap": Number(0.125, 0.0, 0.5, 0.025)
+        .says(
             "How much of a view's side it shares with the next one at least, at a step. 0 = they only touch, which "
             "costs least and leaves seams, above all with samplers that look back (dpmpp_2m)."
-        ),
-        "last": Number(0.2, 0.0, 1.0).says(
+        )
+        .when(policy=_FEW),
+        "last": Number(0.2, 0.0, 1.0)
+        .says(
             "The last part, as a fraction of the steps: turning views share twice as much there, few then all asks all "
             "views."
-        ),
+        )
+        .when(policy=_FEW),
     },
     optional={
-        "tolerance": Number(0.02, 0.0, 1.0, 0.005, advanced=True).says(
+        "tolerance": Number(0.02, 0.0, 1.0, 0.005, advanced=True)
+        .says(
             "still changing only: a view waits when its estimate moved by less than this share of the picture's "
             "contrast."
-        ),
-        "stale": Whole(2, 0, 1000, advanced=True).says("still changing only: how many steps a view waits."),
-        "leave": Number(0.1, 0.0, 0.49, advanced=True).says(
+        )
+        .when(policy=_WAITING),
+        "stale": Whole(2, 0, 1000, advanced=True)
+        .says("still changing only: how many steps a view waits.")
+        .when(policy=_WAITING),
+        "leave": Number(0.1, 0.0, 0.49, advanced=True)
+        .says(
             "How much of the picture a step may leave out where that saves a view; it keeps its estimate for a step or "
             "two. For cameras (windows tile without); with euler and ddim, process 2 or 5, others leave nothing out."
-        ),
+        )
+        .when(policy=_FEW),
     },
     outputs={"visits": Socket("VISITS").says("Connect to a sampler's visits.")},
     search=["spotdiffusion", "fewer model calls", "faster", "speed", "shifted windows", "skip views"],
@@ -54,4 +68,9 @@ class SyncVisits:
         stale: int = 2,
         leave: float = 0.1,
     ) -> tuple[Visits]:
-        return (Visits(policy, overlap, last, tolerance, stale, leave),)
+        few, waiting = (overlap, last, leave), (tolerance, stale)
+        if policy not in _FEW:
+            few = (Visits.overlap, Visits.last, Visits.leave)
+        if policy not in _WAITING:
+            waiting = (Visits.tolerance, Visits.stale)
+        return (Visits(policy, few[0], few[1], *waiting, few[2]),)
