@@ -54,8 +54,11 @@ function hideByType(widget, hidden) {
 function hide(node, widget, hidden, idle) {
   if (typeof node.isWidgetVisible !== "function") return hideByType(widget, hidden);
   widget.hidden = hidden;
-  // Nodes 2.0 goes by the options, and folds rare inputs itself.
-  if (Boolean(widget.options?.hidden) !== idle) widget.options.hidden = idle;
+  // Nodes 2.0 goes by the options, and folds rare inputs itself. It keeps what a widget is beside it, and may still have
+  // the options of a node that had the same number before.
+  for (const options of [widget.options, widget._state?.options]) {
+    if (options && Boolean(options.hidden) !== idle) options.hidden = idle;
+  }
 }
 
 class Fold {
