@@ -125,6 +125,12 @@ class Fold {
     this.resize(Math.max(this.needed(), this.node.size[1] + this.wanted() - before));
   }
 
+  /** Once more, also where nothing has changed: in a graph, a front end may give widgets what it kept of others. */
+  again() {
+    this.seen = "";
+    this.update();
+  }
+
   /** After a file was read: its sizes count. */
   configured() {
     this.seen = "";
@@ -153,6 +159,7 @@ class Fold {
         return answer;
       };
     };
+    after(this.node, "onAdded", () => this.again());
     after(this.node, "onConfigure", () => this.configured());
     after(this.node, "onConnectionsChange", () => this.update());
     after(this.node, "onDrawForeground", () => this.update()); // values that another script has set

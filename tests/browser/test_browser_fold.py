@@ -14,6 +14,7 @@ BUILD = """(types) => {
   let x = 40;
   for (const type of types) {
     const node = LiteGraph.createNode(type);
+    node.id = window.lastId = (window.lastId ?? 100) + 1; // front ends keep what a number was
     node.pos = [x, 60];
     app.graph.add(node);
     x += node.size[0] + 60;
