@@ -44,7 +44,9 @@ function hideByType(widget, hidden) {
     widget.type = "hidden";
     widget.computeSize = () => [0, -4];
   } else {
-    widget.type = kept.type;
+    // (the user may have made an input of it meanwhile: then that is what it goes back to)
+    if (widget.type === "hidden") widget.type = kept.type;
+    else return Object.assign(widget, { origType: kept.type, origComputeSize: kept.computeSize?.value, syncFolded: null });
     if (kept.computeSize) Object.defineProperty(widget, "computeSize", kept.computeSize);
     else delete widget.computeSize;
     delete widget.syncFolded;

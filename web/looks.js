@@ -8,7 +8,7 @@ const COLOURS = {
   VISITS: "#8f9623",
   EDIT: "#b06ae0",
   PULL: "#5b87f0",
-  CANONICAL_OPERATOR: "#b07d50",
+  CANONICAL_OPERATOR: "#8d7f72",
   MESH: "#7d8fae",
   SPLAT: "#c9872b",
 };
