@@ -35,30 +35,33 @@ function inputsOf(node, options) {
   return found;
 }
 
-/** Front ends of 2024 know no hidden widgets: there it has no size and a type that nothing draws. */
-function hideByType(widget, hidden) {
+/** Take no room: front ends of 2025 keep some for hidden widgets; those of 2024 know none (typed), only their type. */
+function shrink(widget, hidden, typed) {
   const kept = widget.syncFolded;
   if (hidden === Boolean(kept)) return;
   if (hidden) {
     widget.syncFolded = { type: widget.type, computeSize: Object.getOwnPropertyDescriptor(widget, "computeSize") };
-    widget.type = "hidden";
+    if (typed) widget.type = "hidden";
     widget.computeSize = () => [0, -4];
-  } else {
-    // (the user may have made an input of it meanwhile: then that is what it goes back to)
-    if (widget.type === "hidden") widget.type = kept.type;
-    else return Object.assign(widget, { origType: kept.type, origComputeSize: kept.computeSize?.value, syncFolded: null });
-    if (kept.computeSize) Object.defineProperty(widget, "computeSize", kept.computeSize);
-    else delete widget.computeSize;
-    delete widget.syncFolded;
+    return;
   }
+  delete widget.syncFolded;
+  if (typed && widget.type !== "hidden") { // the user has made an input of it: then that is what it goes back to
+    Object.assign(widget, { origType: kept.type, origComputeSize: kept.computeSize?.value });
+    return;
+  }
+  widget.type = kept.type;
+  if (kept.computeSize) Object.defineProperty(widget, "computeSize", kept.computeSize);
+  else delete widget.computeSize;
 }
 
 function hide(node, widget, hidden, idle) {
-  if (typeof node.isWidgetVisible !== "function") return hideByType(widget, hidden);
+  if (!node.getLayoutWidgets) shrink(widget, hidden, !node.isWidgetVisible);
+  if (!node.isWidgetVisible) return;
   widget.hidden = hidden;
-  // Nodes 2.0 goes by the options, and folds rare inputs itself. It keeps what a widget is beside it, and may still have
-  // the options of a node that had the same number before.
-  for (const options of [widget.options, widget._state?.options]) {
+  // Nodes 2.0 goes by the options, and folds rare inputs itself. What it shows are those it keeps, which tell it of a
+  // change, and may still be those of a node that had the same number before.
+  for (const options of [widget._state?.options, widget.options]) {
     if (options && Boolean(options.hidden) !== idle) options.hidden = idle;
   }
 }
