@@ -133,7 +133,7 @@ SETUPS = {
         "images": pictures(4, 16, 16),
     },
     "EquirectCubemap": lambda: {"image": pictures(6, 8, 8)},
-    "ViewBackground": lambda: {"rig": orbit(), "vae": tiny_vae()},
+    "ViewBackground": lambda: {"rig": orbit(width=16, height=16), "vae": tiny_vae()},
     "CrossViewAttention": lambda: {
         "model": None,
         "space": space_from("plane", 96, 64, False, False),
