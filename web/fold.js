@@ -70,14 +70,16 @@ class Fold {
   constructor(node) {
     this.node = node;
     this.options = optionsOf(node);
-    this.names = Object.keys(this.options);
-    this.controls = new Set(this.names.flatMap((name) => Object.keys(this.options[name].shown_when ?? {})));
+    const of = Object.entries(this.options);
+    this.names = new Set(of.filter(([, { advanced, shown_when: when }]) => advanced || when).map(([name]) => name));
+    this.controls = new Set(of.flatMap(([, option]) => Object.keys(option.shown_when ?? {})));
     this.seen = "";
-    if (this.names.some((name) => this.options[name].advanced)) this.addButton();
+    if (of.some(([, { advanced }]) => advanced)) this.addButton();
   }
 
+  /** Those that may be folded away. */
   widgets() {
-    return (this.node.widgets ?? []).filter((widget) => this.names.includes(widget.name));
+    return (this.node.widgets ?? []).filter((widget) => this.names.has(widget.name));
   }
 
   addButton() {
@@ -168,7 +170,7 @@ class Fold {
     after(this.node, "onConfigure", () => this.configured());
     after(this.node, "onConnectionsChange", () => this.update());
     after(this.node, "onDrawForeground", () => this.update()); // values that another script has set
-    for (const widget of this.widgets()) if (this.controls.has(widget.name)) after(widget, "callback", () => this.update());
+    for (const widget of this.node.widgets) if (this.controls.has(widget.name)) after(widget, "callback", () => this.update());
   }
 }
 
@@ -177,7 +179,7 @@ app.registerExtension({
   nodeCreated(node) {
     if (!node.constructor.category?.startsWith("SyncTweedies")) return;
     const fold = new Fold(node);
-    if (!fold.names.some((name) => fold.options[name].advanced) && !fold.controls.size) return;
+    if (!fold.names.size) return;
     fold.watch();
     fold.update();
   },
