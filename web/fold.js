@@ -170,7 +170,9 @@ class Fold {
     after(this.node, "onConfigure", () => this.configured());
     after(this.node, "onConnectionsChange", () => this.update());
     after(this.node, "onDrawForeground", () => this.update()); // values that another script has set
-    for (const widget of this.node.widgets) if (this.controls.has(widget.name)) after(widget, "callback", () => this.update());
+    for (const widget of this.node.widgets ?? []) {
+      if (this.controls.has(widget.name)) after(widget, "callback", () => this.update());
+    }
   }
 }
 
