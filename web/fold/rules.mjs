@@ -1,6 +1,6 @@
 // What of a node's inputs is folded away: told by their declarations (nodes/declare.py), values and links.
 
-/** Whether a condition holds: a list of choices, ``{not: value}`` or ``{linked: true}``. of: the input that it is about. */
+/** Whether a condition holds: a list of choices, ``{not: value}`` or ``{linked: true}``. of: the input it is about. */
 export function holds(condition, of) {
   if (condition.linked) return Boolean(of?.linked);
   if (!of || of.linked) return true; // what comes by a link is known when it comes
@@ -8,7 +8,7 @@ export function holds(condition, of) {
 }
 
 /**
- * For each input: "shown", "rare" (advanced) or "idle" (without meaning as things are). options: of every input, by name;
+ * For each input: "shown", "rare" (advanced) or "idle" (without meaning as things are). options: of all inputs, by name;
  * inputs: ``{value, linked}`` of those that the node has. What is linked is never folded.
  */
 export function folds(options, inputs) {
