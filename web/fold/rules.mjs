@@ -8,7 +8,7 @@ export function holds(condition, of) {
 }
 
 /**
- * For each input: "shown", "rare" (advanced) or "idle" (without meaning as things are). options: of all inputs, by name;
+ * For each input: "shown", "rare" (advanced) or "idle" (without meaning as things are). options: of all, by name;
  * inputs: ``{value, linked}`` of those that the node has. What is linked is never folded.
  */
 export function folds(options, inputs) {
