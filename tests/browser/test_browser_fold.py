@@ -322,8 +322,8 @@ FOUND = """() => [...document.querySelectorAll('[data-testid="result-item"]')]
 
 
 def test_the_hosts_own_search_finds_what_people_wish(page):
-    if page.renderer == "vue":
-        pytest.skip("the search is the same in both renderers")
+    # The search is the same in both renderers: a few words show that it opens there.
+    wishes = list(WISHES.items())[: None if page.renderer == "classic" else 4]
     page.evaluate("app.graph.clear()")
     page.mouse.dblclick(800, 600)
     box = page.locator('input[placeholder="Add a node..."]')
@@ -332,7 +332,7 @@ def test_the_hosts_own_search_finds_what_people_wish(page):
     names = page.evaluate("""() => Object.fromEntries(Object.entries(LiteGraph.registered_node_types)
         .filter(([, type]) => type.category?.startsWith("SyncTweedies")).map(([id, type]) => [id, type.title]))""")
     missing = {}
-    for wish, nodes in WISHES.items():
+    for wish, nodes in wishes:
         box.fill(wish)
         page.wait_for_timeout(350)
         found = page.evaluate(FOUND)
