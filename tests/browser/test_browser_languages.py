@@ -87,7 +87,7 @@ def test_every_node_speaks_the_language(page, language):
     assert page.get_by_placeholder(words["Run the workflow to read the report."]).count() == 1
     assert sum(f"{OURS}/words/" in url for url in page.fetched) == 1
     keep(page, f"languages_{language}")
-    for name in ("process", "aggregation"):
+    for name in ("process", "steps"):
         assert nodes["SyncTweediesSampler"]["inputs"][name]["tooltip"] == tooltip(page, name)
         keep(page, f"languages_{language}_{name}")
 
