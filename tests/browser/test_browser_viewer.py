@@ -69,7 +69,8 @@ DRAW = """async ([script, picture, look, width, height, largest]) => {
   const sphere = new Sphere(document.createElement("canvas"));
   if (largest) sphere.gl.getParameter = () => largest; // what a small graphics card would answer
   sphere.load(image);
-  const blob = await sphere.picture(look, width, height);
+  sphere.draw(look, width, height);
+  const blob = await new Promise((done) => sphere.gl.canvas.toBlob(done, "image/png"));
   sphere.free();
   return [...new Uint8Array(await blob.arrayBuffer())];
 }"""
