@@ -171,7 +171,7 @@ def badge(
 
 def badge_size(count: int, longer: float) -> float:
     """Radius of the badges of ``count`` views in a picture of that size: smaller where there are many."""
-    return longer / (58 if count <= 32 else 72 if count <= 80 else 96)
+    return longer / (50 if count <= 32 else 66 if count <= 80 else 96)
 
 
 def apart(places: Tensor, distance: float, size: tuple[int, int], rounds: int = 40) -> Tensor:

@@ -93,7 +93,9 @@ export class Sphere {
     gl.uniform1f(at.cells, (pixelAngle(look, width) * this.rows) / Math.PI);
     gl.uniform1f(at.coarsest, Math.max(0, Math.floor(Math.log2(this.rows)) - 1));
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    this.lines.draw(projection(look, width, height), width, height, wide);
+    const view = projection(look, width, height);
+    this.lines.draw(view, width, height, 2.4 * wide, 0.5, 0); // a dark border: a picture has any colour
+    this.lines.draw(view, width, height, wide);
   }
 
   free() {

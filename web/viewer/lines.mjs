@@ -33,11 +33,12 @@ const PIXELS = `#version 300 es
 precision highp float;
 uniform float wide;
 uniform float strength;
+uniform float bright;
 in vec3 colour;
 in float across;
 out vec4 seen;
 void main() {
-  seen = vec4(colour, strength * clamp(0.5 * wide + 0.5 - abs(across), 0.0, 1.0));
+  seen = vec4(bright * colour, strength * clamp(0.5 * wide + 0.5 - abs(across), 0.0, 1.0));
 }`;
 
 export const HIDDEN = 0.28; // how much is left of a line behind something
@@ -69,7 +70,7 @@ export function reachOf(outlines) {
 export class Lines {
   constructor(gl) {
     this.gl = gl;
-    this.at = program(gl, CORNERS, PIXELS, ["view", "frame", "wide", "strength"]);
+    this.at = program(gl, CORNERS, PIXELS, ["view", "frame", "wide", "strength", "bright"]);
     this.array = gl.createVertexArray();
     this.buffer = gl.createBuffer();
     this.count = 0;
@@ -95,8 +96,8 @@ export class Lines {
     gl.bufferData(gl.ARRAY_BUFFER, all, gl.STATIC_DRAW);
   }
 
-  /** view: sixteen numbers, column by column; wide: pixels; strength: 0 to 1. Blends over what is there. */
-  draw(view, width, height, wide, strength = 1) {
+  /** view: sixteen numbers, column by column; wide: pixels; strength, bright: 0 to 1. Blends over what is there. */
+  draw(view, width, height, wide, strength = 1, bright = 1) {
     if (!this.count) return;
     const { gl, at } = this;
     at.use();
@@ -104,6 +105,7 @@ export class Lines {
     gl.uniform2f(at.frame, width, height);
     gl.uniform1f(at.wide, wide);
     gl.uniform1f(at.strength, strength);
+    gl.uniform1f(at.bright, bright);
     gl.bindVertexArray(this.array);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
