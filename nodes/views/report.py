@@ -56,7 +56,7 @@ class RigReport:
 
 @Node(
     "Rig Preview",
-    "space",
+    "views",
     inputs=SCENE,
     optional={
         "size": Whole(768, 256, 4096, 8).says("Longer side of the picture, image pixels."),
