@@ -39,12 +39,14 @@ def test_a_scene_is_read_in_object_units(up):
     frame = {"axes": scene.axes, "centre": scene.centre, "radius": scene.radius}
     found = javascript.run(
         "preview_splats/scene.mjs",
-        f"""const {{ positions, count, words }} = g.readScene(
+        f"""const {{ positions, count, words, reach }} = g.readScene(
           Uint8Array.from({list(scene_bytes(scene, "splat"))}).buffer, {json.dumps(frame)});
-        return [[...positions], count, words.length];""",
+        return [[...positions], count, words.length, reach];""",
     )
     places = torch.tensor(found[0]).reshape(-1, 3)
-    assert found[1:] == [40, 320]
+    assert found[1:3] == [40, 320]
+    furthest = float(scene.object_positions.square().sum(1).max().sqrt())
+    assert found[3] == pytest.approx(furthest, rel=1e-5) and furthest > 1.05, "nothing is cut off, strays neither"
     assert torch.allclose(places, scene.object_positions, atol=1e-5)
 
 

@@ -145,7 +145,7 @@ export class Cloud {
       gl.bufferData(gl.ARRAY_BUFFER, order.indices, gl.DYNAMIC_DRAW);
       this.sorted = true;
     }
-    const view = projection(look, width, height, lines.count ? lines.reach : 1);
+    const view = projection(look, width, height, Math.max(scene.reach, lines.count ? lines.reach : 1));
     const half = halves(look, width, height);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     at.use();

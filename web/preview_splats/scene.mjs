@@ -4,8 +4,9 @@
 export const ROW = 8; // words of four bytes
 
 /**
- * ArrayBuffer -> { words, count, positions }: the file's words, and places in object units (middle 0, radius 1, +Y up).
- * axes: what the object's X, Y and Z are in the file; centre and radius of the object there.
+ * ArrayBuffer -> { words, count, positions, reach }: the file's words, and places in object units (middle 0, radius 1,
+ * +Y up), the farthest of which is ``reach`` from the middle: strays lie beyond the radius. axes: what the object's X, Y
+ * and Z are in the file; centre and radius of the object there.
  */
 export function readScene(buffer, { axes, centre, radius }) {
   const count = buffer.byteLength / (4 * ROW);
@@ -14,13 +15,15 @@ export function readScene(buffer, { axes, centre, radius }) {
   }
   const [words, values] = [new Uint32Array(buffer), new Float32Array(buffer)];
   const positions = new Float32Array(3 * count);
+  let square = 1;
   for (let i = 0; i < count; i++) {
     const x = (values[ROW * i] - centre[0]) / radius;
     const y = (values[ROW * i + 1] - centre[1]) / radius;
     const z = (values[ROW * i + 2] - centre[2]) / radius;
     for (let k = 0; k < 3; k++) positions[3 * i + k] = axes[k][0] * x + axes[k][1] * y + axes[k][2] * z;
+    if (x * x + y * y + z * z > square) square = x * x + y * y + z * z;
   }
-  return { words, count, positions };
+  return { words, count, positions, reach: Math.sqrt(square) };
 }
 
 const LEVELS = 65536;
