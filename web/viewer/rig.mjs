@@ -14,7 +14,6 @@ export class Rig {
     this.shown = true;
     this.last = -1; // view that was stood in
     this.button = viewer.button("Views", "Show the views of the rig, or hide them (V).", () => this.toggle());
-    viewer.saver.before(this.button);
     this.paint();
   }
 
@@ -32,7 +31,8 @@ export class Rig {
   }
 
   paint() {
-    this.button.style.display = this.outlines.length ? "" : "none";
+    if (this.outlines.length) this.viewer.saver.before(this.button);
+    else this.button.remove();
     this.button.style.opacity = this.shown ? "" : "0.6";
     this.button.setAttribute("aria-pressed", String(this.shown));
   }
