@@ -22,7 +22,7 @@ _CAMERAS = Socket("VIEW_RIG").says(
 
 @Node(
     "Preview 360",
-    "output",
+    "panorama",
     inputs={
         "image": Socket("IMAGE").says(
             "Equirectangular panorama of the whole sphere, twice as wide as high; or a batch."
@@ -48,7 +48,7 @@ class SyncTweediesPreview360:
 
 @Node(
     "Preview Mesh",
-    "meshes",
+    "mesh",
     inputs={"mesh": Socket("MESH").says("What to look at.")},
     optional={
         "texture": Socket("IMAGE").says(

@@ -29,7 +29,7 @@ def rig_picture(scene: Scene, size: int, turn: float) -> Tensor:
 
 @Node(
     "Rig Report",
-    "space",
+    "views",
     inputs=SCENE,
     outputs={
         "views": Socket("INT").says("Number of views: model calls per step."),
