@@ -208,3 +208,20 @@ def test_a_click_means_the_nearest_number_and_keys_go_through_all():
     assert found["at"] == [1, None, 3, None]
     assert found["stood"] == [0, 1, 0, 3, 2]
     assert found["hidden"] == [0, None]
+
+
+@pytest.mark.parametrize("reach", [1.0, 2.3, 40.0])
+def test_nothing_within_reach_is_cut_off_in_depth(reach):
+    """Strays of a scene and cameras of a rig lie beyond the object's radius."""
+    places = torch.nn.functional.normalize(
+        torch.randn(40, 3, generator=torch.Generator().manual_seed(3)).double(), dim=1
+    )
+    clip = javascript.run(
+        "viewer/orbit.mjs",
+        f"""const m = g.projection(g.from(g.START, 1), 300, 200, {reach});
+        return {json.dumps((reach * places).tolist())}.map((p) =>
+          [2, 3].map((row) => m[row] * p[0] + m[4 + row] * p[1] + m[8 + row] * p[2] + m[12 + row]));""",
+    )
+    z, w = torch.tensor(clip, dtype=torch.float64).unbind(-1)
+    before = w > 0.02
+    assert int(before.sum()) > 10 and bool((z.abs() <= w)[before].all())
