@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_graphs import Graph
 
-CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth.pth"
+CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth_fp16.safetensors"
 _RUN = {"seed": 1, "steps": 30, "cfg": 7.5}
 _DIRECTIONS = "front: front view\nback: back view\ntop: top view\nleft, right: side view\n*: seen at an angle"
 # What changes beside the loader, by workflow and node: widgets.
@@ -93,4 +93,4 @@ def with_your_models(name: str) -> Graph:
         depth = graph.add("LoadImage", (400, 678), (300, 314), "Depth of the sphere, near = white")
         graph.set(depth, image="panorama_depth.png", upload="image")
         graph.link(depth, "IMAGE", graph.node("PanoramaDepthViews"), "image")
-    return graph.tidy()
+    return graph
