@@ -1,5 +1,6 @@
-"""Lay out all workflows by rule (docs/layout): ``.venv/bin/python docs/make_layout.py [NAME ...]``. A second run changes
-nothing, which a test holds; boxes of nodes are measured by docs/layout/measure.py.
+"""Lay out all workflows by rule (docs/layout): ``.venv/bin/python docs/make_layout.py [NAME ...]``.
+
+A second run changes nothing, which a test holds; boxes of nodes are measured by docs/layout/measure.py.
 """
 
 from __future__ import annotations

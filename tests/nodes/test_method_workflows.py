@@ -74,6 +74,12 @@ def test_the_templates_are_what_the_script_writes() -> None:
         assert (ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8") == text, "run docs/make_methods.py"
 
 
+def test_templates_for_other_models_are_what_their_script_writes() -> None:
+    for name, text in script("make_model_templates").texts().items():
+        path = ROOT / "workflows" / f"{name}.json"
+        assert path.read_text(encoding="utf-8") == text, "run docs/make_model_templates.py"
+
+
 def test_people_can_read_the_table() -> None:
     assert (ROOT / "docs" / "published.md").read_text(encoding="utf-8") == script("make_methods").table()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
