@@ -59,7 +59,7 @@ def stages(wires: Wires, above: dict[int, int]) -> dict[int, int]:
     """Which run a node belongs to: what feeds the first sampler and shows its result is 0."""
     stage: dict[int, int] = {}
     for i in reversed(wires.order):
-        readers = [stage[j] for j in wires.after[i] if not (above[j] > above[i] and wires.kind(i) not in SAMPLERS)]
+        readers = [stage[j] for j in wires.after[i]]
         group = group_of(wires.kind(i))
         if wires.kind(i) in SAMPLERS or (group == SAMPLING and above[i]):
             stage[i] = above[i]
@@ -69,6 +69,8 @@ def stages(wires: Wires, above: dict[int, int]) -> dict[int, int]:
             stage[i] = min([s for s in readers if s >= above[i]], default=above[i] - 1)
         else:
             stage[i] = min((stage[j] for j in wires.after[i]), default=0)
+    for i in wires.order:
+        stage[i] = max([stage[i], *(stage[j] for j in wires.before[i])])
     return stage
 
 
