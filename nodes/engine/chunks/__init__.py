@@ -25,8 +25,8 @@ from .fitting import fitting_views, too_much
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
 # consecutive views of a canonical picture must stay in one call (0: all of them). ASKED: the views of a picture that
-# this step asks, where these are not all. SHOWN: bool [N, h, w], pixels of a picture's views that show it, where some do
-# not.
+# this step asks, where these are not all. SHOWN: bool [N, h, w], which pixels of a picture's views show it, where
+# some do not.
 ROWS = "sync_views"
 ASKED = "sync_asked"
 SHOWN = "sync_shown"
