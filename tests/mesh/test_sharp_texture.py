@@ -50,7 +50,8 @@ class Teapot:
         image, name = NODES["SyncTweediesExemplarPicture"]().load(picture=values["SyncTweediesExemplarPicture"][0])
         model, clip, vae = NODES["ExemplarModel"]().build(image=image, names=name, periodic=True, object_only=True)
         mesh = load_mesh(ROOT / "assets" / "teapot.glb").mesh
-        return cls(MeshTexture(mesh, 256, 256), model, clip, vae, values["OrbitRig"][10])
+        cells = round(values["MeshSpace"][1] * WIDTH / values["OrbitRig"][1])
+        return cls(MeshTexture(mesh, 256, 256, cells), model, clip, vae, values["OrbitRig"][10])
 
     def painted(
         self, steps: int, scheduler: str, exponent: tuple[float, float], **plan: Any
