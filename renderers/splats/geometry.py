@@ -41,6 +41,8 @@ _PARTS = 4
 _SAMPLED = 4
 # What flat looks count at least: a splat that nobody sees straight still takes the colours that are seen.
 _LEAST = 1e-4
+# A view sees a splat that shows this share of what the best view shows of it.
+_WELL = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +107,17 @@ class SplatGeometry(Geometry):
         return ViewSet(forward, canonical, height, width, weights, composite=Composite(alpha, behind))
 
     def _straightness(self, found: Sequence[ViewWeights], alpha: Tensor) -> Tensor:
-        """float32 [N*h*w]: how straight views look at what their pixels show."""
-        cosines: list[Tensor] = []
-        for viewpoint, weights in zip(self.viewpoints, found, strict=True):
-            seen = F.pad(self.space.straightness(viewpoint), (0, weights.map.cols - len(self.space.splats)))
-            cosines.append(weights.map.apply(seen[:, None])[:, 0])
-        return (torch.cat(cosines) / alpha.clamp_min(1e-6)).clamp(0, 1)
+        """float32 [N*h*w]: how straight views look at what their pixels show, 1 where no view looks straighter."""
+        beyond = found[0].map.cols - len(self.space.splats)
+        cosines = torch.stack([F.pad(self.space.straightness(v), (0, beyond)) for v in self.viewpoints])
+        shown = torch.stack([torch.zeros_like(cosines[0]) for _ in found])
+        for amount, weights in zip(shown, found, strict=True):
+            amount.index_add_(0, weights.map.indices.long(), weights.map.weights)
+        # (compared with the best look at each splat: least squares hold what counts little to a mean, which is soft)
+        best = (cosines * (shown >= _WELL * shown.amax(0))).amax(0)
+        shares = (cosines / best.clamp_min(1e-3)).clamp_max(1)
+        pixels = [w.map.apply(share[:, None])[:, 0] for w, share in zip(found, shares, strict=True)]
+        return (torch.cat(pixels) / alpha.clamp_min(1e-6)).clamp(0, 1)
 
     def _weights(self, height: int, width: int, each: int, columns: int | None = None) -> Iterator[ViewWeights]:
         """View after view; ``each``: bytes an entry will take. Raises ValueError as ``views``."""

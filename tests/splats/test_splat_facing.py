@@ -43,6 +43,17 @@ def test_without_it_nothing_changes() -> None:
     assert views.composite is not None and torch.equal(views.weights, pixel_weights(views.composite.alpha))
 
 
+def test_where_no_other_view_looks_straighter_a_pixel_counts_in_full() -> None:
+    """One view alone, however flatly it looks: least squares would hold what counts little to a soft mean."""
+    alone = Scene(SplatColours(ball(900, far=0.0), facing=12.0), Orbit((ASLANT,), SIDE, SIDE)).views(1)
+    assert isinstance(alone, ViewSet) and alone.composite is not None
+    assert torch.allclose(alone.weights, pixel_weights(alone.composite.alpha), rtol=1e-3)
+    both = seen(12.0)
+    assert both.composite is not None
+    share = (both.weights / pixel_weights(both.composite.alpha)).reshape(2, SIDE, SIDE)[:, 6:-6, 6:-6]
+    assert float(share.amin()) < 0.05 and float(share.amax()) > 0.95
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_where_views_disagree_the_one_that_looks_straight_wins(method: Method) -> None:
     """A white view and a black one: splats that face the first turn white, and only with facing decidedly so."""
