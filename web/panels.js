@@ -2,6 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { follow } from "./viewer/outputs.mjs";
+import { learn, say } from "./viewer/words.mjs";
 
 const MIN_HEIGHT = 180;
 const SIZE = [420, 340];
@@ -42,7 +43,7 @@ const PANELS = {
 /** A place for a panel in the node: ``show(files)``, ``zoom(scale)``, ``remove()``. */
 function addPlace(node, kind) {
   const element = document.createElement("div");
-  element.textContent = kind.before ?? "";
+  element.textContent = say(kind.before ?? "");
   Object.assign(element.style, {
     color: "#aaa", font: "12px sans-serif", overflow: "hidden", minHeight: `${MIN_HEIGHT - 20}px`,
   });
@@ -93,6 +94,7 @@ function addPanel(node, kind) {
 
 app.registerExtension({
   name: "SyncTweedies.Preview360",
+  init: () => learn(app),
   nodeCreated(node) {
     const kind = PANELS[node.comfyClass];
     if (kind) addPanel(node, kind);

@@ -31,7 +31,7 @@ _SIZE = Number(4.0, 0.0, 1000.0, 0.05)
         ),
         "facing": Number(0.0, 0.0, 32.0, 0.5, advanced=True).says(
             "While sampling, views count by the cosine of the angle at which they look at flat splats, to this power: "
-            "sharper where views disagree; try 12. 0 = by what they see alone. Round splats have no side."
+            "sharper where views disagree; try 24. 0 = by what they see alone. Round splats have no side."
         ),
     },
     outputs={

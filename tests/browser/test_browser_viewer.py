@@ -180,7 +180,8 @@ def test_the_picture_is_fetched_by_url(page):
     assert any("/view?" in url and "type=temp" in url and "synctweedies_panorama" in url for url in page.fetched)
     assert not any(url.startswith("data:image") and len(url) > 10_000 for url in page.fetched)
     assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
-        "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs"
+        "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs",
+        "words.mjs",
     }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 // What the viewers in nodes share: a view that is dragged and zoomed, a bar below it, keys, full screen, saved views, a
 // choice of what to show, and a picture that stays when the browser takes WebGL away.
 
+import { say } from "./words.mjs";
+
 const SAVED_WIDTH = 1024; // a saved view is at least this wide
 const WIDEST_CANVAS = 4096;
 const FILL = { position: "absolute", inset: 0, width: "100%", height: "100%", display: "block" };
@@ -8,6 +10,7 @@ export const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px
 
 export function make(kind, parent, style, more = {}) {
   const element = Object.assign(document.createElement(kind), more);
+  for (const shown of ["title", "textContent"]) if (more[shown]) element[shown] = say(more[shown]);
   Object.assign(element.style, style);
   parent.append(element);
   return element;
@@ -84,7 +87,7 @@ export class Viewer {
     try {
       item = await this.fetch(this.urls[index]);
     } catch (error) {
-      if (number === this.loading) this.note.textContent = error.shown ?? this.words.lost;
+      if (number === this.loading) this.note.textContent = say(error.shown ?? this.words.lost);
       return;
     }
     if (number !== this.loading) return;
@@ -108,7 +111,7 @@ export class Viewer {
       this.problem = "";
       return drawer;
     } catch (error) {
-      this.problem = `${this.words.without}: ${error.message}.`;
+      this.problem = `${say(this.words.without)}: ${error.message}.`;
       return null;
     }
   }
@@ -139,7 +142,7 @@ export class Viewer {
   tell() {
     if (!this.item) return;
     this.note.textContent = this.problem || this.told();
-    this.note.title = this.problem || this.words.tooltip;
+    this.note.title = this.problem || say(this.words.tooltip);
   }
 
   /** Pixels of the canvas: what the screen shows of it, the graph's zoom included. */
