@@ -50,8 +50,8 @@ class SyncTweediesExemplarPicture:
         "image_3": _MORE,
         "image_4": _MORE,
         "object_only": Switch(False).says(
-            "Views of a mesh or of splats: what lies around the object is not worked out, which takes up to half of "
-            "the time; the object is painted as well. No effect on pictures and panoramas."
+            "Views of a mesh or of splats: leave out what lies around the object, which takes up to half of the time. "
+            "No effect on pictures and panoramas."
         ),
     },
     outputs={
