@@ -26,6 +26,12 @@ const PANELS = {
     load: mesh,
     show: (files) => files.map(url),
   },
+  SyncTweediesPreviewSplats: {
+    key: "splats",
+    before: "Run the workflow to see the splats.",
+    load: () => import("./preview_splats/panel.mjs"),
+    show: (scenes) => scenes.map((scene) => ({ ...scene, url: url(scene.file) })),
+  },
   SaveTexturedMesh: {
     key: "3d",
     load: mesh,
@@ -40,7 +46,7 @@ const PANELS = {
   },
 };
 
-/** A place for a panel in the node: ``show(files)``, ``zoom(scale)``, ``remove()``. */
+/** A place for a panel in the node: ``show(files, rig)``, ``zoom(scale)``, ``remove()``. */
 function addPlace(node, kind) {
   const element = document.createElement("div");
   element.textContent = say(kind.before ?? "");
@@ -60,11 +66,11 @@ function addPlace(node, kind) {
   node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1], height)]);
 
   return {
-    show(files) {
+    show(files, rig) {
       panel ??= kind.load().then(({ Panel }) => new Panel(element));
       panel.then((viewer) => {
         viewer.zoomOfGraph(app.canvas.ds.scale);
-        return viewer.show(kind.show(files));
+        return viewer.show(kind.show(files), rig);
       }).catch(failed);
     },
     zoom: (scale) => panel?.then((viewer) => viewer.zoomOfGraph(scale)).catch(() => {}),
@@ -78,11 +84,11 @@ function addPanel(node, kind) {
 
   follow(node, (output) => {
     const files = (output[kind.key] ?? []).filter(kind.only ?? Boolean);
-    const now = JSON.stringify(files);
+    const now = JSON.stringify([files, output.rig]);
     if (!files.length || now === shown) return;
     shown = now;
     place ??= addPlace(node, kind);
-    place.show(files);
+    place.show(files, output.rig); // (rig: outlines of views, where one was connected)
   }, (scale) => place?.zoom(scale));
 
   const { onRemoved } = node;

@@ -24,6 +24,7 @@ from ..neighbours import angles_between
 from ..picture_means import MeanWish, PictureMeans
 from ..pictures import contact_sheet
 from .background import background_pixels
+from .drawn import splat_drawing
 from .memory import check_memory, estimated_entries, free_memory
 from .solve.blocks import pixel_weights
 from .solve.picture_mean import SplatMean
@@ -222,6 +223,10 @@ class SplatGeometry(Geometry):
         found = self.coverage()
         picture = heat_square(found.per_cell[0])
         return sight(found, picture, self.words, len(self.rig.viewpoints), self.view_size)
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """The splats in grey with the cameras around them."""
+        return splat_drawing(self.space, self.rig, size, turn)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         """A square, one pixel a splat."""

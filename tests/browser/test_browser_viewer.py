@@ -69,7 +69,8 @@ DRAW = """async ([script, picture, look, width, height, largest]) => {
   const sphere = new Sphere(document.createElement("canvas"));
   if (largest) sphere.gl.getParameter = () => largest; // what a small graphics card would answer
   sphere.load(image);
-  const blob = await sphere.picture(look, width, height);
+  sphere.draw(look, width, height);
+  const blob = await new Promise((done) => sphere.gl.canvas.toBlob(done, "image/png"));
   sphere.free();
   return [...new Uint8Array(await blob.arrayBuffer())];
 }"""
@@ -182,6 +183,7 @@ def test_the_picture_is_fetched_by_url(page):
     assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
         "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs",
         "words.mjs",
+        "lines.mjs", "rig.mjs",
     }  # fmt: skip
 
 
