@@ -1,4 +1,7 @@
-"""The tables of inputs and outputs in a node's help page, made from the node itself."""
+"""The tables of inputs and outputs in a node's help page, made from the node itself.
+
+Two columns: the host's side panel is 300 pixels wide, and cuts off what does not fit.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +13,35 @@ _HEAD = re.compile(r"## Inputs\n.*?(?=\n## (?!Outputs)|\Z)", re.S)
 
 def tables(node: Any, hosts_lists: tuple[list[str], ...]) -> str:
     """Sections "Inputs" and "Outputs" of a help page. hosts_lists: choices that are the host's, and differ by host."""
-    lines = [
-        "## Inputs",
-        "",
-        "| Parameter | Description | Type | Required | Default | Range |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = ["## Inputs", "", "| Input | What it does |", "|---|---|"]
     groups = node.INPUT_TYPES()
     for group in ("required", "optional"):
         for name, (kind, options) in groups.get(group, {}).items():
             lines.append(_row(name, kind, options, group == "required", hosts_lists))
-    lines += ["", "## Outputs", "", "| Output | Description | Type |", "|---|---|---|"]
+    lines += ["", "## Outputs", "", "| Output | What it is |", "|---|---|"]
     names = getattr(node, "RETURN_NAMES", None) or node.RETURN_TYPES
     for name, kind, tooltip in zip(names, node.RETURN_TYPES, node.OUTPUT_TOOLTIPS, strict=True):
-        lines.append(f"| `{name}` | {tooltip} | {kind} |")
+        lines.append(f"| `{name}`{'' if name == kind else f'<br>{kind}'} | {tooltip} |")
     return "\n".join(lines) + "\n"
 
 
 def _row(name: str, kind: Any, options: dict[str, Any], required: bool, hosts_lists: tuple[list[str], ...]) -> str:
-    default, span = options.get("default", ""), ""
-    if isinstance(kind, list):
+    chosen = isinstance(kind, list)
+    default, span = options.get("default"), ""
+    if chosen:
         if kind in hosts_lists or not kind:
-            span = "the host's"
+            span = "The host's choices"
         else:
-            span = ", ".join(kind) if len(kind) < 9 else f"{len(kind)} choices"
             default = options.get("default", kind[0])
+            named = ", ".join(f"{word} (the default)" if word == default else word for word in kind)
+            span, default = (named, None) if len(kind) < 9 else (f"{len(kind)} choices", default)
     elif "min" in options:
         span = f"{options['min']} to {options['max']}"
-    shown = str(default).replace("\n", " / ")
-    return (
-        f"| `{name}` | {options['tooltip']} | {'COMBO' if isinstance(kind, list) else kind} | "
-        f"{'yes' if required else 'no'} | {shown if shown != '' else '-'} | {span or '-'} |"
-    )
+    shown = "" if default is None else str(default).replace("\n", " / ")
+    told = " ".join(f"{part}." for part in (f"Default {shown}" if shown else "", span) if part)
+    words = ("" if chosen else str(kind), "" if required else "optional")
+    below = ", ".join(word for word in words if word)
+    return f"| `{name}`{f'<br>{below}' if below else ''} | {options['tooltip']}{f' *{told}*' if told else ''} |"
 
 
 def with_tables(page: str, made: str) -> str:
