@@ -25,8 +25,8 @@ class Tile:
 
     ``label``: what differs from the tiles beside it. ``set``: "NODE.INPUT=VALUE" as run.py's --set. ``wires``:
     "NODE.INPUT" to "key.slot" of a node in the workflow or in ``more``. ``show``: "key.slot", an output that holds
-    pictures, and which of them (``frames``, side by side in rows of ``across``); masks are shown in grey. ``crop``:
-    parts of width and height. ``twice``: shown twice side by side.
+    pictures, and which of them (``frames``, else the first; side by side in rows of ``across``). ``mask``: it holds
+    masks, shown in grey. ``crop``: parts of width and height. ``twice``: shown twice side by side.
     """
 
     label: str
@@ -34,7 +34,7 @@ class Tile:
     wires: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, More] = field(default_factory=dict)
     show: str = ""
-    frames: tuple[int, ...] = (0,)
+    frames: tuple[int, ...] = ()
     across: int = 0
     crop: Box = (0.0, 0.0, 1.0, 1.0)
     workflow: str = ""
@@ -86,6 +86,12 @@ class Picture:
             for tile in self.runs()
         ]
         return json.dumps({"name": self.name, "across": self.across, "tiles": told}, sort_keys=True)
+
+
+def is_wire(text: str) -> bool:
+    """Whether an input of ``More`` is a wire: "15.0", "words.0"."""
+    key, dot, slot = text.rpartition(".")
+    return bool(dot) and slot.isdigit() and (key.isdigit() or key.isidentifier())
 
 
 def _plain(tile: Tile) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from typing import Any
 from PIL import Image
 
 from .card import card
-from .recipe import Tile
+from .recipe import Tile, is_wire
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".run" / "pictures"
@@ -44,7 +45,7 @@ def prompt_of(tile: Tile, info: dict[str, Any]) -> ApiPrompt:
     prompt = workflow_format.to_api(workflow_format.load(ROOT / "workflows" / f"{tile.workflow}.json"), info)
     for key, node in tile.more.items():
         values = {
-            name: link(value) if isinstance(value, str) and _is_link(value) else value
+            name: link(value) if isinstance(value, str) and is_wire(value) else value
             for name, value in {**_defaults(node.kind), **node.inputs}.items()
         }
         prompt.nodes[key] = {"class_type": node.kind, "inputs": values}
@@ -63,11 +64,6 @@ def prompt_of(tile: Tile, info: dict[str, Any]) -> ApiPrompt:
     prompt.nodes[_SAVE] = {"class_type": "SaveImage", "inputs": {"images": source, "filename_prefix": "p"}}
     needed = _upstream(prompt.nodes, _SAVE)
     return ApiPrompt({key: body for key, body in prompt.nodes.items() if key in needed}, prompt.titles, prompt.widgets)
-
-
-def _is_link(value: str) -> bool:
-    key, dot, slot = value.rpartition(".")
-    return bool(dot) and slot.isdigit() and key.isidentifier() or (bool(dot) and key.isdigit() and slot.isdigit())
 
 
 def _defaults(kind: str) -> dict[str, Any]:
@@ -97,39 +93,53 @@ class Studio:
     """Runs tiles on a host, which it starts with the first that is not kept already."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack, self._server, self._info = stack, None, {}
+        self._stack = stack
+        self._server: server.Server | None = None
+        self._info: dict[str, Any] = {}
 
     def made(self, tile: Tile) -> tuple[list[Image.Image], float]:
         """The pictures of a tile's output, and the seconds its run took."""
-        self._start()
-        prompt = prompt_of(tile, self._info)
-        known = json.dumps(prompt.nodes, sort_keys=True)
-        folder = KEPT / hashlib.sha256(known.encode()).hexdigest()[:20]
+        prompt = prompt_of(tile, self._known())
+        told = json.dumps(prompt.nodes, sort_keys=True)
+        folder = KEPT / _short(told)
         if not (folder / "seconds").is_file():
             self._run(prompt, folder)
         files = sorted(folder.glob("*.png"))
         return [Image.open(file).convert("RGB") for file in files], float((folder / "seconds").read_text())
 
-    def _start(self) -> None:
+    def _known(self) -> dict[str, Any]:
+        """The host's list of nodes, kept for as long as our own do not change."""
+        kept = KEPT / f"nodes-{_short(json.dumps(_CONTRACT))}.json"
+        if not self._info and kept.is_file():
+            self._info = json.loads(kept.read_text(encoding="utf-8"))
+        if not self._info:
+            self._info = client.object_info(self._running())
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(self._info), encoding="utf-8")
+        return self._info
+
+    def _running(self) -> server.Server:
         if self._server is None:
-            python = os.environ.get("SYNCTWEEDIES_PYTHON") or sys.executable
             base = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             (base / "input").mkdir()
             card().save(base / "input" / "card.png")
-            host = hosts.Host("pip", python)
-            running = server.running(host, ROOT, base / "output", base=base)
-            self._server = self._stack.enter_context(running)
-            self._info = client.object_info(self._server)
+            host = hosts.Host("pip", os.environ.get("SYNCTWEEDIES_PYTHON") or sys.executable)
+            self._server = self._stack.enter_context(server.running(host, ROOT, base / "output", base=base))
+        return self._server
 
     def _run(self, prompt: ApiPrompt, folder: Path) -> None:
-        assert self._server is not None
+        running = self._running()
         began = time.monotonic()
-        result = client.run_prompt(self._server, prompt, {}, lambda kind, data: None)
+        result = client.run_prompt(running, prompt, {}, lambda kind, data: None)
         seconds = time.monotonic() - began
         folder.mkdir(parents=True, exist_ok=True)
         for number, file in enumerate(result.files):
-            os.replace(file, folder / f"{number:03}.png")
+            shutil.move(file, folder / f"{number:03}.png")
         (folder / "seconds").write_text(f"{seconds:.1f}")
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,136 @@
+"""What the gallery shows: runs that make one want to try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .recipe import Picture, Tile
+
+
+@dataclass(frozen=True)
+class Shown:
+    """``words``: what is seen. ``changed``: what was changed in the workflow, '' for nothing."""
+
+    picture: Picture
+    words: str
+    changed: str
+
+    @property
+    def name(self) -> str:
+        return self.picture.name
+
+
+def one(name: str, words: str, changed: str, *tiles: Tile, across: int = 1) -> Shown:
+    return Shown(Picture(name, (), words, "", Tile(""), tiles, across), words, changed)
+
+
+def composed(words: str, ground: str, sky: str = "cloudy_sky", seed: int = 1) -> Tile:
+    """Words compose, exemplars of this ground and sky paint."""
+    return Tile(
+        "",
+        workflow="wide_image_composed",
+        show="9.0",
+        set=(f"Words.text={words}", f"1.picture={ground}", f"12.picture={sky}", f"18.seed={seed}"),
+    )
+
+
+def landscape(words: str, seed: int) -> Tile:
+    return Tile(
+        "",
+        workflow="wide_image_checkpoint",
+        show="8.0",
+        set=(f"Prompt.text={words}", f"SyncTweediesSampler.seed={seed}", "CanonicalSpace.width=448"),
+    )
+
+
+def teapot(material: str) -> Tile:
+    return Tile(
+        "",
+        workflow="mesh_exemplar",
+        show="15.0",
+        set=(f"SyncTweediesExemplarPicture.picture={material}", f"Prompt.text={material.replace('_', ' ')}"),
+        frames=(0, 2, 4, 7),
+    )
+
+
+def readings(first: str, second: str, warp: str, seed: int) -> Tile:
+    return Tile(
+        "",
+        workflow="illusion_latent_checkpoint",
+        show="12.1",
+        set=(
+            f"Upright.prompt={first}",
+            f"Upside down.prompt={second}",
+            f"Upside down.warp={warp}",
+            f"SyncTweediesSampler.seed={seed}",
+        ),
+        frames=(0, 1),
+    )
+
+
+GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
+    (
+        "Words compose, exemplars paint",
+        (
+            one(
+                "sea",
+                "A sea under clouds.",
+                "words: water under a cloudy sky; exemplars water and cloudy sky",
+                composed("water under a cloudy sky", "water", seed=3),
+            ),
+            one(
+                "beach",
+                "A beach of pebbles.",
+                "words: pebbles under a cloudy sky; exemplars pebbles and cloudy sky",
+                composed("pebbles under a cloudy sky", "pebbles", seed=4),
+            ),
+            one(
+                "autumn",
+                "Autumn.",
+                "words: leaves under a cloudy sky; exemplars forest floor and cloudy sky",
+                composed("leaves under a cloudy sky", "forest_floor", seed=5),
+            ),
+        ),
+    ),
+    (
+        "Four sentences, one small model",
+        (
+            one(
+                "landscapes",
+                "Snow at night, a lake in the evening, lava, sand: eleven megabytes of model.",
+                "prompt and seed",
+                landscape("snow and mountains under a night sky", 3),
+                landscape("water and mountains under an evening sky", 5),
+                landscape("lava under an evening sky", 6),
+                landscape("sand and mountains under a blue sky", 9),
+            ),
+        ),
+    ),
+    (
+        "One picture, two readings",
+        (
+            one(
+                "readings",
+                "Sand and sea; snow at night and its negative, lava by day; a meadow that is water upside down.",
+                "prompts, warp and seed",
+                readings("sand under a blue sky", "water under an evening sky", "flip_y", 1),
+                readings("snow under a night sky", "lava under a blue sky", "negate", 1),
+                readings("grass under a blue sky", "water under a cloudy sky", "rotate_180", 2),
+                across=3,
+            ),
+        ),
+    ),
+    (
+        "Objects",
+        (
+            one(
+                "teapots",
+                "A teapot of bark, of bricks, of pebbles.",
+                "exemplar and prompt",
+                teapot("bark"),
+                teapot("bricks"),
+                teapot("pebbles"),
+            ),
+        ),
+    ),
+)
