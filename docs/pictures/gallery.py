@@ -134,3 +134,17 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
         ),
     ),
 )
+
+
+SHIPPED = (
+    "panorama_composed",
+    "wide_image_composed",
+    "wide_image_journey",
+    "panorama_depth_controlnet",
+    "splats_exemplar",
+    "mesh_exemplar",
+    "mesh_edit",
+    "illusion_hybrid",
+    "illusion_mirror",
+)
+"""Workflows whose thumbnails are worth a second look, as they come."""

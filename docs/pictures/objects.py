@@ -73,6 +73,15 @@ PICTURES = (
         across=3,
     ),
     Picture(
+        "bake_detail",
+        ("MeshTextureBake",),
+        "detail",
+        "Two bands: what is finer than this comes from one view alone; small values average more.",
+        near(over(MESH, *ALONE)),
+        choices("MeshTextureBake.detail", 0.5, 4, 32),
+        across=3,
+    ),
+    Picture(
         "bake_fill",
         ("MeshTextureBake",),
         "fill",

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from .gallery import GALLERY, Shown
+from .gallery import GALLERY, SHIPPED, Shown
 from .recipe import Picture
 from .sheet import told
 from .table import SUBJECTS
@@ -115,6 +115,14 @@ def gallery_page() -> str:
         lines += ["", f"## {title}"]
         for shown in group:
             lines += ["", f"![{shown.words}](gallery/{shown.name}.webp)", "", _told(shown)]
+    lines += ["", "## As they come"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in SHIPPED:
+        row = re.search(rf"^\| `{name}` \| ([^|]+) \| [^|]+ \| ([^|]+) \|", readme, re.M)
+        if row is None:
+            raise ValueError(f"README.md has no row for {name}")
+        words = f"{row[1][:1].upper()}{row[1][1:]}"
+        lines += ["", f"![{words}](../workflows/{name}.jpg)", "", f"*{words}.* `{name}`. {row[2]}."]
     return "\n".join(lines) + "\n"
 
 

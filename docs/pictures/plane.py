@@ -60,14 +60,11 @@ PICTURES = (
         "process",
         (SAMPLER, "SyncTweediesSamplerWrap", "SyncTweediesPatch"),
         "process",
-        "Views whose starting noise is their own (independent), where the processes part: 1 leaves the"
-        " disagreement in, 2"
-        " is a little grey where views disagreed, 5 (and 4, here the same) keeps one picture from the start."
-        " With shared"
-        " noise all five are alike.",
-        over(WALL, f"{SAMPLER}.noise=independent"),
+        "Views whose starting noise is their own (independent), where the processes part: 1 leaves the disagreement"
+        " in, 2 is a little grey where views disagreed, 5 (and 4, here the same) keeps one picture from the start."
+        " With shared noise all five are alike.",
+        Tile("", crop=(0, 0, 1, 0.7)).over(over(WALL, f"{SAMPLER}.noise=independent")),
         tuple(Tile(f"process {name[0]}", set=(f"{SAMPLER}.process={name}",)) for name in CASES),
-        across=2,
     ),
     Picture(
         "noise",
