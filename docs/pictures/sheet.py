@@ -28,8 +28,8 @@ class Style:
     most: int
 
 
-# A side panel shows 300 to 450 pixels: letters of 19 are still read there.
-HELP = Style(480, 6, 27, 19, 40_000)
+# A side panel shows 240 pixels and more: letters of 24 are still read there.
+HELP = Style(480, 6, 34, 24, 40_000)
 HALL = Style(840, 8, 30, 20, 120_000)
 
 
@@ -86,7 +86,7 @@ def drawn(picture: Picture, shown: Sequence[Sequence[Image.Image]], style: Style
 
 def _fitting(text: str, width: int, most: int) -> Any:
     """The strip's letters, smaller where a label would not fit. Raises ValueError where nobody could read it."""
-    for size in range(most, 13, -1):
+    for size in range(most, 14, -1):
         font = ImageFont.load_default(size=size)
         if font.getlength(text) <= width - 4:
             return font
