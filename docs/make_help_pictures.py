@@ -21,7 +21,8 @@ from pictures.recipe import Picture
 
 def make(studio: runs.Studio, picture: Picture, path: Path, style: sheet.Style) -> None:
     made = [studio.made(tile) for tile in picture.runs()]
-    sheet.refuse_alike(picture, [shown for shown, _ in made])
+    if not picture.alike:
+        sheet.refuse_alike(picture, [shown for shown, _ in made])
     told = json.dumps({"recipe": picture.text(), "seconds": round(sum(seconds for _, seconds in made), 1)})
     drawn = sheet.drawn(picture, [shown for shown, _ in made], style)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ PICTURES = (
             for words in (
                 "grass under a cloudy sky",
                 "snow under an evening sky",
-                "water under a blue sky",
+                "sand under a blue sky",
                 "lava under a night sky",
             )
         ),
@@ -60,6 +60,6 @@ PICTURES = (
         "blueprint",
         "The LoRA that comes with it: depth hints of four teapots, without and with it.",
         Tile("", workflow="controlnet_lora_views", show="19.0"),
-        tuple(Tile(f"blueprint = {n}", set=(f"ToyWorldModel.blueprint={n}",)) for n in (0.0, 0.5, 0.9)),
+        tuple(Tile(f"blueprint = {n}", set=(f"ToyWorldModel.blueprint={n}",)) for n in (0.0, 0.9)),
     ),
 )

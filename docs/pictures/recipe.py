@@ -60,8 +60,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Picture:
-    """``name``: of the file. ``nodes``: on whose help pages it stands. ``option``: what it is about, as a heading.
-    ``caption``: what to see in it. ``base``: what all tiles share; ``across``: tiles beside each other."""
+    """``name``: of the file. ``nodes``: on whose help pages it stands. ``option``: what it is about. ``caption``: what to
+    see in it. ``base``: what all tiles share. ``across``: tiles beside each other. ``alike``: that the tiles show one
+    picture is what is to be seen."""
 
     name: str
     nodes: tuple[str, ...]
@@ -70,6 +71,7 @@ class Picture:
     base: Tile
     tiles: tuple[Tile, ...]
     across: int = 1
+    alike: bool = False
 
     def runs(self) -> list[Tile]:
         return [tile.over(self.base) for tile in self.tiles]

@@ -193,7 +193,7 @@ PICTURES = (
         "visits",
         ("SyncVisits",),
         "policy",
-        "Windows every 8 pixels, all of them at every step, and with fewer calls of the model.",
+        "Windows every 8 pixels: nearly the same picture in 36, 4, 9 and 12 seconds of this run.",
         MANY,
         (
             visited("no SyncVisits: all views at every step", ""),
@@ -201,6 +201,7 @@ PICTURES = (
             visited("policy = few then all", "few then all"),
             visited("policy = still changing", "still changing"),
         ),
+        alike=True,
     ),
     Picture(
         "coherence",
