@@ -88,16 +88,15 @@ PICTURES = (
         "hybrids",
         ("IllusionHybrid",),
         "kind",
-        "Left what the first prompt decides, right what the second does; both are one picture, seen from near"
-        " and from afar,"
-        " in colour and in grey, sharp and coarse.",
+        "Each pair is one picture. From near it is pebbles, from afar snow at night; in colour it is grass by"
+        " day, in grey"
+        " sand at night.",
         READINGS,
         (
             hybrid("near and far", "near and far", "pebbles", "snow under a night sky", sigma=2.0),
             hybrid("colour and grey", "colour and grey", "grass under a blue sky", "sand under a night sky"),
-            hybrid("thumbnail", "thumbnail", "leaves", "water under an evening sky", factor=16),
         ),
-        across=3,
+        across=2,
     ),
     Picture(
         "two_readings",
@@ -120,12 +119,7 @@ PICTURES = (
                 More("IllusionHinge", {"warp": "inner_circle", "prompt": "sand under a blue sky", "rig": "3.0"}),
                 "water under an evening sky",
             ),
-            through(
-                "jigsaw",
-                More("IllusionShuffle", {"warp": "jigsaw", "prompt": "stone", "rig": "3.0"}),
-                "lava under a night sky",
-            ),
         ),
-        across=2,
+        across=3,
     ),
 )

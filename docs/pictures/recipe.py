@@ -60,9 +60,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Picture:
-    """``name``: of the file. ``nodes``: on whose help pages it stands. ``option``: what it is about. ``caption``: what to
-    see in it. ``base``: what all tiles share. ``across``: tiles beside each other. ``alike``: that the tiles show one
-    picture is what is to be seen."""
+    """``name``: of the file. ``nodes``: on whose help pages it stands. ``option``: what it is about. ``caption``:
+    what to see in it. ``base``: what all tiles share. ``across``: tiles beside each other. ``alike``: that the tiles
+    show one picture is what is to be seen."""
 
     name: str
     nodes: tuple[str, ...]
