@@ -88,9 +88,8 @@ PICTURES = (
         "hybrids",
         ("IllusionHybrid",),
         "kind",
-        "Each pair is one picture. From near it is pebbles, from afar snow at night; in colour it is grass by"
-        " day, in grey"
-        " sand at night.",
+        "Each pair is one picture. From near it is pebbles, from afar snow at night; in colour it is grass by day,"
+        " in grey sand at night.",
         READINGS,
         (
             hybrid("near and far", "near and far", "pebbles", "snow under a night sky", sigma=2.0),

@@ -45,8 +45,8 @@ PICTURES = (
         ("SyncTweediesSampler",),
         "sync_end, on a mesh",
         "Views that go on alone add detail of their own; from the first step on, they never agree: a handle's"
-        " ghost, and"
-        " the white of the background on handle and spout. 0.8 is between them, and cannot be told from 1 here.",
+        " ghost, and the white of the background on handle and spout. 0.8 is between them, and cannot be told from"
+        " 1 here.",
         MESH,
         tuple(
             Tile(f"sync_end = {n}", set=(f"SyncTweediesSampler.sync_end={n}", "SyncTweediesSampler.final_sync=false"))
@@ -57,9 +57,8 @@ PICTURES = (
         "bake_blend",
         ("MeshTextureBake",),
         "blend",
-        "Views that were denoised alone, baked in three ways. An average is soft where they disagree; two"
-        " bands keeps the fine"
-        " detail of the best view; best view alone keeps all of it, and its borders.",
+        "Views that were denoised alone, baked in three ways. An average is soft where they disagree; two bands"
+        " keeps the fine detail of the best view; best view alone keeps all of it, and its borders.",
         near(over(MESH, *ALONE)),
         choices("MeshTextureBake.blend", "average", "two bands", "best view", label="{value}"),
         across=3,
@@ -122,8 +121,8 @@ PICTURES = (
         "background",
         ("ViewBackground",),
         "policy",
-        "With backgrounds of their own (white here), views paint white onto the handle and the spout; random"
-        " keeps it out.",
+        "With backgrounds of their own (white here), views paint white onto the handle and the spout; random keeps"
+        " it out.",
         MESH,
         choices("ViewBackground.policy", "own", "constant", "random"),
     ),

@@ -13,7 +13,7 @@ from PIL import Image
 from .gallery import GALLERY, SHIPPED, Shown
 from .recipe import Picture
 from .sheet import told
-from .table import SUBJECTS
+from .table import SUBJECTS, UNSEEN
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = ROOT / "web" / "docs"
@@ -93,6 +93,8 @@ def options_page() -> str:
             made = ", ".join(f"`{name}`" for name in flows)
             lines += ["", f"**{picture.option}** ({nodes}): {picture.caption} Made by {made}.", ""]
             lines += [f"![{picture.alt}](../web/docs/images/{picture.name}.webp)"]
+    lines += ["", "## Not shown", "", "Tried with the models that come with the pack, and no difference was seen:", ""]
+    lines += [f"- {_title(node)}, {option}: {why}." for node, option, why in UNSEEN]
     return "\n".join(lines) + "\n"
 
 

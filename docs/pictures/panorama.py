@@ -42,8 +42,8 @@ PICTURES = (
         "rig_kinds",
         ("ViewRig", "RigReport"),
         "kind",
-        "How often each place of the sphere is seen, as Rig Report shows it: the brighter, the more views;"
-        " black is a hole.",
+        "How often each place of the sphere is seen, as Rig Report shows it: the brighter, the more views; black"
+        " is a hole.",
         Tile("", workflow="panorama_exemplar", show="9.1", set=("ViewRig.width=64", "ViewRig.height=64")),
         (
             Tile("ring, fov 72", set=("ViewRig.kind=ring", "ViewRig.fov=72")),
@@ -57,9 +57,8 @@ PICTURES = (
         "panorama_process",
         ("SyncTweediesSampler",),
         "process, on a sphere",
-        "Views of words alone, without depth. Alone, the hills do not meet and the clouds have edges; process"
-        " 2 joins them;"
-        " StochSync composes the sphere anew at every step, for twelve times the model calls.",
+        "Views of words alone, without depth. Alone, the hills do not meet and the clouds have edges; process 2"
+        " joins them; StochSync composes the sphere anew at every step, in ten times the time.",
         SPHERE,
         (Tile("each view alone", set=ALONE), Tile("process 2", set=PLAIN), Tile("StochSync")),
     ),

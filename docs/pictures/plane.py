@@ -50,7 +50,7 @@ PICTURES = (
         ("CanonicalSpace",),
         "wrap_x",
         "Each twice side by side: the edges meet in the middle.",
-        Tile("", workflow="wide_image_advanced", show="15.0", twice=True, set=(*SMALL, "CanonicalSpace.width=192")),
+        Tile("", twice=True).over(over(TOY, "CanonicalSpace.width=192", f"{SAMPLER}.seed=7")),
         (
             Tile("wrap_x = false", set=("CanonicalSpace.wrap_x=false",)),
             Tile("wrap_x = true", set=("CanonicalSpace.wrap_x=true",)),
@@ -60,9 +60,9 @@ PICTURES = (
         "process",
         (SAMPLER, "SyncTweediesSamplerWrap", "SyncTweediesPatch"),
         "process",
-        "Views whose starting noise is their own (independent), where the processes part: 1 leaves the disagreement"
-        " in, 2 is a little grey where views disagreed, 5 (and 4, here the same) keeps one picture from the start."
-        " With shared noise all five are alike.",
+        "Views whose starting noise is their own (independent), where the processes part: 1 leaves the"
+        " disagreement in, 2 is a little grey where views disagreed, 5 (and 4, here the same) keeps one picture"
+        " from the start. With shared noise all five are alike.",
         Tile("", crop=(0, 0, 1, 0.7)).over(over(WALL, f"{SAMPLER}.noise=independent")),
         tuple(Tile(f"process {name[0]}", set=(f"{SAMPLER}.process={name}",)) for name in CASES),
     ),

@@ -124,9 +124,8 @@ PICTURES = (
         "edit_ways",
         ("SyncEdit", "SyncEditGuider"),
         "ways to change a picture",
-        "Denoising alone moves the horizon; the lock keeps it, and its lights and darks; SyncEdit keeps it and"
-        " is free in"
-        " colour; the random walk stops half way.",
+        "Denoising alone moves the horizon; the lock keeps it, and its lights and darks; SyncEdit keeps it and is"
+        " free in colour; the random walk stops half way.",
         AGAIN,
         (
             BEFORE,
