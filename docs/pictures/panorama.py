@@ -9,7 +9,8 @@ PLAIN = ("SyncTweediesSampler.process=2 average clean estimate (SyncTweedies)", 
 ALONE = (*PLAIN, "SyncTweediesSampler.sync_end=0.01", "SyncTweediesSampler.final_sync=false")
 DEPTH = Tile("", workflow="panorama_depth_controlnet", show="12.0")
 AROUND = (
-    "ViewPrompts.prompts=top: a blue sky\nbottom: grass\nfront: sand under an evening sky\n*: grass under a blue sky"
+    "ViewPrompts.prompts=top: a blue sky\nbottom: grass\nazimuth -100..100: sand under an evening sky\n"
+    "*: grass under a blue sky"
 )
 
 
@@ -31,11 +32,11 @@ PICTURES = (
         "view_prompts",
         ("ViewPrompts",),
         "prompts by direction",
-        "One prompt all around, then an evening in front; zenith and ground have lines of their own in both.",
+        "One prompt all around, then another for the front half; zenith and ground have lines of their own in both.",
         over(SPHERE, *PLAIN),
         (
             Tile("*: grass", set=("ViewPrompts.prompts=top: a blue sky\nbottom: grass\n*: grass under a blue sky",)),
-            Tile("front: sand under an evening sky", set=(AROUND,)),
+            Tile("azimuth -100..100: sand, evening sky", set=(AROUND,)),
         ),
     ),
     Picture(
