@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -73,7 +75,7 @@ def test_help_pages_show_their_pictures(page: str) -> None:
     assert PAGES.with_section(text, PAGES.section(page)) == text, f"{AGAIN} --pages"
     for words, source in _IMAGE.findall(text):
         # The host serves web/docs as it is: other paths are found on GitHub or in the panel, not in both.
-        assert re.fullmatch(r"images/\w+\.webp", source) and (HELP / source).is_file() and words
+        assert re.fullmatch(r"images/\w+\.webp", source) and (HELP / source).is_file() and words and '"' not in words
     for target in _LINK.findall(text):
         assert target.startswith("https://"), f"{target}: a help panel finds no file beside a page"
         if target.startswith(PAGES.HOME):
@@ -126,3 +128,51 @@ def test_a_sheet_places_tiles_and_refuses_what_is_alike() -> None:
     SHEET.refuse_alike(two, [[grey], [red]])
     with pytest.raises(ValueError, match=r"noise: .* look alike"):
         SHEET.refuse_alike(two, [[grey], [grey]])
+
+
+def host_of(contract: dict[str, Any]) -> dict[str, Any]:
+    """What a host tells of our nodes, and of three of its own."""
+    listed = {
+        kind: {
+            group: {
+                name: [entry.get("choices", entry["type"]), {k: v for k, v in entry.items() if k == "default"}]
+                for name, entry in node["inputs"].items()
+                if entry["group"] == group
+            }
+            for group in ("required", "optional")
+        }
+        for kind, node in contract.items()
+    }
+    listed |= {
+        "CLIPTextEncode": {"required": {"text": ["STRING", {}], "clip": ["CLIP"]}},
+        "SaveImage": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING", {}]}},
+        "PreviewImage": {"required": {"images": ["IMAGE"]}},
+    }
+    return {kind: {"input": given, "display_name": kind} for kind, given in listed.items()}
+
+
+def test_a_run_is_cut_down_to_what_is_shown() -> None:
+    """Overrides, wires and more nodes are in the prompt, and nothing that the shown output does not need."""
+    before = sys.path.count(str(ROOT))
+    runs, recipe = script("pictures.runs"), script("pictures.recipe")
+    contract = json.loads((ROOT / "tests" / "data" / "node_contract.json").read_text(encoding="utf-8"))
+    assert sys.path.count(str(ROOT)) == before, "our nodes would stand before the host's"
+    tile = recipe.Tile(
+        "",
+        set=("SyncTweediesSampler.steps=5", "Prompt.text=snow"),
+        wires={"SyncTweediesSampler.visits": "some.0"},
+        more={"some": recipe.More("SyncVisits", {"overlap": 0.25}), "unused": recipe.More("SyncVisits")},
+        show="8.0",
+        workflow="wide_image_checkpoint",
+    )
+    nodes = runs.prompt_of(tile, host_of(contract)).nodes
+    kinds = {body["class_type"] for body in nodes.values()}
+    assert "SyncReport" not in kinds and "unused" not in nodes and kinds >= {"StitchViews", "SaveImage", "SyncVisits"}
+    (sampler,) = (body["inputs"] for body in nodes.values() if body["class_type"] == "SyncTweediesSampler")
+    assert sampler["steps"] == 5 and sampler["visits"] == ["some", 0]
+    assert nodes["some"]["inputs"]["policy"] == "turning" and nodes["some"]["inputs"]["overlap"] == 0.25
+    assert [body["inputs"]["images"] for body in nodes.values() if body["class_type"] == "SaveImage"] == [["8", 0]]
+    grey = runs.prompt_of(replace(tile, show="8.1", mask=True), host_of(contract)).nodes
+    assert grey["grey"] == {"class_type": "MaskToImage", "inputs": {"mask": ["8", 1]}}
+    with pytest.raises(Exception, match=r"SyncTweediesSampler\.gone"):
+        runs.prompt_of(replace(tile, set=("SyncTweediesSampler.gone=1",)), host_of(contract))

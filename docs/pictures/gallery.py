@@ -43,13 +43,20 @@ def landscape(words: str, seed: int) -> Tile:
     )
 
 
-def teapot(material: str) -> Tile:
+def lighthouse(material: str) -> Tile:
     return Tile(
         "",
-        workflow="mesh_exemplar",
-        show="15.0",
-        set=(f"SyncTweediesExemplarPicture.picture={material}", f"Prompt.text={material.replace('_', ' ')}"),
-        frames=(0, 2, 4, 7),
+        workflow="splats_text_controlnet",
+        show="18.0",
+        set=(
+            f"ViewPrompts.prefix=a tower of {material} ",
+            "Upper half.y=0",
+            "Upper half.height=4",
+            "Turntable.width=200",
+            "Turntable.height=250",
+        ),
+        frames=(0, 2, 4, 6),
+        crop=(0.1, 0.04, 0.9, 0.96),
     )
 
 
@@ -115,15 +122,15 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
         ),
     ),
     (
-        "Objects",
+        "A scene in other colours",
         (
             one(
-                "teapots",
-                "A teapot of bark, of bricks, of pebbles.",
-                "exemplar and prompt",
-                teapot("bark"),
-                teapot("bricks"),
-                teapot("pebbles"),
+                "lighthouses",
+                "The same 24,000 splats in leaves, in lava, in gold.",
+                "prefix of the prompts; the mask's box around everything",
+                lighthouse("leaves"),
+                lighthouse("lava"),
+                lighthouse("gold"),
             ),
         ),
     ),

@@ -24,11 +24,11 @@ from .recipe import Tile, is_wire
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".run" / "pictures"
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
+sys.path.insert(0, str(ROOT))
 from launcher import client, hosts, overrides, server, workflow_format  # noqa: E402
 from launcher.workflow_format import ApiPrompt  # noqa: E402
+
+sys.path.remove(str(ROOT))  # else our ``nodes`` would stand before a host's
 
 _CONTRACT: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "node_contract.json").read_text(encoding="utf-8"))
 _SAVE = "saved"
