@@ -76,6 +76,8 @@ def test_help_pages_show_their_pictures(page: str) -> None:
     for words, source in _IMAGE.findall(text):
         # The host serves web/docs as it is: other paths are found on GitHub or in the panel, not in both.
         assert re.fullmatch(r"images/\w+\.webp", source) and (HELP / source).is_file() and words and '"' not in words
+    wide = [line for line in text.splitlines() if line.startswith("|") and line.count("|") > 3]
+    assert wide == [], "three columns are cut by a panel of 240 pixels: write lines"
     for target in _LINK.findall(text):
         assert target.startswith("https://"), f"{target}: a help panel finds no file beside a page"
         if target.startswith(PAGES.HOME):

@@ -57,7 +57,7 @@ def test_pictures_are_served(page: Any) -> None:
     assert set(loaded) == {480}
 
 
-@pytest.mark.parametrize("kind", ["StructureLock", "IllusionRig", "SyncTweediesSampler"])
+@pytest.mark.parametrize("kind", ["StructureLock", "ViewRig", "SyncTweediesSampler"])
 def test_the_panel_shows_them_and_cuts_no_table(page: Any, kind: str) -> None:
     page.evaluate(SELECT, kind)
     button = page.locator('[data-testid="info-button"]')
