@@ -9,19 +9,18 @@ from .recipe import Picture, Tile
 
 @dataclass(frozen=True)
 class Shown:
-    """``words``: what is seen. ``changed``: what was changed in the workflow, '' for nothing."""
+    """``words``: what is seen."""
 
     picture: Picture
     words: str
-    changed: str
 
     @property
     def name(self) -> str:
         return self.picture.name
 
 
-def one(name: str, words: str, changed: str, *tiles: Tile, across: int = 1) -> Shown:
-    return Shown(Picture(name, (), words, "", Tile(""), tiles, across), words, changed)
+def one(name: str, words: str, *tiles: Tile, across: int = 1) -> Shown:
+    return Shown(Picture(name, (), words, "", Tile(""), tiles, across), words)
 
 
 def composed(words: str, ground: str, sky: str = "cloudy_sky", seed: int = 1) -> Tile:
@@ -82,13 +81,11 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
             one(
                 "dunes",
                 "Dunes of pebbles.",
-                "words: pebbles under a cloudy sky; exemplars pebbles and cloudy sky",
                 composed("pebbles under a cloudy sky", "pebbles", seed=1),
             ),
             one(
                 "autumn",
                 "Autumn.",
-                "words: leaves under a cloudy sky; exemplars forest floor and cloudy sky",
                 composed("leaves under a cloudy sky", "forest_floor", seed=1),
             ),
         ),
@@ -99,7 +96,6 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
             one(
                 "landscapes",
                 "Snow at night, a lake in the evening, lava, sand: eleven megabytes of model.",
-                "prompt and seed",
                 landscape("snow and mountains under a night sky", 3),
                 landscape("water and mountains under an evening sky", 5),
                 landscape("lava under an evening sky", 6),
@@ -113,7 +109,6 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
             one(
                 "readings",
                 "Sand and sea; snow at night and its negative, lava by day; a meadow that is water upside down.",
-                "prompts, warp and seed",
                 readings("sand under a blue sky", "water under an evening sky", "flip_y", 1),
                 readings("snow under a night sky", "lava under a blue sky", "negate", 1),
                 readings("grass under a blue sky", "water under a cloudy sky", "rotate_180", 2),
@@ -127,7 +122,6 @@ GALLERY: tuple[tuple[str, tuple[Shown, ...]], ...] = (
             one(
                 "lighthouses",
                 "The same 24,000 splats in leaves, in lava, in gold.",
-                "prefix of the prompts; the mask's box around everything",
                 lighthouse("leaves"),
                 lighthouse("lava"),
                 lighthouse("gold"),

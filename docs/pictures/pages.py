@@ -129,9 +129,12 @@ def gallery_page() -> str:
 
 
 def _told(shown: Shown) -> str:
-    flows = ", ".join(f"`{name}`" for name in dict.fromkeys(tile.workflow for tile in shown.picture.runs()))
+    """Whose run it is, how long it took, and what was changed, as run.py's --set takes it."""
+    tiles = shown.picture.runs()
+    flows = ", ".join(f"`{name}`" for name in dict.fromkeys(tile.workflow for tile in tiles))
     seconds = kept(HALL / f"{shown.name}.webp")["seconds"]
-    return f"*{shown.words}* {flows}{', ' if shown.changed else ''}{shown.changed}. {seconds:.0f} s."
+    changes = [", ".join(f"`{text}`" for text in tile.set) for tile in tiles]
+    return "\n".join([f"*{shown.words}* {flows}, {seconds:.0f} s, with", "", *(f"- {change}" for change in changes)])
 
 
 def write(nodes: Sequence[str] = ()) -> list[Path]:
