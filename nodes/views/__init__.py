@@ -4,7 +4,7 @@ from .backgrounds import ViewBackground
 from .orbit_nodes import OrbitRig, RigCamera
 from .picture_nodes import SyncTweediesViewImages
 from .prompt_nodes import CanonicalPrompt, PromptJourney, ViewPrompts
-from .report import RigReport
+from .report import RigPreview, RigReport
 from .spaces import CanonicalSpace, ViewRig
 from .stitch_nodes import StitchViews, SyncReport
 
@@ -15,6 +15,7 @@ NODES = (
     RigCamera,
     ViewBackground,
     RigReport,
+    RigPreview,
     SyncTweediesViewImages,
     ViewPrompts,
     CanonicalPrompt,
