@@ -57,7 +57,7 @@ class ExemplarBaseModel(host.BaseModel):
         # The host's arguments: c_concat, c_crossattn, control, transformer_options; only the prompt means something.
         prompt = kwargs.get("c_crossattn", args[1] if len(args) > 1 else None)
         classes = None if prompt is None else class_log_prior(prompt, self.diffusion_model.prior.n_classes)
-        options = kwargs.get("transformer_options") or {}
+        options = kwargs.get("transformer_options", args[3] if len(args) > 3 else None) or {}
         wanted = shown_rows(options, len(x)) if self.object_only else None
         return self.diffusion_model.prior.denoise(x.float(), t.float(), classes, wanted=wanted)
 
