@@ -54,10 +54,10 @@ class ExemplarBaseModel(host.BaseModel):
         self.object_only = object_only
 
     def _apply_model(self, x: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        # The host's arguments: c_concat, c_crossattn, control, transformer_options; only the prompt means something.
+        # The host's arguments: c_concat, c_crossattn, control, transformer_options (by place on newer hosts).
         prompt = kwargs.get("c_crossattn", args[1] if len(args) > 1 else None)
         classes = None if prompt is None else class_log_prior(prompt, self.diffusion_model.prior.n_classes)
-        options = kwargs.get("transformer_options") or {}
+        options = kwargs.get("transformer_options", args[3] if len(args) > 3 else None) or {}
         wanted = shown_rows(options, len(x)) if self.object_only else None
         return self.diffusion_model.prior.denoise(x.float(), t.float(), classes, wanted=wanted)
 

@@ -49,7 +49,7 @@ class SyncTweediesExemplarPicture:
         "image_2": _MORE,
         "image_3": _MORE,
         "image_4": _MORE,
-        "object_only": Switch(False).says(
+        "object_only": Switch(False, advanced=True).says(
             "Views of a mesh or of splats: leave out what lies around the object, which takes up to half of the time. "
             "No effect on pictures and panoramas."
         ),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.hosting import run_node  # noqa: F401 (starts the host)
 from syncpack.nodes import NODE_CLASS_MAPPINGS as NODES
 from syncpack.nodes.declare import defaults
 from syncpack.nodes.engine.vae import GivenViews
