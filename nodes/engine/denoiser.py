@@ -17,7 +17,8 @@ from .. import host
 from ..host.errors import check_finite
 from ..host.objects import Wrapper
 from .noise import own_noise
-from .run import Run, SamplerCall
+from .run import Run
+from .sampler_call import SamplerCall
 
 # Where the host keeps functions that see the guided estimate; CFG++ samplers add one to learn the unconditional.
 POST_CFG = "sampler_post_cfg_function"

@@ -11,7 +11,8 @@ from torch import Tensor
 from ...sync_core.noise import canonical_noise_sampler, view_noise
 from ...sync_core.walked import Views
 from .. import host
-from .run import Run, SamplerCall, SyncSettings
+from .run import Run, SyncSettings
+from .sampler_call import SamplerCall
 
 NoiseSampler = Callable[[Tensor, Tensor], Tensor]
 """(this noise level, the next one) -> noise: what the host's stochastic samplers ask at every step."""

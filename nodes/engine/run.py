@@ -1,4 +1,4 @@
-"""What one sampling run is: the settings of its door, the host's call of a sampler, and the run itself.
+"""What one sampling run is: the settings of its door, and the run itself.
 
 A run is complete once `Run.start` has made it, for every door and every walk; only its ``memory`` changes from step to
 step.
@@ -19,10 +19,11 @@ from ...sync_core.schedule import Trajectory
 from ...sync_core.steering.operators import CanonicalOperator, Operation, OperatorRun
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.visits.answers import Answers
+from ...sync_core.visits.chooser import visiting
 from ...sync_core.visits.policy import Visiting
 from ...sync_core.walked import Views
 from .. import host
-from ..host.objects import Model, Network, Wrapper
+from ..host.objects import Model, Network
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
 from .coherence import Coherence, PullRun
@@ -31,6 +32,7 @@ from .latents import view_latents
 from .packing import Packing
 from .preview import LiveView
 from .rgb_domain import RgbDomain, RgbSync
+from .sampler_call import SamplerCall
 
 
 @dataclass(frozen=True)
@@ -74,68 +76,6 @@ class SyncSettings:
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
         # The host deep-copies a model's options at every clone; the settings are immutable.
         return self
-
-
-@dataclass(frozen=True)
-class SamplerCall:
-    """The host's call of a sampler function, all but the state x: calling this is that call.
-
-    model: the wrapper that the sampler calls as ``model(x, sigma, **extra_args)``. ``callback`` is told of every step,
-    ``options`` are the sampler's own (eta, s_noise, noise_sampler ...). source: the wrapper of an edit's source.
-    """
-
-    function: Callable[..., Tensor]
-    model: Wrapper
-    sigmas: Tensor
-    extra_args: dict[str, Any]
-    callback: Callable[[dict[str, Any]], None] | None
-    disable: bool | None
-    options: dict[str, Any]
-    source: Wrapper | None = None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.function(
-            self.model,
-            x,
-            self.sigmas,
-            extra_args=self.extra_args,
-            callback=self.callback,
-            disable=self.disable,
-            **self.options,
-        )
-
-    @property
-    def steps(self) -> int:
-        return len(self.sigmas) - 1
-
-    @property
-    def seed(self) -> int | None:
-        return self.extra_args.get("seed")
-
-    @property
-    def model_options(self) -> dict[str, Any]:
-        return self.extra_args.get("model_options", {})
-
-    @property
-    def given(self) -> Tensor | None:
-        """View latents that the run starts from, in the host's shape, on the model's scale; None: from noise alone."""
-        latent = getattr(self.model, "latent_image", None)
-        return latent if latent is not None and bool(latent.count_nonzero()) else None
-
-    def part(self, first: int, last: int) -> SamplerCall:
-        """The call for the steps from ``first`` to before ``last`` alone, told as steps of the whole."""
-        if (first, last) == (0, self.steps):
-            return self
-
-        def shown(info: dict[str, Any]) -> None:
-            self.tell(first + int(info["i"]), info)
-
-        return replace(self, sigmas=self.sigmas[first : last + 1], callback=shown, disable=True)
-
-    def tell(self, step: int, info: dict[str, Any]) -> None:
-        """What the sampler says after a step, passed on as of ``step``."""
-        if self.callback is not None:
-            self.callback({**info, "i": step})
 
 
 @dataclass
@@ -218,7 +158,6 @@ class Run:
         pull = None
         if settings.coherence is not None:
             pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
-        tilings = partial(scene.geometry.tilings, views)
         complete = pull is not None or not views.fully_covered
         return Run(
             settings=settings,
@@ -232,7 +171,14 @@ class Run:
             seed=seed,
             operation=operation,
             pull=pull,
-            visiting=Visiting.of(plan.visits, tilings, views.count, trajectory.steps, seed, complete),
+            visiting=visiting(
+                plan.visits,
+                partial(scene.geometry.tilings, views),
+                views.count,
+                trajectory.steps,
+                seed,
+                complete,
+            ),
         )
 
     @property

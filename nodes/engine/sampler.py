@@ -23,10 +23,12 @@ from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
 from .edits.denoiser import check_edit_sampler
 from .edits.guider import EditJob, check_guider
+from .forecast import forecast
 from .noise import region_noise, share_inpaint_noise
 from .notes import warn_of_noise
 from .patch_needs import check_patches, check_visits, guidance_in_chunks, guidance_keeps_state
-from .run import Run, SamplerCall, SyncSettings
+from .run import Run, SyncSettings
+from .sampler_call import SamplerCall
 from .tagged_conds import has_tags
 from .walks import walk_of
 
@@ -115,9 +117,10 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         )
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
+        call = replace(call, callback=forecast(run.visiting, run.views.count, call.callback))
         end = walk_of(settings)(run, _prepared(run, call), x)
         if told := run.memory.answers.words():
-            logging.info("SyncTweedies visits %s: %s", settings.plan.visits.policy, told)
+            logging.info("SyncTweedies visits: %s", told)
         # (as the run began: uni_pc raises its last level a little, and writes that into the levels it was given)
         return run.ending.result(end, is_clean=run.trajectory.sigmas[-1] == 0)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ...sync_core.steering.pull import SHAPES, Pull
 from ..declare import Choice, Node, Number, Socket, Text, Whole
 from ..engine.coherence import Coherence
-from ..engine.feature_tiers import TIERS
+from ..engine.coherence.tiers import TIERS
 
 
 @Node(

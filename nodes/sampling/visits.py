@@ -15,7 +15,8 @@ from ..declare import Choice, Node, Number, Socket, Whole
         "policy": Choice(POLICIES, default="turning").says(
             "all: every view at every step. turning: at each step other views, drawn anew, that see the whole picture "
             "about once. few then all: the same until the last part, in which all views are asked. still changing: "
-            "views whose part of the picture hardly moves wait for some steps."
+            "views whose part of the picture hardly moves wait for some steps. auto: all views, or turning ones that "
+            "share as much as the budget allows."
         ),
         "overlap": Number(0.125, 0.0, 0.5, 0.025).says(
             "How much of a view's side it shares with the next one at least, at a step. 0 = they only touch, which "
@@ -36,6 +37,10 @@ from ..declare import Choice, Node, Number, Socket, Whole
             "How much of the picture a step may leave out where that saves a view; it keeps its estimate for a step or "
             "two. For cameras (windows tile without); with euler and ddim, process 2 or 5, others leave nothing out."
         ),
+        "budget": Number(1.5, 1.0, 1000.0, 0.1).says(
+            "auto only: what a step may cost, in areas of the picture. 1 = as little as possible, about one picture of "
+            "this size; 2 = twice that."
+        ),
     },
     outputs={"visits": Socket("VISITS").says("Connect to a sampler's visits.")},
     search=["spotdiffusion", "fewer model calls", "faster", "speed", "shifted windows", "skip views"],
@@ -53,5 +58,6 @@ class SyncVisits:
         tolerance: float = 0.02,
         stale: int = 2,
         leave: float = 0.1,
+        budget: float = 1.5,
     ) -> tuple[Visits]:
-        return (Visits(policy, overlap, last, tolerance, stale, leave),)
+        return (Visits(policy, overlap, last, tolerance, stale, leave, budget),)

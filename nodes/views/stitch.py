@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
-from ..engine.feature_tiers import perceptual
+from ..engine.coherence.tiers import perceptual
 from ..engine.latents import to_canonical
 from ..engine.vae import decoded
 from ..host.objects import VAE

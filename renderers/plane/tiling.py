@@ -27,6 +27,10 @@ class WindowTilings:
         across = _Line(place.columns, place.width, place.grid[1], self.wrap[1], self.overlap)
         return tuple(sorted(row * len(place.columns) + column for row in down(draw) for column in across(draw)))
 
+    def areas(self, rows: tuple[int, ...]) -> float:
+        place = self.placement
+        return len(rows) * place.height * place.width / (place.grid[0] * place.grid[1])
+
 
 @dataclass(frozen=True)
 class _Line:

@@ -33,6 +33,18 @@ class Covers:
     overlap: float = 0.0
     advice: str = "use more views that overlap"
 
+    def areas(self, rows: tuple[int, ...]) -> float:
+        sizes, reached = self._sizes
+        return sum(sizes[row] for row in rows) / max(reached, 1)
+
+    @cached_property
+    def _sizes(self) -> tuple[list[int], int]:
+        """(How many cells each view sees, how many any of them sees.)"""
+        seen = [unique_groups(cell)[0] for cell, _ in _seen_by_each(self.views)]
+        reached = torch.zeros(self.views.cells, dtype=torch.bool)
+        reached[torch.cat(seen)] = True
+        return [cells.numel() for cells in seen], int(reached.sum())
+
     @cached_property
     def _pairs(self) -> tuple[Tensor, Tensor]:
         """(view, cell) of whatever counts: what a view sees away from its border, and cells that only borders see."""

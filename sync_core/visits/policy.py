@@ -23,8 +23,8 @@ from typing import Literal, Protocol
 from ..processes import Process, Term
 from .answers import Answers
 
-Policy = Literal["all", "turning", "few then all", "still changing"]
-POLICIES: tuple[Policy, ...] = ("all", "turning", "few then all", "still changing")
+Policy = Literal["all", "turning", "few then all", "still changing", "auto"]
+POLICIES: tuple[Policy, ...] = ("all", "turning", "few then all", "still changing", "auto")
 
 Draw = Callable[[], float]
 """Random numbers in [0, 1), another at each call."""
@@ -42,6 +42,8 @@ class Visits:
     last waits for ``stale`` steps, in which its cells keep what they have (mean.py); at the first and the last step all
     are asked. After RAS (Liu et al., "Region-Adaptive Sampling", 2025), which lets parts of one picture wait.
 
+    ``auto``: all views, or turning ones that share as much as ``budget`` allows: views a step, in areas of the picture.
+
     leave: the share of the signal that a step may leave out, too, where that saves a view: it keeps what it has for a
     step or two (rigs whose views do not tile: a sphere's).
     """
@@ -52,6 +54,7 @@ class Visits:
     tolerance: float = 0.02
     stale: int = 2
     leave: float = 0.1
+    budget: float = 1.5
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -64,6 +67,11 @@ class Visits:
             raise ValueError(f"tolerance {self.tolerance}: use 0 (no view ever waits) or more; 0.02 is usual")
         if not 0 <= self.leave < 0.5:
             raise ValueError(f"leave {self.leave}: use a share of the picture from 0 to less than 0.5")
+        if not (math.isfinite(self.budget) and self.budget >= 1):
+            raise ValueError(
+                f"budget {self.budget}: each place of the picture is to be seen once at a step, for 1 area of it; "
+                "use 1 (as little as possible) or more"
+            )
         if self.stale < 0:
             raise ValueError(f"stale {self.stale}: use 0 (no view ever waits) or a number of steps")
 
@@ -108,6 +116,10 @@ class Tilings(Protocol):
         """What to change about the rig where there is nothing to choose from."""
         ...
 
+    def areas(self, rows: tuple[int, ...], /) -> float:
+        """What these views see all in all, in areas of what all views of the rig see."""
+        ...
+
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0, /
     ) -> tuple[int, ...]:
@@ -129,8 +141,8 @@ class Visiting:
     def of(
         visits: Visits, tilings: Callable[[float], Tilings], count: int, steps: int, seed: int, complete: bool
     ) -> Visiting | None:
-        """Visits in a run of ``steps`` steps on ``count`` views; None where all views are asked. tilings: of an
-        overlap. The same sets for the same seed. Raises ValueError where nothing is left out."""
+        """Visits (no longer ``auto``) in a run of ``steps`` steps on ``count`` views; None where all views are asked.
+        tilings: of an overlap. The same sets for the same seed. Raises ValueError where nothing is left out."""
         if visits.everywhere:
             return None
         if visits.policy == "still changing":
@@ -157,6 +169,10 @@ class Visiting:
                 "set visits to all"
             )
         return Visiting(visits, tuple(sets), complete)
+
+    def asked(self, count: int) -> list[int]:
+        """How many of ``count`` views each step asks; at most, where views wait."""
+        return [count if rows is None else len(rows) for rows in self.sets]
 
     @property
     def waits(self) -> bool:

@@ -24,6 +24,7 @@ from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from syncpack.sync_core.time_travel import TimeTravel
 from syncpack.sync_core.visits.answers import Answers
+from syncpack.sync_core.visits.chooser import areas_of, chosen
 from syncpack.sync_core.visits.cover import Covers
 from syncpack.sync_core.visits.mean import VisitedMean
 from syncpack.sync_core.visits.policy import ALL, Visiting, Visits, averages
@@ -331,3 +332,55 @@ def test_the_state_of_a_run_is_handed_on():
     sync = Synchronizer(SyncPlan(visits=Visits("turning")), LINE.views(1))
     assert sync.asking(None, NO_STATE) is sync
     assert sync.asking((0, 2), SyncState(torch.ones(1))).visited.held is not None
+
+
+# --- a budget
+
+
+def wide(stride=8):
+    """Tilings of windows of 64 on 384 cells, by their overlap."""
+    placement = place(Plane(384, 64), Windows(64, 64, stride, 64), 1)
+    return placement, lambda overlap: WindowTilings(placement, (False, False), overlap, "")
+
+
+def test_areas_are_counted_alike_by_windows_and_by_what_they_see():
+    placement, tilings = wide(40)
+    views = Scene(Plane(384, 64), Windows(64, 64, 40, 64)).views(1)
+    for rows in ((0,), (0, 3, 8), tuple(range(placement.count))):
+        assert tilings(0.0).areas(rows) == pytest.approx(Covers(views).areas(rows), abs=1e-12)
+    assert Covers(views).areas((0, 3)) == pytest.approx(2 * 64 / 384)
+
+
+@pytest.mark.parametrize("budget", [1.25, 1.4, 1.5, 2.0, 3.0])
+def test_a_budget_is_kept_and_spent_on_overlap(budget):
+    placement, tilings = wide()
+    visits = chosen(Visits("auto", budget=budget), tilings, placement.count)
+    assert visits.policy == "turning"
+    asked = Visiting.of(visits, tilings, placement.count, 20, 3, False).asked(placement.count)
+    areas = sum(asked) / len(asked) / 6
+    assert areas <= budget * 1.05
+    dearer = [o for o in (0.0625, 0.125, 0.25, 0.5) if o > visits.overlap]
+    assert not dearer or areas_of(Visits("turning", dearer[0]), tilings) > budget
+
+
+def test_a_budget_for_all_views_asks_all_and_the_smallest_asks_as_few_as_may_be():
+    placement, tilings = wide()
+    whole = placement.count * 64 / 384
+    assert chosen(Visits("auto", budget=whole), tilings, placement.count) == ALL
+    assert chosen(Visits("auto", budget=whole - 0.01), tilings, placement.count).policy == "turning"
+    assert chosen(Visits("auto", budget=1.0), tilings, placement.count).overlap == 0.0625
+    assert chosen(Visits("few then all"), tilings, placement.count) == Visits("few then all")
+    with pytest.raises(ValueError, match=r"budget 0.9: .*; use 1 \(as little as possible\) or more"):
+        Visits("auto", budget=0.9)
+
+
+def test_a_sphere_has_a_budget_too():
+    views = SPHERE.views(1)
+
+    def tilings(overlap):
+        return Covers(views, overlap)
+
+    costs = [
+        areas_of(chosen(Visits("auto", budget=budget), tilings, views.count), tilings) for budget in (1.0, 2.0, 3.0)
+    ]
+    assert costs[0] <= costs[1] < costs[2] <= 3.0, costs

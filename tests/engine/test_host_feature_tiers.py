@@ -26,7 +26,7 @@ from helpers.hosting import (
 )
 from syncpack.nodes import host
 from syncpack.nodes.engine.coherence import Asked, Coherence, PullRun
-from syncpack.nodes.engine.feature_tiers import Sources, features_of, rescaled
+from syncpack.nodes.engine.coherence.tiers import Sources, features_of, rescaled
 from syncpack.sync_core.steering.features import Features, Through
 from syncpack.sync_core.steering.pull import Pull
 from torch import Tensor

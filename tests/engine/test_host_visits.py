@@ -1,6 +1,7 @@
 """Runs in which the model is asked about some views at a time, through real samplers."""
 
 import logging
+import re
 
 import pytest
 import torch
@@ -184,9 +185,24 @@ def test_the_custom_door_and_what_is_told(caplog):
     with caplog.at_level(logging.INFO):
         views = run_advanced(model, SPACE, RIG, latent, visits=TURNING)
     through = sum(asked(model))
-    assert f"visits turning: {through} views went through the model instead of {3 * VIEWS} " in caplog.text
+    assert f"visits: {through} views went through the model instead of {3 * VIEWS} " in caplog.text
+    # (known from the first step on)
+    assert f"visits turning, overlap 0.125: {through} views instead of {3 * VIEWS} " in caplog.text
+    assert re.search(r"in 3 steps; about \d+ s more, \d+ s saved", caplog.text)
     through_node, _ = views_and_whole(opinionated(), visits=TURNING)
     assert relative_error(views, through_node) < 1e-5
+
+
+def test_a_budget(caplog):
+    frugal, rich = opinionated(), opinionated()
+    with caplog.at_level(logging.INFO):
+        views_and_whole(frugal, visits=Visits("auto", budget=1.6))
+    assert sum(asked(frugal)) < 0.6 * 3 * VIEWS and "visits turning, overlap" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        same, _ = views_and_whole(rich, visits=Visits("auto", budget=100))
+    assert asked(rich) == [VIEWS] * 3 and "instead of" not in caplog.text
+    assert torch.equal(same, views_and_whole(opinionated())[0])
 
 
 def test_a_patched_model():

@@ -21,7 +21,8 @@ from ... import host
 from ...host.errors import check_finite
 from ...host.objects import Wrapper
 from ..noise import own_noise
-from ..run import Memory, Run, SamplerCall
+from ..run import Memory, Run
+from ..sampler_call import SamplerCall
 
 # Added to the seed, so that the noise of an edit is none that the run starts with, and once more for every draw.
 _EDIT, _DRAW = 0xED17, 0x9E3779B1

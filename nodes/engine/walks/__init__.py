@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..run import Run, SamplerCall, SyncSettings
+from ..run import Run, SyncSettings
+from ..sampler_call import SamplerCall
 from .descent import walk_random
 from .falling import walk_falling
 from .stepwise import walk_stepwise

@@ -18,7 +18,8 @@ from ....sync_core.steering.edits import collaborative
 from ....sync_core.walked_mean import average_of
 from ... import host
 from ..edits.denoiser import EditRun
-from ..run import Run, SamplerCall
+from ..run import Run
+from ..sampler_call import SamplerCall
 
 # Added to the seed, so that views and levels are drawn by other numbers than noise.
 _DICE = 0xD1CE

@@ -9,7 +9,8 @@ from torch import Tensor
 from ... import host
 from ..denoiser import synchronised
 from ..edits.denoiser import EditDenoiser, EditRun, with_noise
-from ..run import Run, SamplerCall
+from ..run import Run
+from ..sampler_call import SamplerCall
 from .stepwise import WHOLE
 
 

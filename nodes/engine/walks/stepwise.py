@@ -18,7 +18,8 @@ from ... import host
 from ..coherence import Asked, PullRun
 from ..denoiser import SyncDenoiser, synchronised
 from ..noise import journey_noise, starting_state, step_noise
-from ..run import Run, SamplerCall
+from ..run import Run
+from ..sampler_call import SamplerCall
 from .unfinished import Unfinished
 
 # Added to the seed, so that the noise of a journey is none that the run has had.

@@ -18,7 +18,8 @@ from ....sync_core.walked_mean import Averager, average_of
 from ... import host
 from ...host.errors import check_finite
 from ...host.objects import Sampling, Wrapper
-from ..run import Run, SamplerCall
+from ..run import Run
+from ..sampler_call import SamplerCall
 from .unfinished import Unfinished
 
 

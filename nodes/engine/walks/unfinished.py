@@ -21,7 +21,8 @@ from ....renderers.files.atomic import write_all
 from ... import host
 from ...host.files import user_folder
 from ...host.identity import identity
-from ..run import Run, SamplerCall
+from ..run import Run
+from ..sampler_call import SamplerCall
 
 # States that nobody came back for.
 FORGOTTEN = 7 * 24 * 3600

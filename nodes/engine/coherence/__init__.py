@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...renderers.directions import HINT, parse_selector, views_of
-from ...renderers.pictures import covering
-from ...renderers.scene import Scene
-from ...sync_core.steering.features import Features, Seen, Through
-from ...sync_core.steering.islands import ordinary
-from ...sync_core.steering.pull import STRONG, Moves, Pull
-from ...sync_core.synchronizer import SyncPlan
-from ...sync_core.walked import Views
-from .. import host
-from ..host.objects import VAE, Network
-from .chunks import ViewBatches
-from .feature_tiers import WITHOUT_NETWORKS, Sources, Tier, features_of, rescaled
-from .vae import check_vae, mean_encoding_vae, vae_encode
+from ....renderers.directions import HINT, parse_selector, views_of
+from ....renderers.pictures import covering
+from ....renderers.scene import Scene
+from ....sync_core.steering.features import Features, Seen, Through
+from ....sync_core.steering.islands import ordinary
+from ....sync_core.steering.pull import STRONG, Moves, Pull
+from ....sync_core.synchronizer import SyncPlan
+from ....sync_core.walked import Views
+from ... import host
+from ...host.objects import VAE, Network
+from ..chunks import ViewBatches
+from ..vae import check_vae, mean_encoding_vae, vae_encode
+from .tiers import WITHOUT_NETWORKS, Sources, Tier, features_of, rescaled
 
 # Views, and cells of latents, whose gradients are made at once. Fixed, so that what memory is free and how views go
 # through the model changes no bit.

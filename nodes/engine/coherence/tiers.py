@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...sync_core.steering.features import BandFeatures, ConvFeatures, Features, Through, TokenFeatures, rgb_of
-from .. import host
-from ..host.objects import VAE, Network
+from ....sync_core.steering.features import BandFeatures, ConvFeatures, Features, Through, TokenFeatures, rgb_of
+from ... import host
+from ...host.objects import VAE, Network
 
 Tier = Literal["latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full"]
 TIERS: tuple[Tier, ...] = ("latent", "bands", "rgb", "vae", "clip", "taesd", "lpips", "model", "full")
