@@ -8,7 +8,7 @@ import pytest
 from helpers.demo_runs import run_demo
 from PIL import Image
 
-NAMES = ("panorama_exemplar", "panorama_edit", "panorama_coherent")
+NAMES = ("panorama_exemplar", "panorama_edit", "panorama_coherent", "panorama_text")
 UPSCALE = "panorama_upscale"
 SMALL = (
     "CanonicalSpace.width=128",
