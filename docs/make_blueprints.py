@@ -1,12 +1,12 @@
 """Write the blueprints, ``subgraphs/*.json``: ``.venv/bin/python docs/make_blueprints.py``.
 
-Each is cut out of a workflow (docs/blueprints), so run this again when one of those has changed; a test holds the files
-to what this writes. ComfyUI lists them in its node search.
+Each is cut out of a workflow (docs/blueprint_parts), so run this again when one of those has changed; a test
+holds the files to what this writes. ComfyUI lists them in its node search.
 """
 
 from __future__ import annotations
 
-from blueprints import objects, pictures
+from blueprint_parts import objects, pictures
 from workflow_graphs import ROOT
 
 FOLDER = ROOT / "subgraphs"

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..declare import Node, Number, Socket
-from ..host.hints import with_hint
+from ..engine.controlnets import with_hint
 
 
 @Node(

@@ -16,10 +16,10 @@ from .parts import (
     starts_from,
 )
 
-PANORAMA_TEXT = "panorama_text_stochastic"
+PANORAMA_TEXT = "panorama_text"
 _DIRECTIONS = (
-    "**prompt**: one line for all around, or a line each for what is above and below: `top: a blue sky`, `bottom: grass`, "
-    "`*: mountains` (front, left, right, back and heights in degrees as well).\n\n"
+    "**prompt**: one line for all around, or a line each for what is above and below: `top: a blue sky`, `bottom: "
+    "grass`, `*: mountains` (front, left, right, back and heights in degrees as well).\n\n"
 )
 _LOOK = "Connect **image** to Preview 360 to look around, and to Save Panorama for a photo sphere."
 
@@ -36,8 +36,8 @@ def panorama_from_words() -> tuple[Blueprint, str]:
     model_wishes(b, quality)
     b.gives("image", b.node("EquirectStitch"), "image")
     return b, b.text(
-        "A 360 degree panorama from words, twice as wide as high, without a seam: many views of the sphere are denoised "
-        "together by your model.",
+        "A 360 degree panorama from words, twice as wide as high, without a seam: many views of the sphere are "
+        "denoised together by your model.",
         ["360", "equirectangular", "hdri", "skybox", "vr", "text to panorama", "sphere", "synctweedies"],
         f"# Panorama from words\n\n{LOAD_CHECKPOINT}{_DIRECTIONS}{SIZES}\n\n{TURBO}{_LOOK}",
     )
@@ -89,7 +89,7 @@ def wide_image() -> tuple[Blueprint, str]:
     model_wishes(b, quality)
     b.gives("image", b.node("StitchViews"), "image")
     return b, b.text(
-        "A picture of any size and shape from words, as sharp as the model's own size everywhere; it tiles, when wanted.",
+        "A picture of any size and shape from words, as sharp as the model's own size everywhere; it can tile.",
         ["seamless", "tileable", "texture", "ultrawide", "large image", "panoramic", "multidiffusion", "synctweedies"],
         f"# Wide or tileable image\n\n{LOAD_CHECKPOINT}**tiles**: opposite edges meet, for seamless textures and "
         f"backgrounds.\n\n{SIZES} A width of 0 is four of the model's pictures, a height of 0 one.\n\n{TURBO}",
@@ -116,9 +116,10 @@ def restyle_picture() -> tuple[Blueprint, str]:
     return b, b.text(
         "Words change what a picture of any size is made of; its drawing stays.",
         ["img2img", "style transfer", "edit", "large image", "keep structure", "synctweedies"],
-        f"# Restyle a picture\n\n{LOAD_CHECKPOINT}**prompt** says what the picture becomes. **change**: 0.5 touches the "
-        "surface, 0.75 changes materials, 1 keeps nothing but what **keep drawing** holds (1: light and dark of the "
-        f"coarse shapes, 0: nothing).\n\n{SIZES} A width of 0 keeps the picture's size where the model can.\n\n{TURBO}",
+        f"# Restyle a picture\n\n{LOAD_CHECKPOINT}**prompt** says what the picture becomes. **change**: 0.5 touches "
+        "the surface, 0.75 changes materials, 1 keeps nothing but what **keep drawing** holds (1: light and dark of "
+        f"the coarse shapes, 0: nothing).\n\n{SIZES} A width of 0 keeps the picture's size where the model can."
+        f"\n\n{TURBO}",
     )
 
 
@@ -142,8 +143,8 @@ def restyle_panorama() -> tuple[Blueprint, str]:
         "Words change what a 360 degree panorama is made of; its drawing stays, and no seam appears.",
         ["360", "img2img", "style transfer", "edit panorama", "skybox", "synctweedies"],
         f"# Restyle a panorama\n\n{LOAD_CHECKPOINT}**image**: a panorama, twice as wide as high (Load Image).\n\n"
-        f"{_DIRECTIONS}**change**: 0.5 touches the surface, 0.75 changes materials. **keep drawing**: 1 holds light and "
-        f"dark of the coarse shapes.\n\n{SIZES}\n\n{TURBO}{_LOOK}",
+        f"{_DIRECTIONS}**change**: 0.5 touches the surface, 0.75 changes materials. **keep drawing**: 1 holds light "
+        f"and dark of the coarse shapes.\n\n{SIZES}\n\n{TURBO}{_LOOK}",
     )
 
 
@@ -167,7 +168,7 @@ def two_readings() -> tuple[Blueprint, str]:
     b.gives("readings", b.node("IllusionReport"), "readings")
     b.gives("film", b.node("IllusionFrames"), "frames")
     return b, b.text(
-        "One picture that shows one thing upright and another turned over, mirrored, turned by a quarter or in negative.",
+        "One picture that shows one thing upright and another turned over, mirrored, turned a quarter or in negative.",
         ["illusion", "visual anagram", "upside down", "ambigram", "optical illusion", "flip", "synctweedies"],
         f"# Two readings in one picture\n\n{LOAD_CHECKPOINT}**turn**: how the second reading is seen. **style** stands "
         "before both prompts: one painterly style (`an oil painting of `) and simple subjects help. Try some seeds.\n\n"

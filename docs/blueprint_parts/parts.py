@@ -9,18 +9,18 @@ from .blueprint import Blueprint
 Node = dict[str, Any]
 SAMPLER = "SyncTweediesSampler"
 LOAD_CHECKPOINT = (
-    "**What to load**: Load Checkpoint (MODEL, CLIP, VAE), or the loaders of any other model; sizes, steps and cfg follow "
-    "it. *Toy World Model* comes with the pack and runs at once: it knows a few words, which its help page lists. "
+    "**What to load**: Load Checkpoint (MODEL, CLIP, VAE), or the loaders of any other model; sizes, steps and cfg "
+    "follow it. *Toy World Model* comes with the pack and runs at once: it knows a few words (see its help page). "
     "Without a model ComfyUI marks this node and says `Required input is missing`.\n\n"
 )
 TURBO = "Turbo, lightning and other distilled models: guidance 1, quality draft.\n\n"
 DEPTH = (
-    "**control_net** may stay empty. A depth ControlNet of your model's family (Load ControlNet Model) holds the shape, "
-    "which without it only the outline tells.\n\n"
+    "**control_net** may stay empty. A depth ControlNet of your model's family (Load ControlNet Model) holds the "
+    "shape, which without it only the outline tells.\n\n"
 )
 SIZES = (
-    "**quality**: draft 10 steps, good 20, best 35 and more views. **width**, **view size**, **guidance** of 0 are what "
-    "suits the model."
+    "**quality**: draft 10 steps, good 20, best 35 and more views. **width**, **view size**, **guidance** of 0 are "
+    "what suits the model."
 )
 
 

@@ -28,7 +28,7 @@ _MESH = (
 )
 _SPLATS = (
     "**file**: a scene in ComfyUI's input folder (PLY, .splat); or connect it to **model_3d**. **up**: scenes from "
-    "photographs mostly have -y; a scene that lies on its side has another. Shapes and places of splats never change.\n\n"
+    "photographs mostly have -y; a scene that lies on its side has another. Splats keep their shapes and places.\n\n"
 )
 _MESH_OUT = (
     "Connect **mesh** to Preview Mesh to turn it and to Save Textured Mesh, **turntable** to Preview Image or a video."

@@ -1,7 +1,7 @@
 """A blueprint: a part of a workflow as one node, for ComfyUI's node search (``subgraphs/*.json``).
 
-What is in it is what its outputs need: previews, savers and loaders of the workflow stay behind. Places of nodes are the
-workflow's; what is added stands in a column to the left of them.
+What is in it is what its outputs need: previews, savers and loaders of the workflow stay behind. Places of nodes are
+the workflow's; what is added stands in a column to the left of them.
 """
 
 from __future__ import annotations
