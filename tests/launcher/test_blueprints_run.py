@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
 
 def picture(made: tuple[subprocess.CompletedProcess[str], Path], name: str, output: str) -> np.ndarray:
     done, folder = made
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, [line for line in done.stderr.splitlines() if "rror" in line]
     file = sorted((folder / name).glob(f"{output}_*.png"))[0]
     with Image.open(file) as found:
         return np.asarray(found.convert("RGB"), dtype=float)
