@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from layout.apply import lay_out
 from workflow_graphs import FOLDER, ROOT, Graph
 from your_models import with_your_models
 
@@ -53,7 +54,7 @@ def told(graph: Graph, method: Preset, text: str) -> None:
     parts = [f"{method.name} as published ({method.source}), in the terms of this pack.", text]
     if method.differs:
         parts.append(f"What is different: {method.differs}.")
-    graph.set(graph.node("Note"), text="\n\n".join(parts))
+    graph.set(graph.node("MarkdownNote"), text="\n\n".join(parts))
     for node in graph.data["nodes"]:
         values = node.get("widgets_values") or [""]
         if str(values[0]).startswith("SyncTweedies/"):
@@ -154,7 +155,7 @@ def deepfloyd(method: Preset, text: str) -> Graph:
     graph = Graph("illusion_deepfloyd")
     for title in ("Stage 1", "Stage 2"):
         sampled(graph, graph.node("SyncTweediesSampler", title), method)
-    told(graph, method, f"{text}\n\n{graph.node('Note')['widgets_values'][0]}")
+    told(graph, method, f"{text}\n\n{graph.node('MarkdownNote')['widgets_values'][0]}")
     return graph
 
 
@@ -357,7 +358,7 @@ def table() -> str:
 
 def texts() -> dict[str, str]:
     """The text of every template, by its name."""
-    return {m.workflow: MAKERS[m.workflow](m).tidy().text() for m in PRESETS if m.workflow in MAKERS}
+    return {m.workflow: lay_out(MAKERS[m.workflow](m).data, m.workflow) for m in PRESETS if m.workflow in MAKERS}
 
 
 def main() -> None:

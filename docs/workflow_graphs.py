@@ -26,7 +26,6 @@ _HOSTS: dict[str, tuple[str, ...]] = {
     "ImageScale": ("upscale_method", "width", "height", "crop"),
     "LoadImage": ("image", "upload"),
     "MarkdownNote": ("text",),
-    "Note": ("text",),
     "PreviewImage": (),
     "ReferenceLatent": (),
     "SaveImage": ("filename_prefix",),
@@ -67,33 +66,6 @@ _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] =
     "VAELoader": ([], [("VAE", "VAE")]),
     "VAEEncode": ([("pixels", "IMAGE"), ("vae", "VAE")], [("LATENT", "LATENT")]),
 }
-
-
-TITLE, GAP = 30, 20
-# Nodes are drawn at least as tall as this (ComfyUI 0.33).
-HEIGHTS = {
-    "CanonicalSpace": 178,
-    "CheckpointLoaderSimple": 98,
-    "ControlNetApplyAdvanced": 186,
-    "ControlStrengthSchedule": 174,
-    "CrossViewAttention": 290,
-    "IllusionHybrid": 360,
-    "IllusionReport": 204,
-    "OrbitRig": 536,
-    "StructureLock": 200,
-    "SyncEdit": 366,
-    "SyncTweediesLoadMesh": 246,
-    "SyncTweediesPatch": 566,
-    "SyncTweediesSampler": 858,
-    "SyncTweediesSamplerWrap": 586,
-    "ViewRig": 352,
-}
-
-
-def overlap(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two nodes, titles included, lie on each other."""
-    (ax, ay), (aw, ah), (bx, by), (bw, bh) = a["pos"], a["size"], b["pos"], b["size"]
-    return ax < bx + bw and bx < ax + aw and ay - TITLE < by + bh and by - TITLE < ay + ah
 
 
 def widgets_of(kind: str) -> list[tuple[str, Any]]:
@@ -217,33 +189,6 @@ class Graph:
                 if link is not None and node["id"] in (link[1], link[3]):
                     self.unlink(other, item["name"])
         self.data["nodes"].remove(node)
-
-    def tidy(self) -> Graph:
-        """Nodes as tall as front ends draw them, and none on another: those below are moved down."""
-        nodes = self.data["nodes"]
-        for node in nodes:
-            node["size"] = [node["size"][0], max(node["size"][1], HEIGHTS.get(node["type"], 0))]
-        placed: list[dict[str, Any]] = []
-        for node in sorted(nodes, key=lambda n: (n["pos"][1], n["pos"][0])):
-            while (other := next((n for n in placed if overlap(n, node)), None)) is not None:
-                node["pos"] = [node["pos"][0], other["pos"][1] + other["size"][1] + TITLE + GAP]
-            placed.append(node)
-        return self
-
-    def text(self) -> str:
-        """The file's text, nodes numbered in the order in which they can run."""
-        done: set[int] = set()
-        waiting = list(self.data["nodes"])
-        order = 0
-        while waiting:
-            ready = next(
-                n for n in waiting if all(link[1] in done for link in self.data["links"] if link[3] == n["id"])
-            )
-            ready["order"] = order
-            order += 1
-            done.add(ready["id"])
-            waiting.remove(ready)
-        return json.dumps(self.data, indent=1, ensure_ascii=False) + "\n"
 
     def _input(self, node: dict[str, Any], name: str) -> dict[str, Any]:
         for item in node["inputs"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_graphs import Graph
 
-CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth.pth"
+CHECKPOINT, DEPTH = "v1-5-pruned-emaonly.safetensors", "control_v11f1p_sd15_depth_fp16.safetensors"
 _RUN = {"seed": 1, "steps": 30, "cfg": 7.5}
 _DIRECTIONS = "front: front view\nback: back view\ntop: top view\nleft, right: side view\n*: seen at an angle"
 # What changes beside the loader, by workflow and node: widgets.
@@ -65,13 +65,13 @@ _CHANGES: dict[str, dict[str, dict[str, Any]]] = {
 _WORDS = {"Prompt": "a photo of a mountain range at twilight, best quality", "Negative": "blurry, low quality"}
 
 
-def with_your_models(name: str) -> Graph:
+def with_your_models(name: str, checkpoint: str = CHECKPOINT, depth: str = DEPTH) -> Graph:
     """The workflow of that name with Load Checkpoint, and ControlNetLoader where it has hints, in place of the pack's
     model."""
     graph = Graph(name)
     small = graph.node("ToyWorldModel")
     x, y = small["pos"]
-    loader = graph.add("CheckpointLoaderSimple", (x, y), (320, 98), ckpt_name=CHECKPOINT)
+    loader = graph.add("CheckpointLoaderSimple", (x, y), (320, 98), ckpt_name=checkpoint)
     outputs = {0: "MODEL", 1: "CLIP", 2: "VAE"}
     for _, source, slot, target, place, _ in list(graph.data["links"]):
         if source != small["id"]:
@@ -81,16 +81,16 @@ def with_your_models(name: str) -> Graph:
         if slot in outputs:
             graph.link(loader, outputs[slot], node, socket)
         else:
-            hints = graph.add("ControlNetLoader", (x, y + 150), (320, 58), control_net_name=DEPTH)
+            hints = graph.add("ControlNetLoader", (x, y + 150), (320, 58), control_net_name=depth)
             graph.link(hints, "CONTROL_NET", node, socket)
     graph.remove(small)
-    for kind, widgets in _CHANGES[name].items():
+    for kind, widgets in _CHANGES.get(name, {}).items():
         graph.set(graph.node(kind), **widgets)
     for title, text in _WORDS.items():
         if any(node.get("title") == title for node in graph.data["nodes"]):
             graph.set(graph.node("CLIPTextEncode", title), text=text)
     if name == "panorama_depth_controlnet":
-        depth = graph.add("LoadImage", (400, 678), (300, 314), "Depth of the sphere, near = white")
-        graph.set(depth, image="panorama_depth.png", upload="image")
-        graph.link(depth, "IMAGE", graph.node("PanoramaDepthViews"), "image")
-    return graph.tidy()
+        picture = graph.add("LoadImage", (400, 678), (300, 314), "Depth of the sphere, near = white")
+        graph.set(picture, image="panorama_depth.png", upload="image")
+        graph.link(picture, "IMAGE", graph.node("PanoramaDepthViews"), "image")
+    return graph

@@ -48,7 +48,7 @@ TITLES = {
 # What a node tells of a workflow that is no published method.
 MANNERS = {
     "InstructPixToPixConditioning": "InstructPix2Pix: each view reads its own part",
-    "FluxGuidance": "Flux Kontext: each view reads its own part",
+    "ReferenceLatent": "Flux Kontext: each view reads its own part",
     "SyncTweediesUpscale": "through both stages of DeepFloyd IF",
 }
 

@@ -74,17 +74,13 @@ def test_the_templates_are_what_the_script_writes() -> None:
         assert (ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8") == text, "run docs/make_methods.py"
 
 
+def test_templates_for_other_models_are_what_their_script_writes() -> None:
+    for name, text in script("make_model_templates").texts().items():
+        path = ROOT / "workflows" / f"{name}.json"
+        assert path.read_text(encoding="utf-8") == text, "run docs/make_model_templates.py"
+
+
 def test_people_can_read_the_table() -> None:
     assert (ROOT / "docs" / "published.md").read_text(encoding="utf-8") == script("make_methods").table()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [method.workflow for method in PRESETS if f"`{method.workflow}`" not in readme] == []
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("*.json")), ids=lambda path: path.stem)
-def test_no_node_lies_on_another(path: Path) -> None:
-    """As tall as a front end of today draws them."""
-    graphs = script("workflow_graphs")
-    nodes = graphs.Graph(path.stem).data["nodes"]
-    low = [node["type"] for node in nodes if node["size"][1] < graphs.HEIGHTS.get(node["type"], 0)]
-    on = [(a["type"], b["type"]) for i, a in enumerate(nodes) for b in nodes[i + 1 :] if graphs.overlap(a, b)]
-    assert (low, on) == ([], [])

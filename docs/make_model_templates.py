@@ -1,0 +1,181 @@
+"""Write the templates of applications for SDXL and Flux, ``workflows/sdxl_*.json`` and ``flux_*.json``:
+``.venv/bin/python docs/make_model_templates.py``. Each is a workflow that runs with the pack's small model, with the
+loader swapped and sizes as the model likes them; a test holds the files to what this writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from layout.apply import lay_out
+from workflow_graphs import FOLDER, Graph
+from your_models import with_your_models
+
+SDXL, SDXL_DEPTH = "sd_xl_base_1.0.safetensors", "control-lora-depth-rank256.safetensors"
+FLUX, FLUX_DEPTH = "flux1-dev-fp8.safetensors", "flux-depth-controlnet-v3.safetensors"
+_RUN = {"seed": 1, "steps": 30, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"}
+_FLUX_RUN = {"seed": 1, "steps": 20, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple"}
+_LOADED = "The loaders offer their files for download where they are missing."
+
+
+def told(graph: Graph, *paragraphs: str) -> Graph:
+    graph.set(graph.node("MarkdownNote"), text="\n\n".join((*paragraphs, _LOADED)))
+    return graph
+
+
+def saved(graph: Graph, name: str) -> Graph:
+    """Files begin with the template's name."""
+    for node in graph.data["nodes"]:
+        values = node.get("widgets_values") or [""]
+        if str(values[0]).startswith("SyncTweedies/"):
+            end = next((e for e in ("_texture", "_turn", "_readings", "_film") if str(values[0]).endswith(e)), "")
+            values[0] = f"SyncTweedies/{name}{end}"
+    return graph
+
+
+def guided(graph: Graph, target: str, source: str, output: str) -> None:
+    """Flux's guidance between a positive prompt and the node that reads it."""
+    node = graph.add("FluxGuidance", (0, 0), (300, 60), guidance=3.5)
+    graph.link(graph.node(source), output, node, "conditioning")
+    graph.link(node, "CONDITIONING", graph.node(target), "positive")
+
+
+def sdxl_wide_image() -> Graph:
+    graph = with_your_models("wide_image_checkpoint", SDXL)
+    graph.set(graph.node("CanonicalSpace"), width=4096, height=1024)
+    graph.set(graph.node("ViewRig"), width=1024, height=1024, pixels=256)
+    graph.set(graph.node("SyncTweediesSampler"), **_RUN)
+    return told(
+        graph,
+        "A wide image from words with SDXL: thirteen windows of 1024 pixels, denoised together.",
+        "A stride of 512 in View Rig halves the time; wrap_x in Canonical Space makes a picture that tiles.",
+    )
+
+
+def sdxl_panorama() -> Graph:
+    graph = with_your_models("panorama_text", SDXL)
+    graph.set(graph.node("CanonicalSpace"), width=4096, height=2048)
+    graph.set(graph.node("ViewRig"), width=1024, height=1024)
+    graph.set(
+        graph.node("ViewPrompts"),
+        prompts="top: a clear evening sky with light clouds\nbottom: grass and small stones seen from above\n"
+        "*: a mountain valley with a lake, evening light",
+        negative="blurry, frame, text",
+        suffix=", photograph",
+    )
+    graph.set(graph.node("SyncTweediesSampler"), **_RUN)
+    return told(
+        graph,
+        "A 360 degree panorama from words with SDXL: 17 views of 1024 pixels, denoised together. Drag in the viewer to "
+        "look around.",
+        "View Prompts tells views that look up of the sky, those that look down of the ground, all others (*) of the "
+        "land. 2048 x 1024 in Canonical Space is enough for a first look.",
+        "Should places not fit together: the process StochSync in the sampler.",
+    )
+
+
+def sdxl_mesh() -> Graph:
+    graph = with_your_models("mesh_text_controlnet", SDXL, SDXL_DEPTH)
+    graph.set(graph.node("MeshSpace"), texture_size=2048, latent_size=2048)
+    graph.set(graph.node("OrbitRig"), width=1024, height=1024)
+    graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
+    graph.set(graph.node("SyncTweediesSampler"), **_RUN)
+    return told(
+        graph,
+        "A mesh textured from words with SDXL, its shape told by a depth Control-LoRA: views of 1024 pixels, a texture "
+        "of 2048.",
+        "Put your own file into Load Mesh (its upload button), the subject into View Prompts' prefix.",
+    )
+
+
+def sdxl_splats() -> Graph:
+    graph = with_your_models("splats_text_controlnet", SDXL, SDXL_DEPTH)
+    graph.set(graph.node("OrbitRig"), width=1024, height=1024)
+    graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7)
+    graph.set(graph.node("SyncTweediesSampler"), **_RUN)
+    return told(
+        graph,
+        "Splats with new colours from words with SDXL, their shape told by a depth Control-LoRA. Splat Mask keeps the "
+        "change to the upper half; all other splats keep their bits.",
+        "Camera File Rig (muted) takes the cameras a scene was recorded with; connect it instead of Orbit Rig.",
+    )
+
+
+def sdxl_illusion() -> Graph:
+    graph = with_your_models("illusion_latent_checkpoint", SDXL)
+    graph.set(graph.node("CanonicalSpace"), width=1024, height=1024)
+    graph.set(graph.node("IllusionRig", "Upright"), prompt="a waterfall in a forest")
+    graph.set(graph.node("IllusionRig", "Upside down"), prompt="an old man with a long beard")
+    graph.set(graph.node("IllusionPrompts"), prefix="an oil painting of", negative="blurry, text")
+    graph.set(graph.node("SyncTweediesSampler"), **{**_RUN, "sampler_name": "euler"})
+    return told(
+        graph,
+        "An ambiguous picture with SDXL: a waterfall upright, an old man upside down.",
+        "Caution: a flipped latent is not the latent of the flipped picture, so readings are averaged as pictures "
+        "(rgb_vae): one decode and two encodes for each reading and step. Without rgb_vae runs are faster and may show "
+        "blotches. Pixel models (illusion_deepfloyd) make the cleanest illusions.",
+        "One painterly style for both and simple subjects help; expect to try some seeds.",
+    )
+
+
+def flux_wide_image() -> Graph:
+    graph = with_your_models("wide_image_checkpoint", FLUX)
+    graph.set(graph.node("CanonicalSpace"), width=4096, height=1024)
+    graph.set(graph.node("ViewRig"), width=1024, height=1024, pixels=512)
+    guided(graph, "SyncTweediesSampler", "CLIPTextEncode", "CONDITIONING")
+    graph.set(graph.node("CLIPTextEncode", "Negative"), text="")
+    graph.set(graph.node("SyncTweediesSampler"), **_FLUX_RUN)
+    return told(
+        graph,
+        "A wide image from words with Flux, a diffusion transformer: seven windows of 1024 pixels, denoised together.",
+        "Guidance stands in Flux Guidance, so cfg stays at 1 and the negative prompt is not read. A stride of 256 in "
+        "View Rig joins windows better at twice the calls.",
+    )
+
+
+def flux_panorama_depth() -> Graph:
+    graph = with_your_models("panorama_depth_controlnet", FLUX, FLUX_DEPTH)
+    graph.remove(graph.node("LoadImage"))
+    graph.set(graph.node("CanonicalSpace"), width=4096, height=2048)
+    graph.set(graph.node("ViewRig"), width=1024, height=1024, fov=90.0)
+    graph.set(graph.node("PanoramaDepthViews"), values="distance", range="joint", file="towers_depth.npy")
+    graph.set(
+        graph.node("ViewPrompts"),
+        prompts="top: a clear sky\nbottom: grass seen from above\n*: old stone towers on a meadow, evening light",
+        negative="",
+    )
+    guided(graph, "ControlNetApplyAdvanced", "ViewPrompts", "positive")
+    graph.set(graph.node("ControlNetApplyAdvanced"), strength=0.7, end_percent=0.6)
+    graph.set(graph.node("SyncTweediesSampler"), **_FLUX_RUN)
+    return told(
+        graph,
+        "A panorama with Flux that follows the depth of the whole sphere, told to each view by a depth ControlNet.",
+        "towers_depth.npy comes with the pack. Your own: its name (in the input folder; 16-bit PNG, EXR, NPY, .dpt) "
+        "into file, or a picture into image (2:1, near = white: values = inverse).",
+        "Guidance stands in Flux Guidance, so cfg stays at 1.",
+    )
+
+
+MAKERS: dict[str, Callable[[], Graph]] = {
+    "flux_panorama_depth": flux_panorama_depth,
+    "flux_wide_image": flux_wide_image,
+    "sdxl_illusion": sdxl_illusion,
+    "sdxl_mesh": sdxl_mesh,
+    "sdxl_panorama": sdxl_panorama,
+    "sdxl_splats": sdxl_splats,
+    "sdxl_wide_image": sdxl_wide_image,
+}
+
+
+def texts() -> dict[str, str]:
+    """The text of every template, by its name."""
+    return {name: lay_out(saved(make(), name).data, name) for name, make in MAKERS.items()}
+
+
+def main() -> None:
+    for name, text in texts().items():
+        (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
