@@ -1,7 +1,7 @@
 """A blueprint: a part of a workflow as one node, for ComfyUI's node search (``subgraphs/*.json``).
 
-What is in it is what its outputs need: previews, savers and loaders of the workflow stay behind. Places of nodes are
-the workflow's; what is added stands in a column to the left of them.
+What is in it is what its outputs need: previews, savers and loaders of the workflow stay behind. They are laid out
+by the rules that workflows are laid out by (docs/layout).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from layout.looks import GROUP_COLOURS, PACK, dress
+from layout.place import lay_nodes
 from workflow_graphs import CONTRACT, Graph, sockets_of, widgets_of
 
-PACK = "SyncTweedies"
+NAME = "SyncTweedies"
 _NAMES = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/ComfyUI-SyncTweedies/blueprints")
 _INPUT, _OUTPUT = -10, -20
-_WIDTH, _GAP, _TITLE = 340, 60, 30
 Node = dict[str, Any]
 
 
@@ -44,19 +45,15 @@ class Blueprint:
         self.node = self.graph.node
         self.doors: list[_Door] = []
         self.results: list[tuple[str, Node, str]] = []
-        self.added: list[Node] = []
 
     @property
     def title(self) -> str:
         """Its name in the node search, and of its file."""
-        return f"{self.name} ({PACK})"
+        return f"{self.name} ({NAME})"
 
-    def add(self, kind: str, height: int, title: str = "", /, **widgets: Any) -> Node:
+    def add(self, kind: str, title: str = "", /, **widgets: Any) -> Node:
         """A node that the workflow does not have."""
-        made = self.graph.add(kind, (0, 0), (_WIDTH, height), title, **widgets)
-        made["properties"]["cnr_id"] = "ComfyUI-SyncTweedies" if kind in CONTRACT else "comfy-core"
-        self.added.append(made)
-        return made
+        return self.graph.add(kind, (0, 0), (300, 60), title, **widgets)
 
     def link(self, source: Node, output: str, target: Node, *inputs: str) -> None:
         """Wires an output to inputs of a node, widgets among them."""
@@ -100,14 +97,13 @@ class Blueprint:
 
     def text(self, describes: str, aliases: list[str], note: str) -> str:
         """The file's text. Raises ValueError for inputs that nothing inside reads."""
-        self.note = self.add("MarkdownNote", 300, "Read me", text=note)
+        self.note = self.add("MarkdownNote", "Read me", text=note)
         kept = self._kept()
         for door in self.doors:
             door.feeds = [(node, name) for node, name in door.feeds if node["id"] in kept]
             if not door.feeds:
                 raise ValueError(f"{self.title}: nothing reads the input '{door.name}'")
-        box = self._place([node for node in self.graph.data["nodes"] if node["id"] in kept])
-        subgraph = self._subgraph(kept, box) | {"category": PACK, "description": describes}
+        subgraph = self._subgraph(kept) | {"category": NAME, "description": describes}
         file = {
             "revision": 0,
             "last_node_id": 1,
@@ -133,17 +129,6 @@ class Blueprint:
                 waiting += [link[1] for link in self.graph.data["links"] if link[3] == now]
         return kept
 
-    def _place(self, nodes: list[Node]) -> tuple[float, float, float, float]:
-        """Puts what was added into its column -> left, top, right, bottom of all."""
-        theirs = [node for node in nodes if node not in self.added]
-        left, top = min(node["pos"][0] for node in theirs), min(node["pos"][1] for node in theirs)
-        down = top
-        for node in self.added:
-            node["pos"] = [left - _WIDTH - _GAP, down]
-            down += node["size"][1] + _TITLE + _GAP
-        right = max(node["pos"][0] + node["size"][0] for node in nodes)
-        return left - _WIDTH - _GAP, top, right, max(node["pos"][1] + node["size"][1] for node in nodes)
-
     def _outside(self) -> Node:
         """The node that users place."""
         return {
@@ -156,15 +141,17 @@ class Blueprint:
             "mode": 0,
             "inputs": [door_of(door) | {"link": None} for door in self.doors],
             "outputs": [{"name": name, "type": _kind_of(node, out), "links": []} for name, node, out in self.results],
-            "properties": {"cnr_id": "ComfyUI-SyncTweedies"},
+            "properties": {"cnr_id": PACK},
             "widgets_values": [],
             "title": self.title,
         }
 
-    def _subgraph(self, kept: set[int], box: tuple[float, float, float, float]) -> dict[str, Any]:
-        left, top, right, _ = box
+    def _subgraph(self, kept: set[int]) -> dict[str, Any]:
         links = [link for link in self.graph.data["links"] if link[1] in kept and link[3] in kept]
         nodes = [copy.deepcopy(node) for node in self.graph.data["nodes"] if node["id"] in kept]
+        groups = _laid_out(nodes, links)
+        left, top = min(node["pos"][0] for node in nodes), min(node["pos"][1] for node in nodes)
+        right = max(node["pos"][0] + node["size"][0] for node in nodes)
         by_id = {node["id"]: node for node in nodes}
         wires: list[dict[str, Any]] = []
         for node in nodes:
@@ -200,7 +187,7 @@ class Blueprint:
             "id": self._id(),
             "version": 1,
             "state": {
-                "lastGroupId": 0,
+                "lastGroupId": len(groups),
                 "lastNodeId": max(kept),
                 "lastLinkId": len(wires),
                 "lastRerouteId": 0,
@@ -214,10 +201,20 @@ class Blueprint:
             "outputs": outputs,
             "widgets": [],
             "nodes": sorted(nodes, key=lambda node: node["id"]),
-            "groups": [],
+            "groups": groups,
             "links": wires,
             "extra": {},
         }
+
+
+def _laid_out(nodes: list[Node], links: list[list[Any]]) -> list[dict[str, Any]]:
+    """Gives nodes their places and colours -> the groups around them."""
+    for node in nodes:
+        dress(node)
+    groups, _ = lay_nodes({"nodes": nodes, "links": [link[:6] for link in links]})
+    for item in groups:
+        item["color"], item["font_size"] = GROUP_COLOURS[item["title"].rstrip(" 0123456789")], 24
+    return groups
 
 
 def door_of(door: _Door) -> dict[str, Any]:

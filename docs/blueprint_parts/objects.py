@@ -186,7 +186,7 @@ _MATERIAL_SIZES = (
 
 def _material(b: Blueprint) -> None:
     """The exemplar model of one picture, whatever it is called."""
-    fit = b.add("ImageScale", 130, "Its middle", upscale_method="lanczos", width=192, height=192, crop="center")
+    fit = b.add("ImageScale", "Its middle", upscale_method="lanczos", width=192, height=192, crop="center")
     model, picture = b.node("ExemplarModel"), b.node("SyncTweediesExemplarPicture")
     b.takes("image", picture, "image")
     b.doors[0].feeds = [(fit, "image")]

@@ -35,7 +35,7 @@ def model_from(b: Blueprint, loader: Node, *, control_net: bool = False) -> None
 def sized(b: Blueprint, result: str) -> Node:
     """Size and Quality, wired to the sampler, and to the model's socket where there is one."""
     sampler = b.node(SAMPLER)
-    quality = b.add("SyncTweediesQuality", 300, "Sizes, steps and views", result=result, quality="good")
+    quality = b.add("SyncTweediesQuality", "Sizes, steps and views", result=result, quality="good")
     b.link(quality, "steps", sampler, "steps")
     if any(door.name == "model" for door in b.doors):
         b.feeds("model", quality, "model")
@@ -73,7 +73,7 @@ def model_wishes(b: Blueprint, quality: Node) -> None:
 def may_follow_depth(b: Blueprint, source: Node, hint: str, strength: float) -> Node:
     """A ControlNet that may be left out, between the prompts and the sampler, in the place of one that may not."""
     prompts, sampler = b.node("ViewPrompts"), b.node(SAMPLER)
-    control = b.add("SyncTweediesControlNet", 220, "Depth, if there is a ControlNet", strength=strength)
+    control = b.add("SyncTweediesControlNet", "Depth, if there is a ControlNet", strength=strength)
     for side in ("positive", "negative"):
         b.link(prompts, side, control, side)
         b.link(control, side, sampler, side)
@@ -86,10 +86,10 @@ def may_follow_depth(b: Blueprint, source: Node, hint: str, strength: float) -> 
 def starts_from(b: Blueprint, pictures: Node, output: str, start: str, *, change: float, coarse: str) -> Node:
     """The sampler starts from pictures, encoded, and keeps their drawing -> the lock."""
     sampler = b.node(SAMPLER)
-    encode = b.add("VAEEncode", 60)
+    encode = b.add("VAEEncode")
     b.link(pictures, output, encode, "pixels")
     b.feeds("vae", encode, "vae")
-    lock = b.add("StructureLock", 220, "Keeps the drawing", filter=coarse)
+    lock = b.add("StructureLock", "Keeps the drawing", filter=coarse)
     b.link(encode, "LATENT", sampler, start)
     b.link(lock, "operator", sampler, "operator")
     b.graph.set(sampler, denoise=change)
