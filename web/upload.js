@@ -59,10 +59,17 @@ function addButton(node, kind) {
   };
 }
 
+// What such a node in a subgraph loads, where the subgraph's node shows its list of files: blueprints do.
+function kindInside(node) {
+  if (!node.isSubgraphNode?.()) return undefined;
+  const shown = (inner) => inner.inputs?.some((input) => input.name === "file" && input.link != null);
+  return NODES[node.subgraph?.nodes?.find((inner) => NODES[inner.type] && shown(inner))?.type];
+}
+
 app.registerExtension({
   name: "SyncTweedies.MeshUpload",
   nodeCreated(node) {
-    const kind = NODES[node.comfyClass];
+    const kind = NODES[node.comfyClass] ?? kindInside(node);
     if (kind) addButton(node, kind);
   },
 });

@@ -4,7 +4,7 @@ Skipped where the front end knows no blueprints. SYNC_SCREENSHOTS=<folder> keeps
 """
 
 import pytest
-from helpers.blueprints import NAMES, PACK, definition
+from helpers.blueprints import NAMES, PACK, SPHERES, definition
 from helpers.browser import ROOT, SOFTWARE_GL, chromium, graph_page, host, keep, playwright
 from syncpack.launcher import server
 
@@ -22,7 +22,7 @@ SAVERS = {
 PANORAMA = f"Panorama from Words{PACK}"
 
 # The newest node wired as a user would: a loader, a picture, something behind its first output.
-WIRE = """([sockets, saver, values]) => {
+WIRE = """([sockets, saver, values, sphere]) => {
   const node = app.graph.nodes.at(-1);
   const add = (type, pos) => {
     const made = LiteGraph.createNode(type);
@@ -37,7 +37,18 @@ WIRE = """([sockets, saver, values]) => {
     const loader = add("ToyWorldModel", [40, 80]);
     names.forEach((name) => loader.connect(sockets[name], node, at(name)));
   }
-  if (at("image") >= 0) add("SyncTweediesExemplarPicture", [40, 320]).connect(0, node, at("image"));
+  if (at("image") >= 0) {
+    let picture = add("SyncTweediesExemplarPicture", [40, 320]);
+    if (sphere) {
+      const wide = add("ImageScale", [40, 480]);
+      const set = (name, value) => { wide.widgets.find((one) => one.name === name).value = value; };
+      set("width", 128);
+      set("height", 64);
+      picture.connect(0, wide, 0);
+      picture = wide;
+    }
+    picture.connect(0, node, at("image"));
+  }
   const end = add(saver[0], [900, 80]);
   node.connect(0, end, end.inputs.findIndex((input) => input.name === saver[1]));
   for (const widget of node.widgets.filter((one) => one.name in values)) {
@@ -120,7 +131,7 @@ def placed(page, name):
     find(page, name.removesuffix(PACK))
     title, widgets = page.evaluate("[app.graph.nodes[0].title, app.graph.nodes[0].widgets.map((one) => one.name)]")
     assert title == name
-    page.evaluate(WIRE, [SOCKETS, SAVERS[definition(name)["outputs"][0]["type"]], VALUES])
+    page.evaluate(WIRE, [SOCKETS, SAVERS[definition(name)["outputs"][0]["type"]], VALUES, name in SPHERES])
     return widgets
 
 
@@ -175,6 +186,23 @@ def test_it_survives_saving_tabs_and_nesting(page, name):
     keep(page, f"blueprint_nested_{page.renderer}")
     if name == PANORAMA:
         run(page)
+
+
+def test_a_mesh_is_uploaded_where_the_blueprint_shows_its_file(page, tmp_path):
+    placed(page, f"Texture a Mesh from Words{PACK}")
+    (tmp_path / "box.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    node = "app.graph.nodes.find((one) => one.isSubgraphNode?.())"
+    with page.expect_file_chooser() as chooser:
+        page.evaluate(f"{node}.widgets.find((one) => one.name === 'upload mesh').callback()")
+    chooser.value.set_files([str(tmp_path / "box.obj")])
+    page.wait_for_function(f"{node}.widgets.find((one) => one.name === 'file').value === '3d/box.obj'", timeout=15_000)
+    assert any('["file","3d/box.obj"]' in sent for sent in page.evaluate(SENT))
+    saved = page.evaluate("JSON.stringify((app.rootGraph ?? app.graph).serialize())")
+    fresh(page)
+    page.evaluate("(saved) => app.loadGraphData(JSON.parse(saved))", saved)
+    page.wait_for_timeout(1000)
+    assert any('["file","3d/box.obj"]' in sent for sent in page.evaluate(SENT))
+    assert page.evaluate(f"{node}.widgets.filter((one) => one.name === 'upload mesh').length") == 1
 
 
 def test_two_of_them_keep_their_own_values(page):

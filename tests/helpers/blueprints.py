@@ -18,6 +18,8 @@ SAVERS: dict[str, tuple[str, str, list[Any]]] = {
     "MESH": ("SaveTexturedMesh", "mesh", ["blueprint", "glb", "joint"]),
     "SPLAT": ("SaveSplats", "splats", ["blueprint", "ply"]),
 }
+# Those whose picture is a panorama.
+SPHERES = (f"Restyle a Panorama{PACK}",)
 Json = dict[str, Any]
 
 
@@ -43,10 +45,16 @@ def placed(name: str, picture: str = "meadow", without: tuple[str, ...] = (), **
         node,
     ]
     nodes[1]["widgets_values"] = [picture]
+    if name in SPHERES:
+        wires.append([1, 2, 0, 4, 0, "IMAGE"])
+        wide: Json = {"id": 4, "type": "ImageScale", "widgets_values": ["bilinear", 192, 96, "disabled"]}
+        wide["inputs"] = [{"name": "image", "type": "IMAGE", "link": 1}]
+        nodes.append(wide | {"outputs": _outputs([("IMAGE", "IMAGE")])})
     for slot, item in enumerate(node["inputs"]):
         if item["name"] in without or item["name"] not in (*_MODEL, "image"):
             continue
-        origin, output = (2, 0) if item["name"] == "image" else (1, list(_MODEL).index(item["name"]))
+        shown = 4 if name in SPHERES else 2
+        origin, output = (shown, 0) if item["name"] == "image" else (1, list(_MODEL).index(item["name"]))
         item["link"] = len(wires) + 1
         wires.append([item["link"], origin, output, 3, slot, item["type"]])
     shown = [item["name"] for item in node["inputs"] if "widget" in item]

@@ -36,8 +36,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
         workflow = placed(
             name, without=("control_net",) if short == "Restyle Splats" else (), quality="draft", **SMALL[short]
         )
-        for node in workflow["nodes"][3:]:
-            node["widgets_values"][0] = f"{short}/{node['widgets_values'][0]}"
+        for node in workflow["nodes"]:
+            if node["id"] >= 10:
+                node["widgets_values"][0] = f"{short}/{node['widgets_values'][0]}"
         files.append(folder / f"{short}.json")
         files[-1].write_text(json.dumps(workflow), encoding="utf-8")
     changes = (
