@@ -13,7 +13,10 @@ LOAD_CHECKPOINT = (
     "follow it. *Toy World Model* comes with the pack and runs at once: it knows a few words (see its help page). "
     "Without a model ComfyUI marks this node and says `Required input is missing`.\n\n"
 )
-TURBO = "Turbo, lightning and other distilled models: guidance 1, quality draft.\n\n"
+TURBO = (
+    "Turbo, lightning and other distilled models: guidance 1, quality draft. Flow models (SD 3, Flux, Qwen): open this "
+    "node and set the sampler's scheduler to simple.\n\n"
+)
 DEPTH = (
     "**control_net** may stay empty. A depth ControlNet of your model's family (Load ControlNet Model) holds the "
     "shape, which without it only the outline tells.\n\n"

@@ -2,6 +2,7 @@
 
 import pytest
 from syncpack.launcher.errors import WorkflowError
+from syncpack.launcher.overrides import apply, parse
 from syncpack.launcher.subgraphs import flattened
 from syncpack.launcher.workflow_format import to_api
 
@@ -115,6 +116,13 @@ def test_what_nothing_is_wired_to_is_left_out():
 def test_one_that_contains_itself_is_refused():
     with pytest.raises(WorkflowError, match="contains itself"):
         flattened(outer("in in Add", [inner("in in Add") | {"id": "in in Add"}]))
+
+
+def test_widgets_inside_can_be_set_by_the_node_s_name_and_by_its_id():
+    for words in ("Add.size=3", "7:1.size=3"):
+        prompt = to_api(outer("in Add", [inner("Add")], [8]), INFO)
+        assert apply(prompt, [parse(words)]) == {f"--set {words}"}
+        assert prompt.nodes["7:1"]["inputs"]["size"] == 3
 
 
 def test_workflows_without_any_stay_as_they_are():
