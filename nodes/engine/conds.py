@@ -94,6 +94,9 @@ class ControlCopies:
             if hasattr(control, name):
                 setattr(part, name, getattr(control, name))
         part.previous_controlnet = self.for_views(control.previous_controlnet, index)
+        clones = getattr(control, "multigpu_clones", None)
+        if clones:
+            part.multigpu_clones = {device: self.for_views(clone, index) for device, clone in clones.items()}
         return part
 
 

@@ -13,7 +13,7 @@ from ...sync_core.synchronizer import NO_STATE
 from .. import host
 from ..host.errors import SyncError, check_finite, named
 from ..host.objects import Guider, Model
-from .chunks import views_at_once
+from .chunks.fitting import views_at_once
 from .conds import bootstrapped
 from .noise import starting_noise
 from .run import Run, SyncSettings

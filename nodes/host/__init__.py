@@ -2,6 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
+from .devices import Devices, on_one_device
 from .differentiable import (
     clip_tokens,
     differentiable_decoder,
@@ -111,6 +112,7 @@ __all__ = [
     "CONDNoiseShape",
     "CONDRegular",
     "ControlNetwork",
+    "Devices",
     "KSamplerX0Inpaint",
     "LatentFormat",
     "LatentSD15",
@@ -164,6 +166,7 @@ __all__ = [
     "new_splat",
     "noise_sampler",
     "offload_device",
+    "on_one_device",
     "once_more",
     "percent_to_sigma",
     "picture_path",

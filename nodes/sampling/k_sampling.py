@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import host
-from ..engine.chunks import views_at_once
+from ..engine.chunks.fitting import views_at_once
 from ..engine.conds import concat_views
 from ..engine.doors import SyncSampler
 from ..engine.edits.guider import EditGuider

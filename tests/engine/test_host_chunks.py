@@ -21,6 +21,7 @@ from helpers.hosting import (
     run_patched,
     tiny_controlnet,
     tiny_unet,
+    with_hints,
 )
 from syncpack.nodes.engine.chunks import ViewBatches
 from syncpack.nodes.engine.conds import ControlCopies, rows_of
@@ -46,6 +47,9 @@ def picture(model, views_per_batch, positive, negative=NEGATIVE, **changes):
     )
     assert views["samples"].shape == (VIEWS, 4, 8, 12)
     return views["samples"]
+
+
+HINTS = (VIEWS, 3, 64, 96)
 
 
 def check_chunks(model, positive, negative=NEGATIVE, rival=POSITIVE, **changes):
@@ -118,17 +122,6 @@ def test_chunks_have_the_size_asked_for(size, expected):
 # ControlNet
 
 
-def with_hints(positive, *nets):
-    """Each net gets one hint per view; the later one is chained to the earlier."""
-    previous = None
-    for i, net in enumerate(nets):
-        generator = torch.Generator().manual_seed(20 + i)
-        hint = torch.rand(VIEWS, 3, 64, 96, generator=generator)
-        copy = net.copy().set_cond_hint(hint, 0.7 + 0.2 * i, (0.0, 1.0))
-        previous = copy.set_previous_controlnet(previous)
-    return [[tokens, {**options, "control": previous, "control_apply_to_uncond": True}] for tokens, options in positive]
-
-
 @pytest.fixture(scope="module")
 def nets():
     return tiny_controlnet(7), tiny_controlnet(8)
@@ -136,16 +129,16 @@ def nets():
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_hints_per_view(unet, nets, count):
-    positive, negative = with_hints(POSITIVE, *nets[:count]), with_hints(NEGATIVE, *nets[:count])
+    positive, negative = with_hints(POSITIVE, HINTS, *nets[:count]), with_hints(NEGATIVE, HINTS, *nets[:count])
     check_chunks(unet, positive, negative)
     if count == 2:
-        one = with_hints(POSITIVE, nets[0])
+        one = with_hints(POSITIVE, HINTS, nets[0])
         assert relative_error(picture(unet, 2, one), picture(unet, 2, positive)) > 1e-3, "the second net has no effect"
 
 
 def test_the_hint_of_each_view_is_its_own(unet, nets):
     """View i with hint i of a batch is what view i alone with that hint is (nothing shared, no synchronisation)."""
-    positive = with_hints(POSITIVE, nets[0])
+    positive = with_hints(POSITIVE, HINTS, nets[0])
     control = positive[0][1]["control"]
     chunked = picture(unet, 2, positive, process=0, noise="independent", steps=1)
     for i in (0, 3, 4):
@@ -157,7 +150,7 @@ def test_the_hint_of_each_view_is_its_own(unet, nets):
 
 
 def test_the_controlnet_is_left_as_it_was(unet, nets):
-    positive = with_hints(POSITIVE, *nets)
+    positive = with_hints(POSITIVE, HINTS, *nets)
     control = positive[0][1]["control"]
     hint, previous, strength = control.cond_hint_original, control.previous_controlnet, control.strength
     picture(unet, 2, positive)
@@ -167,7 +160,7 @@ def test_the_controlnet_is_left_as_it_was(unet, nets):
 
 
 def test_copies_of_controls_end_with_the_run(nets):
-    control = with_hints(POSITIVE, *nets)[0][1]["control"]
+    control = with_hints(POSITIVE, HINTS, *nets)[0][1]["control"]
     copies = ControlCopies()
     made = copies.for_views(control, (2, 3))
     assert copies.for_views(control, (2, 3)) is made and copies.for_views(control, (4,)) is not made
@@ -243,5 +236,5 @@ def test_the_host_makes_room_for_one_chunk(monkeypatch, asked, size, held, views
 def test_a_plain_run_after_a_chunked_one_is_unchanged(unet, nets):
     latent = torch.zeros(1, 4, 8, 8)
     before = plain_sample(unet, latent, cfg=CFG)
-    picture(unet, 2, with_hints(POSITIVE, *nets))
+    picture(unet, 2, with_hints(POSITIVE, HINTS, *nets))
     assert torch.equal(plain_sample(unet, latent, cfg=CFG), before)

@@ -72,6 +72,17 @@ def tiny_controlnet(seed: int) -> Any:
     return comfy.controlnet.ControlNet(network, load_device=comfy.model_management.get_torch_device())
 
 
+def with_hints(conditioning: Any, shape: tuple[int, ...], *nets: Any) -> Any:
+    """Each net gets random hints of a shape, [views, 3, height, width]; the later one is chained to the earlier."""
+    previous = None
+    for i, net in enumerate(nets):
+        hint = torch.rand(shape, generator=torch.Generator().manual_seed(20 + i))
+        copy = net.copy().set_cond_hint(hint, 0.7 + 0.2 * i, (0.0, 1.0))
+        previous = copy.set_previous_controlnet(previous)
+    own = {"control": previous, "control_apply_to_uncond": True}
+    return [[tokens, {**options, **own}] for tokens, options in conditioning]
+
+
 def tiny_clip() -> Any:
     """A CLIP with the host's own text model and tokenizer, one layer of the width that `tiny_unet` reads, random."""
     text_model = dict(

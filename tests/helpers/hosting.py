@@ -71,6 +71,7 @@ from helpers.host_models import (  # noqa: E402
     tiny_clip,
     tiny_controlnet,
     tiny_unet,
+    with_hints,
     worded,
 )
 from syncpack.nodes import host  # noqa: E402
@@ -100,6 +101,7 @@ __all__ = [
     "tiny_clip",
     "tiny_controlnet",
     "tiny_unet",
+    "with_hints",
     "worded",
 ]
 

@@ -5,20 +5,23 @@ Chunks hold views with the same conditionings, and whole groups where a patch ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from .. import host
-from ..host.errors import SyncError
-from ..host.objects import Guider, Model, Network
-from .conds import Bootstrap, ControlCopies, slice_cond
-from .controlnets import check_hints
-from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
+from ... import host
+from ...host.errors import SyncError
+from ...host.objects import Guider, Network
+from ..conds import Bootstrap, ControlCopies, slice_cond
+from ..controlnets import check_hints
+from ..tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
+from .fitting import fitting_views, too_much
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
 # consecutive views of a canonical picture must stay in one call (0: all of them). ASKED: the views of a picture that
@@ -26,6 +29,9 @@ from .tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_pro
 ROWS = "sync_views"
 ASKED = "sync_asked"
 GROUP = "synctweedies_group"
+
+# What evaluates rows of a batch, on one of several devices.
+Call = Callable[[list[int], int | None], list[Tensor]]
 
 
 @dataclass
@@ -49,6 +55,9 @@ class ViewBatches:
 
     asked: tuple[int, ...] | None = None
     """The views of each picture that a step asks; None: all, or whichever ``rows`` says."""
+
+    devices: host.Devices | None = None
+    """Where the model is on several devices: each call's chunks are dealt over them."""
 
     bootstrap: Bootstrap | None = None
     """What prompts that begin alone are shown; None: there are none."""
@@ -85,7 +94,8 @@ class ViewBatches:
         Raises SyncError when the number that was asked for does not hold a group."""
         total = x.shape[0]
         if self.views_per_batch == 0:
-            self.views_per_batch = max(unit, fitting_views(model, list(x.shape), host.free_memory(x.device)))
+            free = host.free_memory(x.device) if self.devices is None else self.devices.free_memory
+            self.views_per_batch = max(unit, fitting_views(model, list(x.shape), free))
         if self.views_per_batch < unit:
             raise SyncError(
                 f"CrossViewAttention: views_per_batch {self.views_per_batch} does not hold a group of {unit} views; "
@@ -114,9 +124,7 @@ class ViewBatches:
             picture_end = start + self.count - rows[start] % self.count
         return rows[start : min(start + size // unit * unit, picture_end)]
 
-    def _called(
-        self, groups: list[list[int]], size: int, call: Callable[[list[int]], list[Tensor]], unit: int = 1
-    ) -> list[Tensor]:
+    def _called(self, groups: list[list[int]], size: int, call: Call, unit: int = 1) -> list[Tensor]:
         """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
         once; the results, in the order of the rows. ``unit``: rows that stay together."""
         parts: list[list[Tensor]] = []
@@ -125,43 +133,68 @@ class ViewBatches:
             start = 0
             while start < len(group):
                 host.check_interrupt()
-                index = self._next(group, start, size, unit)
-                result = self._fitting(call, index, unit)
-                if result is None:
-                    size = self.views_per_batch = max(unit, len(index) // 2)
+                chunks = self._round(group, start, size, unit)
+                results = self._fitting(call, chunks, unit)
+                if results is None:
+                    size = self.views_per_batch = max(unit, max(map(len, chunks)) // 2)
                     continue
-                parts.append(result)
-                start += len(index)
-                done += 1
+                parts += results
+                start += sum(map(len, chunks))
+                done += len(chunks)
                 if self.progress is not None:
                     left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[number + 1 :])
                     self.progress(done, done + left)
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
-    def _fitting(self, call: Callable[[list[int]], list[Tensor]], index: list[int], unit: int) -> list[Tensor] | None:
-        """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
-        gets a second chance. Raises MemoryError after that."""
-        if len(index) <= unit:
-            return host.once_more(lambda: call(index), _too_much(len(index)))
-        result = host.within_memory(lambda: call(index))
-        if isinstance(result, BaseException):
-            host.empty_cache()
+    def _round(self, rows: list[int], start: int, size: int, unit: int) -> list[list[int]]:
+        """The rows of the next model calls, one for each device; together they hold no more than is left."""
+        lanes = 1 if self.devices is None else self.devices.count
+        if lanes > 1:  # (what is left goes to all of them alike, in whole groups)
+            size = max(unit, min(size, -(-(len(rows) - start) // (lanes * unit)) * unit))
+        chunks = list[list[int]]()
+        while start < len(rows) and len(chunks) < lanes:
+            chunks.append(self._next(rows, start, size, unit))
+            start += len(chunks[-1])
+        return chunks
+
+    def _fitting(self, call: Call, chunks: list[list[int]], unit: int) -> list[list[Tensor]] | None:
+        """The calls, or None when a device ran out of memory and fewer views may fit. What cannot be cut any further
+        gets a second chance, alone. Raises MemoryError after that."""
+        if all(len(index) <= unit for index in chunks) and len(chunks) == 1:
+            return [host.once_more(lambda: call(chunks[0], None), too_much(len(chunks[0])))]
+        results = self._at_once(call, chunks)
+        if not any(isinstance(result, BaseException) for result in results):
+            return cast("list[list[Tensor]]", results)
+        host.empty_cache()
+        if any(len(index) > unit for index in chunks):
             return None
-        return result
+        return [host.once_more(partial(call, index, None), too_much(len(index))) for index in chunks]
+
+    def _at_once(self, call: Call, chunks: list[list[int]]) -> list[list[Tensor] | BaseException]:
+        if self.devices is None or len(chunks) == 1:
+            return [host.within_memory(partial(call, index, None)) for index in chunks]
+        jobs = [partial(host.within_memory, partial(call, index, lane)) for lane, index in enumerate(chunks)]
+        return self.devices.run(jobs)
 
     def calc_cond_batch(
         self, executor: Any, model: Network, conds: Conds, x: Tensor, timestep: Tensor, options: Any
     ) -> Any:
-        """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views."""
+        """The host's CALC_COND_BATCH wrapper: the same call, in chunks of views, on as many devices as it has."""
+        if x.requires_grad:
+            options = host.on_one_device(options)
+        self.devices = devices = host.Devices.of(options)
+        if devices is not None:
+            devices.prepare(model, conds, timestep, options)
 
-        def call(part: Conds, index: list[int]) -> list[Tensor]:
+        def call(part: Conds, index: list[int], lane: int | None) -> list[Tensor]:
             whole = len(index) == x.shape[0]
+            told = options if devices is None or lane is None else devices.options(options, lane)
             return executor(
                 model,
                 part,
                 x if whole else x[index],
                 timestep if whole else timestep[index],
-                options if whole else self._told(options, index, x.shape[0]),
+                told if whole else self._told(told, index, x.shape[0]),
             )
 
         return self.in_chunks(model, conds, x, timestep, options, call)
@@ -173,9 +206,10 @@ class ViewBatches:
         x: Tensor,
         sigma: Tensor,
         options: dict[str, Any],
-        call: Callable[[Conds, list[int]], list[Tensor]],
+        call: Callable[[Conds, list[int], int | None], list[Tensor]],
     ) -> list[Tensor]:
-        """``call(conditionings of the rows, rows)`` for chunks of the rows of x, joined in their order."""
+        """``call(conditionings of the rows, rows, device)`` for chunks of the rows of x, joined in their order. device:
+        the number of one of several; None: wherever the host puts it."""
         total = x.shape[0]
         check_hints(conds, self.count, total)
         conds = self._ready(conds, total)
@@ -189,9 +223,12 @@ class ViewBatches:
                 found.setdefault(signature(conds, row % self.count), []).append(row)
             groups = list(found.values())
 
-        def chunk(index: list[int]) -> list[Tensor]:
-            return call(conds if len(index) == total else self.slice(conds, index), index)
+        def chunk(index: list[int], lane: int | None) -> list[Tensor]:
+            with cutting:
+                part = conds if len(index) == total else self.slice(conds, index)
+            return call(part, index, lane)
 
+        cutting = threading.Lock()
         unit = self.unit(options)
         if unit > 1 and len(groups) > 1:
             raise SyncError(
@@ -234,7 +271,9 @@ class ViewBatches:
         names = list(guider.conds)
         model_options = options.get("model_options", {})
 
-        def call(part: Conds, index: list[int]) -> list[Tensor]:
+        self.devices = None
+
+        def call(part: Conds, index: list[int], lane: int | None) -> list[Tensor]:
             if all(a is guider.conds[n] for n, a in zip(names, part, strict=True)):
                 return [guider(x, timestep, **options)]
             sliced = _copy_of(guider)
@@ -243,17 +282,6 @@ class ViewBatches:
             return [sliced(x[index], timestep[index], **told)]
 
         return self.in_chunks(guider.inner_model, [guider.conds[n] for n in names], x, timestep, model_options, call)[0]
-
-
-def _too_much(views: int) -> str:
-    """What to do about views that must stay together and do not fit."""
-    if views == 1:
-        return "one view alone does not fit in the device's memory; use smaller views, or start the host with --lowvram"
-    fix = f"set the node's group to {views // 2}" if views > 3 else "set the node's weight to 0"
-    return (
-        f"CrossViewAttention's group of {views} views does not fit in the memory, and half of it, {views // 2}, is "
-        f"less than a group; {fix}, or use smaller views"
-    )
 
 
 def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str, Any]:
@@ -268,29 +296,3 @@ def _copy_of(guider: Guider) -> Guider:
     part: Guider = object.__new__(cast("type[Any]", type(guider)))
     part.__dict__.update(guider.__dict__)
     return part
-
-
-def fitting_views(model: Network, shape: Sequence[int], free: float) -> int:
-    """The largest number of views, at least 1, whose guided batch fits in ``free`` bytes by the host's own estimate.
-
-    shape: of the batch of all views, [B*N, C, (1,) h, w].
-    """
-
-    def fits(views: int) -> bool:
-        return 1.5 * model.memory_required([2 * views, *shape[1:]]) <= free
-
-    low, high = 1, shape[0]
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
-
-
-def views_at_once(model: Model, views_per_batch: int, shape: Sequence[int]) -> int:
-    """How many views' memory the host should make room for before it loads the MODEL.
-
-    shape: of the batch of all views. With views_per_batch 0: what the device holds beside the whole model.
-    """
-    if views_per_batch:
-        return min(views_per_batch, shape[0])
-    return fitting_views(model.model, shape, host.memory_beside(model))
