@@ -84,8 +84,9 @@ def measured() -> dict[str, dict[str, list[int]]]:
 
 def least(kind: str) -> tuple[int, int]:
     """The larger of what both renderers draw."""
-    box = measured()[kind]
-    (w, h), (wide, high, _) = box["classic"], box["vue"]
+    if kind not in measured():
+        raise KeyError(f"{kind} was not measured: run docs/layout/measure.py")
+    (w, h), (wide, high, _) = measured()[kind]["classic"], measured()[kind]["vue"]
     return max(w, wide, width_of(kind)), max(h, high)
 
 

@@ -49,7 +49,7 @@ _OWN = {
     SAMPLING: ("#27416f", "#29313f"),
     RESULT: ("#2d532d", "#293629"),
 }
-_NOTE = ("#432", "#653")
+_NOTE = ("#5a4a2a", "#3d3526")
 
 
 def group_of(kind: str) -> str | None:

@@ -15,7 +15,7 @@ from .boxes import ROOM, size_of
 from .looks import CANVAS, HINTS, MODEL, RESULT, SAMPLERS, SAMPLING, WORDS, group_of
 
 Node = dict[str, Any]
-TITLE, GAP, ROW, COLUMN, BLOCK, STAGE = 30, 24, 40, 70, 110, 180
+TITLE, GAP, ROW, COLUMN, BLOCK, STAGE = 30, 24, 40, 70, 110, 250
 LONGEST = 1180
 BLOCKS = ((MODEL, WORDS, CANVAS, HINTS), (SAMPLING,), (RESULT,))
 PADDING, HEAD = 20, 40  # of a group: around its nodes, and for its title
@@ -47,14 +47,19 @@ class Wires:
         return self.nodes[number]["type"]
 
 
-def stages(wires: Wires) -> dict[int, int]:
-    """Which run a node belongs to: what feeds the first sampler and shows its result is 0."""
+def samplers_above(wires: Wires) -> dict[int, int]:
+    """How many samplers stand one behind the other before each node."""
     above: dict[int, int] = {}
     for i in wires.order:
         above[i] = max((above[j] + (wires.kind(j) in SAMPLERS) for j in wires.before[i]), default=0)
+    return above
+
+
+def stages(wires: Wires, above: dict[int, int]) -> dict[int, int]:
+    """Which run a node belongs to: what feeds the first sampler and shows its result is 0."""
     stage: dict[int, int] = {}
     for i in reversed(wires.order):
-        readers = [stage[j] for j in wires.after[i] if not (above[j] > above[i] and wires.kind(i) not in SAMPLERS)]
+        readers = [stage[j] for j in wires.after[i]]
         group = group_of(wires.kind(i))
         if wires.kind(i) in SAMPLERS or (group == SAMPLING and above[i]):
             stage[i] = above[i]
@@ -64,13 +69,17 @@ def stages(wires: Wires) -> dict[int, int]:
             stage[i] = min([s for s in readers if s >= above[i]], default=above[i] - 1)
         else:
             stage[i] = min((stage[j] for j in wires.after[i]), default=0)
+    for i in wires.order:
+        stage[i] = max([stage[i], *(stage[j] for j in wires.before[i])])
     return stage
 
 
-def groups_of(wires: Wires, stage: dict[int, int]) -> dict[int, str]:
-    """The group of each node: its kind's, unless its links would then run from right to left."""
+def groups_of(wires: Wires, stage: dict[int, int], above: dict[int, int]) -> dict[int, str]:
+    """The group of each node: its kind's, unless its links would then run from right to left. What is stitched or shown
+    before any sampler is no result."""
     where = {name: k for k, block in enumerate(BLOCKS) for name in block}
     found = {i: str(group_of(wires.kind(i))) for i in wires.order}
+    found |= {i: HINTS for i in wires.order if found[i] == RESULT and not above[i]}
     for i in wires.order:
         for j in wires.before[i]:
             if stage[j] == stage[i] and where[found[j]] > where[found[i]]:
@@ -89,10 +98,10 @@ def columns(numbers: Iterable[int], wires: Wires) -> dict[int, int]:
     for i in wires.order:
         if i in inside:
             depth[i] = max((depth[j] + 1 for j in wires.before[i] if j in inside), default=0)
-    last = max(depth.values(), default=0)
     for i in reversed(wires.order):
-        if i in inside and group_of(wires.kind(i)) in (HINTS, SAMPLING):
-            depth[i] = min((depth[j] - 1 for j in wires.after[i] if j in inside), default=last)
+        readers = [depth[j] - 1 for j in wires.after[i] if j in inside]
+        if i in inside and readers and group_of(wires.kind(i)) in (HINTS, SAMPLING):
+            depth[i] = min(readers)
     return depth
 
 
@@ -170,8 +179,9 @@ def lay_nodes(data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[float]]:
     wires = Wires(data)
     for node in data["nodes"]:
         node["size"] = size_of(node)
-    stage = stages(wires)
-    own = groups_of(wires, stage)
+    above = samplers_above(wires)
+    stage = stages(wires, above)
+    own = groups_of(wires, stage, above)
     left, below = 0.0, 0.0
     for note in (n for n in data["nodes"] if n["type"] == "MarkdownNote"):
         note["pos"] = [0, round(below)]

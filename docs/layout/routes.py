@@ -15,8 +15,8 @@ from .boxes import shown
 Point = tuple[float, float]
 Node = dict[str, Any]
 OUT, LANE, LANES = 18, 7, 6  # of vertical lanes beside a column: the first, the next, how many
-ABOVE, LINE = 24, 14  # of lines above a stage: the first, the next
-INSIDE = 4  # a link may touch a node's border
+ABOVE, LINE = 24, 12  # of lines above a stage: the first, the next
+INSIDE, SOCKET = 4, 14  # a link may touch a node's border; how far inside a socket is
 
 
 def output_at(node: Node, slot: int) -> Point:
@@ -73,14 +73,13 @@ class Plan:
         return output_at(self.nodes[source], slot), input_at(self.nodes[target], place)
 
     def under(self, link: list[Any], corners: list[Point]) -> set[int]:
-        """Nodes that a link runs under, its own two apart."""
+        """Nodes that a link runs under; its own two count where it does more than leave or arrive at its socket."""
         start, end = self.ends(link)
         points = path(start, corners, end)
         found = set()
         for i, (left, top, right, bottom) in self.boxes.items():
-            if i not in (link[1], link[3]) and any(
-                left + INSIDE < x < right - INSIDE and top + INSIDE < y < bottom - INSIDE for x, y in points
-            ):
+            near, far = (SOCKET if i == link[3] else INSIDE), (SOCKET if i == link[1] else INSIDE)
+            if any(left + near < x < right - far and top + INSIDE < y < bottom - INSIDE for x, y in points):
                 found.add(i)
         return found
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.host, pytest.mark.slow]
 PATHS = sorted((ROOT / "workflows").glob("*.json"))
 OPEN = """async (graph) => {
   await app.loadGraphData(graph);
-  await new Promise((done) => setTimeout(done, 150));
+  await new Promise((done) => setTimeout(done, 100));
   const nodes = app.graph._nodes;
   const least = (k) => Math.min(...nodes.map((n) => n.pos[k]));
   const most = (k) => Math.max(...nodes.map((n) => n.pos[k] + n.size[k]));
@@ -25,7 +25,7 @@ OPEN = """async (graph) => {
   app.canvas.ds.scale = scale;
   app.canvas.ds.offset = [75 / scale - least(0), 110 / scale - least(1)];
   app.canvas.setDirty(true, true);
-  await new Promise((done) => setTimeout(done, 450));
+  await new Promise((done) => setTimeout(done, 300));
 }"""
 # Pairs of nodes that lie on each other as drawn, and how many boxes were measured on the page.
 OVERLAPS = """() => {
