@@ -12,7 +12,7 @@ from ...renderers.scene import Scene
 from ...sync_core.noise import polar_noise
 from .. import host
 from ..host.errors import SyncError
-from ..host.trained import UNKNOWN, Trained
+from ..trained import UNKNOWN, Trained
 from .diffusers_facts import Facts, read_facts
 from .diffusers_folders import UNET, VAE, Missing, find_folder, first_line, read_json, read_weights
 from .diffusers_schedule import clip_after_guidance

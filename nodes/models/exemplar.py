@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...sync_core.exemplar.prior import ExemplarConfig, ExemplarPrior
 from .. import host
-from ..host.trained import Trained
+from ..trained import Trained
 
 # Log prior of exemplars that a prompt does not name. Small patches of a picture weigh up to some thousands at the last
 # steps: less, and a picture that looks like another exemplar would overrule the prompt.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..host.trained import Trained
+from ..trained import Trained
 
 RESULTS = ("picture", "panorama", "object", "illusion")
 # Sides are multiples of it: what the cells of nearly every model fill, two by two.

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..declare import Choice, Node, Number, Socket, Whole
-from ..host.trained import UNKNOWN, trained_for
+from ..trained import UNKNOWN, trained_for
 from ..widgets import MAX_SIDE
 from .quality import QUALITIES, RESULTS, Wish, sizes_for
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from helpers.hosting import tiny_unet
 from helpers.toy import toy
-from syncpack.nodes.host.trained import UNKNOWN, Trained, trained_for
 from syncpack.nodes.models.exemplar_nodes import ExemplarModel
+from syncpack.nodes.trained import UNKNOWN, Trained, trained_for
 from syncpack.nodes.views.quality import QUALITIES, STEP, Wish, sizes_for
 from syncpack.nodes.views.quality_nodes import SyncTweediesQuality
 

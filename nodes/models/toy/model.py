@@ -9,7 +9,7 @@ from typing import Any
 from ... import host
 from ...files import ASSETS
 from ...host.errors import SyncError
-from ...host.trained import Trained
+from ...trained import Trained
 from ..exemplar import PixelLatent, PixelVAE
 from .files import read_control, read_file, read_model
 from .networks import SCALE, NoiseLevels, Sizes, ToyControl, ToyUNet

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .sampling import LatentSD15, ModelType
+from .host import LatentSD15, ModelType
 
 # Kinds of noise that came with guidance by words of about 4 instead of 7.
 _FLOWS = ("FLOW", "FLUX", "IMG_TO_IMG_FLOW")
