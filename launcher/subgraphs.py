@@ -113,9 +113,10 @@ class _Flat:
             self._fill(inner)
 
     def _copy(self, level: _Level, node: Json) -> None:
-        made = copy.deepcopy(node) | {"id": f"{level.path}{node['id']}"}
+        made: Json = {**copy.deepcopy(node), "id": f"{level.path}{node['id']}"}
         self.nodes.append(made)
-        self._waiting += [(level, socket) for socket in made.get("inputs") or [] if socket.get("link") is not None]
+        sockets: list[Json] = made.get("inputs") or []
+        self._waiting += [(level, socket) for socket in sockets if socket.get("link") is not None]
 
     def _doors(self, level: _Level, path: str, node: Json, definition: Json) -> list[_End | _Wire | None]:
         sockets = {str(socket.get("name")): socket for socket in node.get("inputs") or []}

@@ -105,8 +105,9 @@ def command(page, name):
 def fresh(page):
     """An empty workflow in a tab of its own."""
     command(page, "Comfy.NewBlankWorkflow")
+    assert page.evaluate("app.graph.nodes.length") == 0
+    # (A graph that is cleared instead loses its id, and the front end keeps values of widgets by the graph's id.)
     page.evaluate("""() => {
-      app.graph.clear();
       Object.assign(app.canvas.ds, { scale: 0.8, offset: [40, 60] });
       app.canvas.setDirty(true, true);
     }""")
