@@ -32,15 +32,36 @@ Hidden = Literal["PROMPT", "EXTRA_PNGINFO", "UNIQUE_ID", "DYNPROMPT"]
 
 
 @dataclass(frozen=True)
+class Unless:
+    """Any value but this one."""
+
+    value: str | int
+
+
+LINKED: Literal["linked"] = "linked"
+"""Whatever comes by a link, and only then."""
+
+Shown = tuple[str, ...] | Unless | Literal["linked"]
+"""For which values of another input one has a meaning: these choices, all but one value, or any that is linked."""
+
+
+@dataclass(frozen=True)
 class Input:
-    """What all inputs have. advanced: newer hosts fold it away, older ones show it as any other."""
+    """What all inputs have. advanced: it is folded away until the user asks for more. shown_when: it means something
+    only where all of these hold for other inputs of its node, and is folded away (web/fold.js) elsewhere; the function
+    must not read it there."""
 
     tooltip: str = field(default="", kw_only=True)
     advanced: bool = field(default=False, kw_only=True)
+    shown_when: tuple[tuple[str, Shown], ...] = field(default=(), kw_only=True)
 
     def says(self: AnyInput, tooltip: str) -> AnyInput:
         """The same input with this tooltip."""
         return replace(self, tooltip=tooltip)
+
+    def when(self: AnyInput, **shown: Shown) -> AnyInput:
+        """The same input, shown only where these hold: ``when(kind=("ring",))``."""
+        return replace(self, shown_when=tuple(shown.items()))
 
     def given(self: AnyInput, **changes: Any) -> AnyInput:
         """The same input but for these values. Raises TypeError for one that it does not have."""
@@ -82,10 +103,11 @@ class Whole(Input):
 @dataclass(frozen=True)
 class Choice(Input):
     """One of several texts; a function where they are looked up (files) each time that the host asks. default: the
-    first, where it is None."""
+    first, where it is None. labels: what is shown (web/looks.js) instead of choices that say little."""
 
     choices: Collection[str] | Callable[[], Collection[str]]
     default: str | None = None
+    labels: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     kind = "COMBO"
 
 
@@ -169,6 +191,20 @@ class Node:
         for name, value in {**self.inputs, **self.optional, **self.outputs}.items():
             if not value.tooltip:
                 raise TypeError(f"{node}: '{name}' has no tooltip; write what it is with says(...)")
+        given = {**self.inputs, **self.optional}
+        for name, value in given.items():
+            for of, shown in value.shown_when:
+                if of == name or of not in given or not _possible(given[of], shown):
+                    raise TypeError(f"{node}: '{name}' is shown when '{of}' is {shown}, which it never is")
+
+
+def _possible(value: Input, shown: Shown) -> bool:
+    """Whether an input may be so."""
+    if shown == LINKED:
+        return isinstance(value, Socket)
+    if isinstance(shown, Unless):
+        return isinstance(value, Choice | Whole)
+    return isinstance(value, Choice) and not callable(value.choices) and {*shown} < {*value.choices}
 
 
 def _method_of(node: type) -> str:

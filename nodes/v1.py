@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .declare import Choice, Input, Node, Number, Socket, Switch, Text, Whole
+from .declare import LINKED, Choice, Input, Node, Number, Shown, Socket, Switch, Text, Unless, Whole
 
 PACK = "SyncTweedies"
 # Types that have a widget unless they are told not to.
@@ -61,7 +61,7 @@ def specification(value: Input) -> Specification:
             options |= {"control_after_generate": value.after_generate or None}
         case Choice(choices=choices):
             kind = list(choices() if callable(choices) else choices)
-            options = {"default": value.default}
+            options = {"default": value.default, "labels": dict(value.labels) or None}
         case Switch():
             kind, options = value.kind, {"default": value.default}
         case Text():
@@ -70,7 +70,15 @@ def specification(value: Input) -> Specification:
         case _:
             raise TypeError(f"{type(value).__name__} is no kind of input that the host knows")
     options |= {"tooltip": value.tooltip, "advanced": value.advanced or None}
+    options |= {"shown_when": {of: _condition(shown) for of, shown in value.shown_when} or None}
     return kind, {name: option for name, option in options.items() if option is not None}
+
+
+def _condition(shown: Shown) -> dict[str, Any] | list[str]:
+    """What web/fold/rules.mjs reads: a list of choices, {"not": a value}, or {"linked": true}."""
+    if isinstance(shown, Unless):
+        return {"not": shown.value}
+    return {"linked": True} if shown == LINKED else list(shown)
 
 
 def _attributes(declaration: Node, node: type) -> dict[str, Any]:

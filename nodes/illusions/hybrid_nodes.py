@@ -13,6 +13,7 @@ from ..widgets import PROMPT
 from .nodes import CHAIN, READINGS, SAMPLING, SEARCH, WORDS
 from .rigs import custom_warp, finished, with_blend, with_reading
 
+_THREE = ("near, middle and far",)
 _REFUSE = "refuse says so instead of running."
 
 
@@ -29,20 +30,26 @@ _REFUSE = "refuse says so instead of running."
         "second_prompt": PROMPT.says("Second reading: far (middle of three), grey, moving, outside, or coarse."),
     },
     optional={
-        "third_prompt": PROMPT.says("near, middle and far: the far reading."),
-        "sigma": Number(2.0, 0.1, 16.0, 0.1).says("Blur between near and far, in sixty-fourths of the picture."),
-        "fine": Number(1.0, 0.0, 16.0, 0.1, advanced=True).says("near, middle and far: blur between near and middle."),
-        "length": Number(7.0, 1.1, 32.0, 0.1, advanced=True).says(
-            "still and moving: way of a point, sixty-fourths of the picture."
-        ),
-        "angle": Number(45.0, -180.0, 180.0, 1.0, advanced=True).says(
-            "still and moving: direction, degrees clockwise."
-        ),
-        "factor": Whole(8, 1, 64, advanced=True).says("thumbnail: pixels of a block; must divide the picture."),
+        "third_prompt": PROMPT.says("near, middle and far: the far reading.").when(kind=_THREE),
+        "sigma": Number(2.0, 0.1, 16.0, 0.1)
+        .says("Blur between near and far, in sixty-fourths of the picture.")
+        .when(kind=("near and far", *_THREE, "blurred")),
+        "fine": Number(1.0, 0.0, 16.0, 0.1, advanced=True)
+        .says("near, middle and far: blur between near and middle.")
+        .when(kind=_THREE),
+        "length": Number(7.0, 1.1, 32.0, 0.1, advanced=True)
+        .says("still and moving: way of a point, sixty-fourths of the picture.")
+        .when(kind=("still and moving",)),
+        "angle": Number(45.0, -180.0, 180.0, 1.0, advanced=True)
+        .says("still and moving: direction, degrees clockwise.")
+        .when(kind=("still and moving",)),
+        "factor": Whole(8, 1, 64, advanced=True)
+        .says("thumbnail: pixels of a block; must divide the picture.")
+        .when(kind=("thumbnail",)),
         "mask": Socket("MASK").says("mask: where the first reading decides; any size."),
     },
     outputs=READINGS,
-    search=SEARCH,
+    search=[*SEARCH, "hybrid image", "factorized diffusion", "near and far", "two images in one"],
 )
 class IllusionHybrid:
     """A hybrid picture: all its readings at once, told apart by distance, colour, motion or place. Costs one model call
@@ -93,7 +100,7 @@ class IllusionHybrid:
             "How much of the view is background, and how often the picture's cells are seen."
         ),
     },
-    search=SEARCH,
+    search=[*SEARCH, "uv map", "distortion"],
 )
 class IllusionCustomWarp:
     """A reading of your own: an image that says where every pixel of the view looks in the picture. Costs one model

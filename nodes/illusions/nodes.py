@@ -54,12 +54,14 @@ READINGS = {
     },
     optional={
         **CHAIN,
-        "angle": Number(45.0, -360.0, 360.0, 1.0).says(f"rotate: {_ANGLE}"),
-        "slope": Number(1.5, -8.0, 8.0, 0.1).says("skew: rows that a column slides further than the one before."),
-        "sampling": SAMPLING,
+        "angle": Number(45.0, -360.0, 360.0, 1.0).says(f"rotate: {_ANGLE}").when(warp=("rotate",)),
+        "slope": Number(1.5, -8.0, 8.0, 0.1)
+        .says("skew: rows that a column slides further than the one before.")
+        .when(warp=("skew",)),
+        "sampling": SAMPLING.when(warp=("rotate",)),
     },
     outputs=READINGS,
-    search=SEARCH,
+    search=[*SEARCH, "upside down", "flip", "rotate", "mirror image", "negative"],
 )
 class IllusionRig:
     """One reading of the picture: as it is, flipped, turned, negative or skewed. Chain these for as many readings as
@@ -92,11 +94,13 @@ class IllusionRig:
     },
     optional={
         **CHAIN,
-        "patches": Whole(8, 1, 256).says("patch_permute: patches along a side."),
-        "block": Whole(1, 1, 256).says("pixel_permute: side of a block in pixels (cells of a latent model)."),
+        "patches": Whole(8, 1, 256).says("patch_permute: patches along a side.").when(warp=("patch_permute",)),
+        "block": Whole(1, 1, 256)
+        .says("pixel_permute: side of a block in pixels (cells of a latent model).")
+        .when(warp=("pixel_permute",)),
     },
     outputs=READINGS,
-    search=SEARCH,
+    search=[*SEARCH, "jigsaw", "puzzle", "permutation"],
 )
 class IllusionShuffle:
     """A reading in which pieces of the picture change places: patches, single pixels, or a jigsaw of 16 pieces. Costs
@@ -129,13 +133,15 @@ class IllusionShuffle:
     },
     optional={
         **CHAIN,
-        "radius": Number(0.375, 0.01, 0.5).says(f"inner_circle, inner_rotate: {_RADIUS}"),
-        "angle": Number(45.0, -360.0, 360.0, 1.0).says(f"inner_rotate: {_ANGLE}"),
-        "count": Whole(3, 1, 64).says("square_hinge: squares along the shorter side."),
-        "sampling": SAMPLING,
+        "radius": Number(0.375, 0.01, 0.5)
+        .says(f"inner_circle, inner_rotate: {_RADIUS}")
+        .when(warp=("inner_circle", "inner_rotate")),
+        "angle": Number(45.0, -360.0, 360.0, 1.0).says(f"inner_rotate: {_ANGLE}").when(warp=("inner_rotate",)),
+        "count": Whole(3, 1, 64).says("square_hinge: squares along the shorter side.").when(warp=("square_hinge",)),
+        "sampling": SAMPLING.when(warp=("inner_rotate",)),
     },
     outputs=READINGS,
-    search=SEARCH,
+    search=[*SEARCH, "inner circle", "rotating disc", "hinge"],
 )
 class IllusionHinge:
     """A reading in which parts of the picture turn: a disc in the middle, squares on hinges, outer panels. Costs one
@@ -172,11 +178,13 @@ class IllusionHinge:
     },
     optional={
         **CHAIN,
-        "radius": Number(0.125, 0.01, 0.49).says(f"cylinder_mirror, cone_mirror: of the mirror. {_RADIUS}"),
+        "radius": Number(0.125, 0.01, 0.49)
+        .says(f"cylinder_mirror, cone_mirror: of the mirror. {_RADIUS}")
+        .when(warp=("cylinder_mirror", "cone_mirror")),
         "sampling": SAMPLING.given(default="lod"),
     },
     outputs=READINGS,
-    search=SEARCH,
+    search=[*SEARCH, "anamorphosis", "anamorphic", "cylinder mirror"],
 )
 class IllusionMirror:
     """A reading that appears in a mirror standing on the picture (anamorphosis), or when its disc is unrolled. Costs

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ...renderers.mesh.bake.surface_fill import FILLINGS
-from ..declare import Choice, Node, Number, Socket
+from ..declare import LINKED, Choice, Node, Number, Socket
 from ..engine.vae import GivenViews
 from ..host.mesh_socket import to_socket
 from ..widgets import VIEW_PICTURES
@@ -28,9 +28,9 @@ from .widgets import MESH_SCENE
         "exponent": Number(6.0, 0.0, 32.0, 0.5, advanced=True).says(
             "Views count by the cosine of the viewing angle to this power; 6 as published."
         ),
-        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True).says(
-            "two bands: structures finer than about this many view pixels are fine detail."
-        ),
+        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True)
+        .says("two bands: structures finer than about this many view pixels are fine detail.")
+        .when(blend=("two bands",)),
         "fill": Choice(FILLINGS).says(
             "What no view sees. smooth: colours that spread along the surface from around. nearest: the nearest "
             "colour. nothing: black."
@@ -41,9 +41,9 @@ from .widgets import MESH_SCENE
         "mask": Socket("MASK").says(
             "Only here the texture changes; everywhere else it keeps every bit of the previous."
         ),
-        "mask_on": Choice(MASKS, default="texture").says(
-            "texture: the mask is painted on the texture. views: one mask a view, in rig order."
-        ),
+        "mask_on": Choice(MASKS, default="texture")
+        .says("texture: the mask is painted on the texture. views: one mask a view, in rig order.")
+        .when(mask=LINKED),
         "previous": Socket("IMAGE").says(
             "The texture before; without it the mesh's own is kept where a mask says so. Without a mask it stays "
             "where no view looks, instead of a fill."
@@ -60,7 +60,7 @@ from .widgets import MESH_SCENE
         "mesh": Socket("MESH").says("The mesh with this texture (the first of several)."),
         "report": Socket("STRING").says("How much is seen, and how well the views agree."),
     },
-    search=["project texture", "texture baking", "uv", "3d"],
+    search=["project texture", "texture projection", "texture baking", "bake", "uv", "3d"],
 )
 class MeshTextureBake:
     """Paints views into the texture of the mesh, latents or images made elsewhere. Costs one VAE decode per view, and

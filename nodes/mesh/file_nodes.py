@@ -36,6 +36,7 @@ _GIVEN_MODEL = Socket("FILE_3D,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_STL,
 _PARTS = Choice(PARTS, default="one texture each").says(
     "Of a mesh with several materials: every part keeps a texture of its own, or all share one (joint)."
 )
+_MAY_UNWRAP = tuple(choice for choice in UNWRAPS if choice != "keep")
 _METHOD = Choice(METHODS, default="auto", advanced=True).says(
     "xatlas: few charts with little stretch; pip install xatlas. boxes: projected along the axes, needs nothing, more "
     "seams. auto: xatlas where it is installed and works."
@@ -50,7 +51,7 @@ _LIMIT = Number(300.0, 1.0, 7200.0, 1.0, advanced=True).says(
 
 @Node(
     "Load Mesh (SyncTweedies)",
-    "meshes",
+    "mesh",
     inputs={
         "file": Choice(lambda: list_meshes() or [NO_MESH]).says(
             "A file in ComfyUI's input folder or below its folder 3d; teapot.glb comes with this pack."
@@ -58,13 +59,13 @@ _LIMIT = Number(300.0, 1.0, 7200.0, 1.0, advanced=True).says(
         "unwrap": Choice(UNWRAPS, default="when needed").says(
             "Make new texture coordinates: when those of the file are not usable, never (then they must be), or always."
         ),
-        "method": _METHOD,
+        "method": _METHOD.when(unwrap=_MAY_UNWRAP),
         "texture_size": _SIZE,
-        "parts": _PARTS,
-        "file_textures": Choice(TEXTURES, default="load").says(
+        "parts": _PARTS.given(advanced=True),
+        "file_textures": Choice(TEXTURES, default="load", advanced=True).says(
             "The textures that the file names: load them, or ignore them (also where they are missing)."
         ),
-        "time_limit": _LIMIT,
+        "time_limit": _LIMIT.when(unwrap=_MAY_UNWRAP),
     },
     optional={"path": GIVEN_PATH, "model_3d": _GIVEN_MODEL},
     outputs={
@@ -110,16 +111,16 @@ class SyncTweediesLoadMesh:
 
 @Node(
     "Unwrap Mesh (SyncTweedies)",
-    "meshes",
+    "mesh",
     inputs={
         "mesh": Socket("MESH").says("A mesh of this pack or of ComfyUI."),
         "unwrap": Choice(UNWRAPS, default="always").says(
             "always: make new ones. when needed: only where those it has are not usable. keep: check them only."
         ),
-        "method": _METHOD.given(advanced=False),
+        "method": _METHOD.given(advanced=False).when(unwrap=_MAY_UNWRAP),
         "texture_size": _SIZE,
-        "parts": _PARTS,
-        "time_limit": _LIMIT,
+        "parts": _PARTS.given(advanced=True),
+        "time_limit": _LIMIT.when(unwrap=_MAY_UNWRAP),
     },
     outputs={
         "mesh": Socket("MESH").says("The mesh with its texture coordinates."),
@@ -140,7 +141,7 @@ class SyncTweediesUnwrap:
 
 @Node(
     "Save Textured Mesh",
-    "meshes",
+    "mesh",
     inputs={
         "mesh": Socket("MESH").says("The mesh to save."),
         "filename_prefix": FILE_PREFIX.given(default="SyncTweedies/mesh"),

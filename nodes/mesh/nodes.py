@@ -50,7 +50,7 @@ _BACKGROUND = "Colour behind the object: white, grey, black, or e.g. #8090a0."
             "The look that the mesh came with, as the picture of this space: what an edit starts from."
         ),
     },
-    search=["mesh texture", "uv", "3d", "texturing"],
+    search=["mesh texture", "texture a mesh", "retexture", "model texture", "material", "uv", "3d", "texturing"],
 )
 class MeshSpace:
     """The texture of a mesh as the space that views share. Costs some milliseconds; what depends on the cameras is
@@ -126,7 +126,9 @@ class MeshViews:
         "elevation": Number(15.0, -90.0, 90.0, 5.0).says(
             "Height of the camera in degrees; below 0 it shows the underside."
         ),
-        "start": Number(0.0, -360.0, 360.0, 5.0).says("Azimuth of the first frame in degrees; 0 sees the +Z side."),
+        "start": Number(0.0, -360.0, 360.0, 5.0, advanced=True).says(
+            "Azimuth of the first frame in degrees; 0 sees the +Z side."
+        ),
         "light": Choice(LIGHTS[::-1]).says("soft: a light that goes with the camera. none: the texture's own colours."),
         "background": Text("white").says(_BACKGROUND),
     },
@@ -136,7 +138,7 @@ class MeshViews:
         )
     },
     outputs={"frames": Socket("IMAGE").says("One image per frame, for a video or a preview.")},
-    search=["render mesh", "rotate", "video", "3d"],
+    search=["render mesh", "rotate", "spin", "video", "preview", "3d"],
 )
 class MeshTurntable:
     """Frames of the mesh with its textures, once around. Costs about a fifth of a second per frame of 512 x 512."""

@@ -23,6 +23,7 @@ _MORE = Socket("IMAGE").says("Another exemplar (or a batch of them), any size fr
         "image": Socket("IMAGE").says("192 x 192 pixels, tileable."),
         "name": Socket("STRING").says("Its name in words, for ExemplarModel and for prompts."),
     },
+    search=["example picture", "material", "texture", "stone", "sample image"],
 )
 class SyncTweediesExemplarPicture:
     """One of the pictures that come with this pack, to try ExemplarModel without a file of your own."""
@@ -52,7 +53,7 @@ class SyncTweediesExemplarPicture:
         "CLIP": Socket("CLIP").says("Prompts choose exemplars by their names; any other prompt means all of them."),
         "VAE": Socket("VAE").says("Images to pixels and back, exactly."),
     },
-    search=["texture synthesis", "patch", "training free"],
+    search=["texture synthesis", "patch", "training free", "without a checkpoint", "material"],
 )
 class ExemplarModel:
     """A model without a checkpoint: it paints with the material of your pictures (a wall, a meadow, a sky), exactly

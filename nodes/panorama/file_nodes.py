@@ -39,7 +39,7 @@ from .pictures import PANORAMA_FORMATS, depth_views, save_panoramas
         "hints": Socket("IMAGE").says("One hint per view, in rig order, for ControlNetApply."),
         "valid": Socket("MASK").says("1 where the depth is known; elsewhere the hint is black."),
     },
-    search=["controlnet", "360 depth"],
+    search=["controlnet", "360 depth", "panorama depth", "depth map"],
 )
 class PanoramaDepthViews:
     """Depth of a whole sphere as one hint per view for a depth ControlNet: near is white, far is black, and depth is

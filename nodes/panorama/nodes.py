@@ -37,9 +37,9 @@ _TURN = Number(0.0, -360.0, 360.0, 1.0)
             "Where views overlap. two bands: coarse structure is averaged, fine detail comes from the view that looks "
             "straightest, so nothing blurs. average: everything is averaged."
         ),
-        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True).says(
-            "two bands: structures finer than about this many view pixels are fine detail."
-        ),
+        "detail": Number(4.0, 0.5, 64.0, 0.5, advanced=True)
+        .says("two bands: structures finer than about this many view pixels are fine detail.")
+        .when(blend=("two bands",)),
         "holes": Choice(FILLINGS).says(
             "Where no view looks. smooth: colours that fade in from around. nearest: the nearest colour. nothing: "
             "black."
@@ -50,7 +50,7 @@ _TURN = Number(0.0, -360.0, 360.0, 1.0)
         "image": Socket("IMAGE").says("The panorama, of the space's size."),
         "coverage": Socket("MASK").says("1 where some view looks, 0 where the picture is filled."),
     },
-    search=["panorama", "360", "merge views"],
+    search=["panorama", "360", "equirectangular", "merge views"],
 )
 class EquirectStitch:
     """Joins views into the equirectangular panorama, latents or images made elsewhere. Costs one VAE decode per view,
@@ -101,7 +101,7 @@ def camera_pictures(rig: Any, image: Tensor | None, mask: Tensor | None) -> tupl
         ),
         "masks": Socket("MASK").says("One mask per view; 1 everywhere when no mask is connected."),
     },
-    search=["panorama to perspective", "360"],
+    search=["panorama to perspective", "equirectangular to perspective", "360"],
 )
 class EquirectViews:
     """What the rig's cameras see in a panorama: hints for ControlNet, masks, views to edit by hand. Costs some
@@ -141,14 +141,16 @@ class EquirectRotate:
             "cross of 4 x 3."
         ),
         "direction": Choice(_DIRECTIONS).says("Which way."),
-        "layout": Choice(LAYOUTS, default="faces").says(
+        "layout": Choice(LAYOUTS, default="faces")
+        .says(
             "panorama to cube: six images, a row, or a cross with the front in the middle of it. The other way, "
             "layouts are told apart by their shape."
-        ),
+        )
+        .when(direction=("panorama to cube",)),
         "size": Whole(0, 0, 8192).says("Side of a face, or height of the panorama, pixels. 0 = as fine as the input."),
     },
     outputs={"IMAGE": Socket("IMAGE").says("The cube map, or the panorama.")},
-    search=["skybox", "cube map", "360"],
+    search=["skybox", "cube map", "hdri", "360"],
 )
 class EquirectCubemap:
     """A panorama as the six faces of a cube, and back. Costs some milliseconds; one way and back is slightly softer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...renderers.scene import Scene
-from ..declare import Node, Number, Socket, Whole
+from ..declare import Node, Number, Socket, Unless, Whole
 from ..engine.attention import CrossView, with_cross_view_attention
 from ..widgets import SCENE
 
@@ -28,18 +28,18 @@ from ..widgets import SCENE
         "reference": Whole(-1, -1, 4096).says(
             "A view that all others see too, counted from 0; -1 for none (and no cost)."
         ),
-        "reference_weight": Number(1.0, 0.0, 10.0, advanced=True).says(
-            "Weight of the reference against the neighbours: 1 = as much as these together."
-        ),
+        "reference_weight": Number(1.0, 0.0, 10.0, advanced=True)
+        .says("Weight of the reference against the neighbours: 1 = as much as these together.")
+        .when(reference=Unless(-1)),
         "start": Number(0.0, 0.0, 1.0, advanced=True).says(
             "Begin at this fraction of the run, counted as in the host's ControlNet nodes (0 = noise)."
         ),
         "end": Number(0.8, 0.0, 1.0).says(
             "Stop at this fraction of the run; afterwards every view sees only itself, at no cost."
         ),
-        "reference_end": Number(0.2, 0.0, 1.0, advanced=True).says(
-            "Stop looking at the reference at this fraction of the run."
-        ),
+        "reference_end": Number(0.2, 0.0, 1.0, advanced=True)
+        .says("Stop looking at the reference at this fraction of the run.")
+        .when(reference=Unless(-1)),
         "max_tokens": Whole(4096, 0, 2**20, advanced=True).says(
             "Layers with more tokens per view than this are left alone, which bounds the cost. 4096 is every layer of "
             "512-pixel views in SD1 and of 1024-pixel views in SDXL. 0 = no limit."
@@ -71,6 +71,8 @@ class CrossViewAttention:
         max_tokens: int,
         group: int,
     ) -> tuple[Any]:
+        if reference < 0:  # what only a reference is asked about
+            reference_weight, reference_end = 0.0, 0.0
         wanted = CrossView(
             weight, neighbours, reference, reference_weight, start, end, reference_end, max_tokens, group
         )

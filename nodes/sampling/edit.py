@@ -43,13 +43,15 @@ _DESCENT: Inputs = {
             "falling: along the sampler's noise levels (FlowEdit, Delta Denoising Score). random: levels at random, a "
             "few views at a time (Collaborative Score Distillation); slower, and nearer to the source."
         ),
-        "finish": Number(Edit.finish, 0.0, 1.0).says(
+        "finish": Number(Edit.finish, 0.0, 1.0)
+        .says(
             "Fraction of the steps, the last ones, that the target's prompt does alone: they clean what an edit leaves "
             "rough, at half the cost. 0 = none. Walk falling only."
-        ),
-        "averages": Whole(1, 1, 64, advanced=True).says(
-            "Noises that a step is averaged over. Each costs two more model calls per view. Walk falling only."
-        ),
+        )
+        .when(walk=("falling",)),
+        "averages": Whole(1, 1, 64, advanced=True)
+        .says("Noises that a step is averaged over. Each costs two more model calls per view. Walk falling only.")
+        .when(walk=("falling",)),
         "baseline": Choice(BASELINES, advanced=True).says(
             "What the target is compared with. source: an estimate by the source's prompt. image: by the picture that "
             "the model reads beside the noise (InstructPix2Pix). none: the picture itself (score distillation, walk "
@@ -64,7 +66,7 @@ _DESCENT: Inputs = {
             "practice mixes all alike. clean, features: by clean estimates or their texture. For views of one thing at "
             "one place (frames of a clip); off for windows and cameras."
         ),
-        **_DESCENT,
+        **{name: value.when(walk=("random",)) for name, value in _DESCENT.items()},
     },
     optional={
         "source": Socket("CONDITIONING").says(
@@ -98,7 +100,9 @@ class SyncEdit:
         source: Any = None,
         source_negative: Any = None,
     ) -> tuple[EditJob]:
-        descent = Descent(iterations, rate, batch, t_min, t_max, hold)
+        descent = Descent()
+        if walk == "random":
+            descent, averages, finish = Descent(iterations, rate, batch, t_min, t_max, hold), 1, Edit.finish
         edit = Edit(walk, baseline, noise, averages, finish, kernel, descent)
         return (EditJob(edit, source, source_negative, source_cfg),)
 

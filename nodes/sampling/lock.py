@@ -36,7 +36,7 @@ from ..declare import Choice, Node, Number, Socket, Switch, Whole
         "operator": Socket("CANONICAL_OPERATOR").says("Another operator, which acts before this one."),
     },
     outputs={"operator": Socket("CANONICAL_OPERATOR").says("Connect to a sampler's operator.")},
-    search=["diffusehigh", "hiflow", "edit", "keep structure", "low frequency guidance"],
+    search=["diffusehigh", "hiflow", "edit", "keep structure", "hires fix", "upscale", "low frequency guidance"],
 )
 class StructureLock:
     """Holds the drawing of a picture while words change the rest: at every step the coarse part of what the views agree

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...renderers.scene import Scene
 from ...sync_core.noise import NOISE_MODES
+from ...sync_core.process_words import words
 from ...sync_core.processes import PROCESSES
 from ...sync_core.schedule import Schedule
 from ...sync_core.steering.operators import CanonicalOperator
@@ -15,7 +16,7 @@ from ...sync_core.stochastic import Stochastic
 from ...sync_core.synchronizer import AGGREGATIONS, STEP_NOISES, SyncPlan
 from ...sync_core.time_travel import STAY, TimeTravel
 from ...sync_core.visits.policy import ALL, Visits
-from ..declare import Choice, Inputs, Number, Socket, Switch, Whole
+from ..declare import LINKED, Choice, Inputs, Number, Socket, Switch, Unless, Whole
 from ..engine.coherence import Coherence
 from ..engine.edits.guider import EditJob
 from ..engine.rgb_domain import RgbDomain
@@ -31,11 +32,13 @@ PROCESS_LABELS = [
     STOCHASTIC_LABEL,
     COUPLED_LABEL,
 ]
+# Bare numbers, in words.
+_PROCESS_WORDS = tuple((p.label, f"{p.number} {words(p)}") for p in PROCESSES if not p.name)
 # Widgets from 0 to 1.
 _SHARES = ("sync_start", "sync_end", "sync_strength", "variance_correction", "travel_start", "travel_end")
 
 PLAN_INPUTS: Inputs = {
-    "process": Choice(PROCESS_LABELS, default=PROCESS_LABELS[0]).says(
+    "process": Choice(PROCESS_LABELS, default=PROCESS_LABELS[0], labels=_PROCESS_WORDS).says(
         "What is averaged over the views, and when: case number and name as in the SyncTweedies paper. 2 is the "
         "paper's choice and works with every sampler. Cases that move the noisy state (3 and others) need euler or "
         "ddim. For flow models, cases that average noise average the velocity. StochSync draws new noise at every "
@@ -81,10 +84,12 @@ PLAN_OPTIONS: Inputs = {
         "Views that go through the model at once. 0 = as many as the free memory holds. Fewer need less memory; the "
         "picture is the same."
     ),
-    "inner_steps": Whole(Stochastic.inner_steps, 1, 1000, advanced=True).says(
+    "inner_steps": Whole(Stochastic.inner_steps, 1, 1000, advanced=True)
+    .says(
         "StochSync only: rungs of the ladder from noise to clean; each clean estimate takes those below its own noise "
         "level. 25 as published; fast samplers need fewer."
-    ),
+    )
+    .when(process=(STOCHASTIC_LABEL,)),
     "variance_correction": Number(0.0, 0.0, 1.0, 0.05, advanced=True).says(
         "Gives back contrast that averaging takes where views disagree (independent noise, views with prompts of "
         "their own). 0: off. 0.5: the contrast of a single view. 1: as if all views were one. Process 2 only."
@@ -93,20 +98,22 @@ PLAN_OPTIONS: Inputs = {
         "The VAE of this model. Connected: views are averaged as decoded pictures instead of latents, for views that "
         "are turned or warped. Costs one decode and two encodes per view and such step. Process 2 only."
     ),
-    "rgb_every": Whole(1, 1, 1000, advanced=True).says(
+    "rgb_every": Whole(1, 1, 1000, advanced=True)
+    .says(
         "With rgb_vae: average as pictures on every k-th synchronised step, the last one included; the others average "
         "latents. To leave steps alone instead, use sync_every."
-    ),
+    )
+    .when(rgb_vae=LINKED),
     "travel_times": Whole(1, 1, 100, advanced=True).says(
         "Time travel: go back to where a step began with fresh noise and do it again. Views of hard illusions settle; "
         "costs as many model calls. For euler, ddim, heun, dpm_2."
     ),
-    "travel_start": Number(0.2, 0.0, 1.0, advanced=True).says(
-        "Time travel: fraction of the steps after which steps are repeated."
-    ),
-    "travel_end": Number(0.8, 0.0, 1.0, advanced=True).says(
-        "Time travel: fraction of the steps after which steps are done once again."
-    ),
+    "travel_start": Number(0.2, 0.0, 1.0, advanced=True)
+    .says("Time travel: fraction of the steps after which steps are repeated.")
+    .when(travel_times=Unless(1)),
+    "travel_end": Number(0.8, 0.0, 1.0, advanced=True)
+    .says("Time travel: fraction of the steps after which steps are done once again.")
+    .when(travel_times=Unless(1)),
 }
 
 # The last inputs of the doors.
@@ -126,10 +133,12 @@ LAST: Inputs = {
         "it is queued again, to the same picture. Samplers that look back (dpmpp_2m) begin anew after each save. "
         "0 = off."
     ),
-    "lean": Number(5.0, 0.0, 100.0, 0.1, advanced=True).says(
+    "lean": Number(5.0, 0.0, 100.0, 0.1, advanced=True)
+    .says(
         "SyncSDE only: how strongly a view leans on the one before it, 1/lambda; 5 as published. It fades with the "
         "noise. For euler, ddim, heun, dpmpp_2m; samplers of longer memory (uni_pc, lms, SDE) take it in 50 steps."
-    ),
+    )
+    .when(process=(COUPLED_LABEL,)),
     "visits": Socket("VISITS").says(
         "Which views the model is asked about at which step: SyncVisits. Empty: all of them at every step."
     ),

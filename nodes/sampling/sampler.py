@@ -42,7 +42,7 @@ _BATCH = Whole(1, 1, 4096).says("Canonical pictures at once, when none is connec
         "canonical": Socket("LATENT").says(
             "The picture to start from, encoded whole, with its noise mask if it has one. Empty: start from noise."
         ),
-        "batch_size": _BATCH,
+        "batch_size": _BATCH.given(advanced=True),
         **PLAN_OPTIONS,
         "views": Socket("LATENT").says(
             "The views to start from, each encoded by itself, in rig order (MeshViews, SplatViews or "
@@ -56,7 +56,23 @@ _BATCH = Whole(1, 1, 4096).says("Canonical pictures at once, when none is connec
             "The canonical picture as one latent; for a plane it can go straight to VAE Decode."
         ),
     },
-    search=["multidiffusion", "tiled diffusion", "wide image"],
+    search=[
+        "sampler",
+        "ksampler",
+        "multidiffusion",
+        "mixture of diffusers",
+        "tiled diffusion",
+        "demofusion",
+        "wide image",
+        "ultrawide",
+        "large image",
+        "big image",
+        "high resolution",
+        "panorama",
+        "outpaint",
+        "outpainting",
+        "extend image",
+    ],
 )
 class SyncTweediesSampler:
     """Denoises all views of the rig together so that they agree on one canonical picture. Costs one model call per view
@@ -91,6 +107,7 @@ class SyncTweediesSampler:
     inputs={"sampler": Socket("SAMPLER").says("The sampler to synchronise."), **SCENE, **PLAN_INPUTS},
     optional={**PLAN_OPTIONS, **LAST},
     outputs={"SAMPLER": Socket("SAMPLER").says("The same sampler, synchronised.")},
+    search=["SamplerCustomAdvanced", "custom sampler", "any sampler", "multidiffusion", "tiled diffusion", "flux"],
 )
 class SyncTweediesSamplerWrap:
     """Makes any SAMPLER synchronise the views, for SamplerCustomAdvanced with any guider. Costs far below a thousandth
@@ -106,6 +123,7 @@ class SyncTweediesSamplerWrap:
     "sampling",
     inputs={**SCENE, "noise_seed": SEED, "noise": PLAN_INPUTS["noise"].given(advanced=False)},
     outputs={"NOISE": Socket("NOISE").says("Connect to SamplerCustomAdvanced.")},
+    search=["shared noise", "RandomNoise", "SamplerCustomAdvanced", "seed"],
 )
 class SyncTweediesNoise:
     """Starting noise that the views share, for SamplerCustomAdvanced. Costs nothing."""
@@ -120,6 +138,7 @@ class SyncTweediesNoise:
     inputs={"model": Socket("MODEL").says("The model to patch."), **SCENE, **PLAN_INPUTS},
     optional={**PLAN_OPTIONS, **PATCHED},
     outputs={"MODEL": Socket("MODEL").says("A copy of the model; the one you connected stays as it is.")},
+    search=["KSampler", "plain sampler", "tiled diffusion", "multidiffusion", "mixture of diffusers", "patch model"],
 )
 class SyncTweediesPatch:
     """Makes a MODEL synchronise the views in whatever node samples it, a plain KSampler too (its noise is replaced by
@@ -145,6 +164,7 @@ class SyncTweediesPatch:
         "views": Socket("LATENT").says("One latent per view, in rig order."),
         "count": Socket("INT").says("Number of views of one canonical picture."),
     },
+    search=["empty latent", "EmptyLatentImage", "latent tiles", "KSampler"],
 )
 class SyncTweediesViewLatents:
     """The latents of all views: cut from a canonical latent, or empty. For the host's own sampler nodes. Costs

@@ -36,7 +36,7 @@ _SIZE = Number(4.0, 0.0, 1000.0, 0.05)
             "The present colours, one pixel a splat: encoded with ExemplarModel's VAE, a picture to start from."
         ),
     },
-    search=["3dgs", "gaussian splatting", "canvas"],
+    search=["3dgs", "gaussian splatting", "gaussian splat", "recolour", "recolor", "canvas"],
 )
 class SplatSpace:
     """The colours of splats as the picture that all views share; the splats themselves stand still. Costs nothing by
@@ -100,10 +100,12 @@ class SplatMask:
         "aggregation": Choice(METHODS[::-1]).says(
             "least_squares: the colours that show the views best. mean: the mean of what is seen of each splat, softer."
         ),
-        "robust": Whole(0, 0, 10, advanced=True).says(
+        "robust": Whole(0, 0, 10, advanced=True)
+        .says(
             "least_squares: so many further rounds in which pixels that do not fit count less; 2 where views disagree "
             "in places."
-        ),
+        )
+        .when(aggregation=("least_squares",)),
         "bands": Choice(BAKED_BANDS).says(
             "What becomes of colour that depends on the direction: kept as it is around the new colour (shine stays), "
             "dropped, or solved for from the views."
@@ -122,7 +124,7 @@ class SplatMask:
             "How well the splats show the views, how many no view sees, what the weights take."
         ),
     },
-    search=["3dgs", "gaussian splatting", "texture"],
+    search=["3dgs", "gaussian splatting", "recolour", "recolor", "texture"],
 )
 class SplatTextureBake:
     """Gives splats the colours of their views. Costs about half a second per view of 512 x 512 pixels and 100 thousand

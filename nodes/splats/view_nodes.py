@@ -60,12 +60,12 @@ class SplatViews:
         "start": Number(0.0, -360.0, 360.0, 5.0, advanced=True).says(
             "Azimuth of the first frame, degrees; 0 is the front."
         ),
-        "fov": Number(40.0, 1.0, 150.0, 1.0).says("Horizontal field of view, degrees."),
+        "fov": Number(40.0, 1.0, 150.0, 1.0, advanced=True).says("Horizontal field of view, degrees."),
         "distance": Number(0.0, 0.0, 100.0, 0.1, advanced=True).says(
             "Distance of the camera in radii of the scene. 0 = so that the scene fits."
         ),
         "up": UP,
-        "rule": RULE,
+        "rule": RULE.given(advanced=True),
         "background": BACKGROUND,
     },
     outputs={

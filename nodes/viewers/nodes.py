@@ -15,7 +15,7 @@ from .panorama import preview_panoramas
 
 @Node(
     "Preview 360",
-    "output",
+    "panorama",
     inputs={
         "image": Socket("IMAGE").says(
             "Equirectangular panorama of the whole sphere, twice as wide as high; or a batch."
@@ -36,7 +36,7 @@ class SyncTweediesPreview360:
 
 @Node(
     "Preview Mesh",
-    "meshes",
+    "mesh",
     inputs={"mesh": Socket("MESH").says("What to look at.")},
     optional={
         "texture": Socket("IMAGE").says(

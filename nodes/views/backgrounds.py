@@ -19,7 +19,7 @@ POLICIES = ("own", "constant", "random")
 
 @Node(
     "View Background",
-    "space",
+    "views",
     inputs={
         "rig": Socket("VIEW_RIG").says("Cameras around an object, from OrbitRig."),
         "policy": Choice(POLICIES, default="random").says(
@@ -27,10 +27,10 @@ POLICIES = ("own", "constant", "random")
             "random: another plain colour for each view at every step, so that none can leak into the object; later "
             "each keeps its last."
         ),
-        "colour": Text("#808080").says("constant: the colour, as #rrggbb."),
-        "freeze_at": Number(0.4, 0.0, 1.0, 0.05, advanced=True).says(
-            "random: fraction of the steps after which colours stay. At 0 each view has one colour from the start."
-        ),
+        "colour": Text("#808080").says("constant: the colour, as #rrggbb.").when(policy=("constant",)),
+        "freeze_at": Number(0.4, 0.0, 1.0, 0.05, advanced=True)
+        .says("random: fraction of the steps after which colours stay. At 0 each view has one colour from the start.")
+        .when(policy=("random",)),
     },
     optional={"vae": Socket("VAE").says("The model's VAE; needed for constant and random.")},
     outputs={"rig": Socket("VIEW_RIG").says("The same cameras with this background. Connect to the sampler.")},
@@ -59,4 +59,4 @@ def rig_with_background(rig: Any, policy: str, colour: str, until: float, vae: A
     encoded = [
         vae_encode(vae, torch.tensor(c).expand(1, rig.height, rig.width, 3).contiguous()).squeeze(2) for c in colours
     ]
-    return replace(rig, background=Background(torch.cat(encoded), until))
+    return replace(rig, background=Background(torch.cat(encoded), until if policy == "random" else 0.0))

@@ -10,10 +10,13 @@ from ..widgets import side
 from .orbits import EXAMPLE_ORBIT, ORBIT_KINDS, PROJECTIONS, OrbitWishes, orbit_rig
 from .rig_camera import rig_camera
 
+# All kinds but the one whose camera comes by a link.
+_PLACED = tuple(kind for kind in ORBIT_KINDS if kind != "camera")
+
 
 @Node(
     "Orbit Rig",
-    "space",
+    "views",
     inputs={
         "kind": Choice(ORBIT_KINDS).says(
             "orbit: around the object, as published. orbit_sphere: evenly from all directions. coverage: chosen one "
@@ -21,10 +24,12 @@ from .rig_camera import rig_camera
         ),
         "width": side(512).says("Width of a view, image pixels. Use the size the model was trained on."),
         "height": side(512).says("Height of a view, image pixels."),
-        "fov": Number(60.0, 5.0, 150.0, 1.0).says("Field of view in degrees, across the shorter side of a view."),
-        "distance": Number(2.0, 0.1, 100.0, 0.05).says(
-            "From the object's middle, in its radii. 2 with fov 60 just fits any object."
-        ),
+        "fov": Number(60.0, 5.0, 150.0, 1.0)
+        .says("Field of view in degrees, across the shorter side of a view.")
+        .when(kind=_PLACED),
+        "distance": Number(2.0, 0.1, 100.0, 0.05, advanced=True)
+        .says("From the object's middle, in its radii. 2 with fov 60 just fits any object.")
+        .when(kind=_PLACED),
         "framing": Choice(FRAMINGS).says(
             "reference: the object's sphere fits the view, which often is three quarters background. tight: every "
             "view is cut to the object, for twice the detail; needs the space."
@@ -35,21 +40,33 @@ from .rig_camera import rig_camera
         ),
     },
     optional={
-        "azimuth_step": Number(45.0, 5.0, 360.0, 1.0).says("orbit: degrees from one camera to the next, around."),
-        "elevations": Text("0").says("orbit: heights of the rings in degrees, e.g. '0, 35, -35'."),
-        "top_cameras": Switch(True, advanced=True).says("orbit: two more from 30 degrees above, in front and behind."),
-        "views": Whole(12, 1, 100).says("orbit_sphere: how many cameras. coverage: how many at most."),
-        "target": Number(0.98, 0.1, 1.0, advanced=True).says(
-            "coverage: stop when this share of what can be seen at all is seen."
-        ),
-        "cameras": Text(EXAMPLE_ORBIT, multiline=True).says(
+        "azimuth_step": Number(45.0, 5.0, 360.0, 1.0)
+        .says("orbit: degrees from one camera to the next, around.")
+        .when(kind=("orbit",)),
+        "elevations": Text("0")
+        .says("orbit: heights of the rings in degrees, e.g. '0, 35, -35'.")
+        .when(kind=("orbit",)),
+        "top_cameras": Switch(True, advanced=True)
+        .says("orbit: two more from 30 degrees above, in front and behind.")
+        .when(kind=("orbit",)),
+        "views": Whole(12, 1, 100)
+        .says("orbit_sphere: how many cameras. coverage: how many at most.")
+        .when(kind=("orbit_sphere", "coverage")),
+        "target": Number(0.98, 0.1, 1.0, advanced=True)
+        .says("coverage: stop when this share of what can be seen at all is seen.")
+        .when(kind=("coverage",)),
+        "cameras": Text(EXAMPLE_ORBIT, multiline=True)
+        .says(
             "custom: one camera a line, azimuth elevation [distance [fov]]; # begins a comment. Azimuths count from "
             "the front."
-        ),
-        "projection": Choice(PROJECTIONS, default="perspective", advanced=True).says(
-            "orthographic: parallel rays, for CAD-like views."
-        ),
-        "margin": Number(0.03, 0.0, 0.4, advanced=True).says("tight: free part of the view on each side."),
+        )
+        .when(kind=("custom",)),
+        "projection": Choice(PROJECTIONS, default="perspective", advanced=True)
+        .says("orthographic: parallel rays, for CAD-like views.")
+        .when(kind=_PLACED),
+        "margin": Number(0.03, 0.0, 0.4, advanced=True)
+        .says("tight: free part of the view on each side.")
+        .when(framing=("tight",)),
         "aspect": Choice(ASPECTS, default="as given", advanced=True).says(
             "tight: fitted changes width and height, in steps of 64, to the shape that wastes the fewest pixels."
         ),
@@ -73,7 +90,7 @@ from .rig_camera import rig_camera
             "How many views, and with a space connected how much of them the object fills."
         ),
     },
-    search=["cameras", "turntable", "multi view", "3d"],
+    search=["cameras", "views", "camera ring", "multi view", "multiview", "mesh cameras", "splat cameras", "3d"],
 )
 class OrbitRig:
     """Cameras around an object, which the model denoises together. More views see more of it and cost one model call
@@ -85,7 +102,7 @@ class OrbitRig:
 
 @Node(
     "Rig Camera",
-    "space",
+    "views",
     inputs={
         "rig": Socket("VIEW_RIG").says("Orbit Rig's or Camera File Rig's."),
         "view": Whole(1, 1, 4096).says("Which camera, counted from 1 in rig order."),

@@ -28,7 +28,7 @@ from .pictures import view_images
         "images": Socket("IMAGE").says("One image per view, in rig order."),
         "masks": Socket("MASK").says("One mask per view, in rig order; 1 where none is given."),
     },
-    search=["tile image", "split image", "controlnet hints per view"],
+    search=["tile image", "split image", "cut tiles", "crop views", "controlnet hints per view", "mask per view"],
 )
 class SyncTweediesViewImages:
     """Cuts one picture of the whole (a depth map, edges, a mask) into one picture per view: the hints for

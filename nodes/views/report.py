@@ -22,7 +22,7 @@ def rig_report(scene: Scene) -> RigSight:
 
 @Node(
     "Rig Report",
-    "space",
+    "views",
     inputs=SCENE,
     outputs={
         "views": Socket("INT").says("Number of views: model calls per step."),

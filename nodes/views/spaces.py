@@ -14,6 +14,7 @@ from ..widgets import MAX_SIDE
 
 SPACE_KINDS = ("plane", "panorama", "illusion")
 RIG_KINDS = ("windows", "ring", "sphere", "fibonacci", "custom")
+_CAMERAS = RIG_KINDS[1:]
 EXAMPLE_CAMERAS = "# azimuth elevation [fov [roll]], degrees\n0 0\n90 0\n180 0\n-90 0\n0 90 100\n0 -90 100"
 
 
@@ -69,7 +70,7 @@ def rig_from(
 
 @Node(
     "Canonical Space",
-    "space",
+    "views",
     inputs={
         "kind": Choice(SPACE_KINDS).says(
             "plane: a flat image of any size. panorama: the whole sphere as an equirectangular image, twice as wide "
@@ -77,17 +78,39 @@ def rig_from(
         ),
         "width": Whole(1536, 1, MAX_SIDE, 8).says("Width of the whole picture, image pixels."),
         "height": Whole(512, 1, MAX_SIDE, 8).says("Height of the whole picture, image pixels."),
-        "wrap_x": Switch(False).says("plane: left and right edge meet, the picture tiles. A panorama always does."),
-        "wrap_y": Switch(False).says("plane: top and bottom edge meet, the picture tiles vertically."),
+        "wrap_x": Switch(False)
+        .says("plane: left and right edge meet, the picture tiles. A panorama always does.")
+        .when(kind=("plane",)),
+        "wrap_y": Switch(False)
+        .says("plane: top and bottom edge meet, the picture tiles vertically.")
+        .when(kind=("plane",)),
     },
     optional={
-        "planes": Whole(1, 1, 64, advanced=True).says(
+        "planes": Whole(1, 1, 64)
+        .says(
             "illusion: as many pictures, all canonical, whose mean is what the readings show (IllusionBlend sets "
             "other shares). 1 = one picture."
         )
+        .when(kind=("illusion",))
     },
     outputs={"space": Socket("CANONICAL_SPACE").says("Connect to a sampler, and to the nodes that stitch or report.")},
-    search=["canvas", "wide image", "tileable", "panorama", "360", "equirectangular", "illusion"],
+    search=[
+        "canvas",
+        "wide image",
+        "ultrawide",
+        "large image",
+        "big image",
+        "huge image",
+        "banner",
+        "tileable",
+        "seamless texture",
+        "pattern",
+        "panorama",
+        "360",
+        "equirectangular",
+        "vr",
+        "illusion",
+    ],
 )
 class CanonicalSpace:
     """The picture that all views share. Costs nothing: it only names the kind and the size."""
@@ -98,7 +121,7 @@ class CanonicalSpace:
 
 @Node(
     "View Rig",
-    "space",
+    "views",
     inputs={
         "kind": Choice(RIG_KINDS).says(
             "windows: rectangles of a plane, in reading order. The others are cameras in the middle of a panorama. "
@@ -109,41 +132,59 @@ class CanonicalSpace:
             "Width of a view, image pixels. Use the size the model was trained on."
         ),
         "height": Whole(512, 1, MAX_SIDE, 8).says("Height of a view, image pixels."),
-        "spacing": Choice(["stride", "overlap"]).says(
+        "spacing": Choice(["stride", "overlap"])
+        .says(
             "windows: what 'pixels' means: stride = the distance from one window to the next, overlap = how much "
             "neighbours share."
-        ),
-        "pixels": Whole(128, 0, MAX_SIDE, 8).says(
+        )
+        .when(kind=("windows",)),
+        "pixels": Whole(128, 0, MAX_SIDE, 8)
+        .says(
             "windows: stride or overlap in image pixels, both directions. A last window is added where the canvas "
             "would stick out."
-        ),
-        "weights": Choice(TAPERS, advanced=True).says(
+        )
+        .when(kind=("windows",)),
+        "weights": Choice(TAPERS, advanced=True)
+        .says(
             "windows: how much a pixel counts where windows overlap. hann and triangle fade towards the window's "
             "border and leave no seam; flat is the reference's. Cameras always fade, by the angle from their axis."
-        ),
+        )
+        .when(kind=("windows",)),
     },
     optional={
-        "fov": Number(90.0, 1.0, 179.0, 1.0).says(
+        "fov": Number(90.0, 1.0, 179.0, 1.0)
+        .says(
             "Cameras: horizontal field of view in degrees. 60 to 100 look natural to models; a wider one needs fewer "
             "views and is coarser."
-        ),
-        "azimuth_step": Number(45.0, 1.0, 360.0, 1.0).says("ring: degrees from one camera to the next, around."),
-        "elevations": Text("0").says("ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up."),
-        "view_overlap": Number(0.25, 0.0, 0.9).says(
+        )
+        .when(kind=_CAMERAS),
+        "azimuth_step": Number(45.0, 1.0, 360.0, 1.0)
+        .says("ring: degrees from one camera to the next, around.")
+        .when(kind=("ring",)),
+        "elevations": Text("0")
+        .says("ring: heights of the rings in degrees, e.g. '0, 45, -45'. 90 is straight up.")
+        .when(kind=("ring",)),
+        "view_overlap": Number(0.25, 0.0, 0.9)
+        .says(
             "sphere, fibonacci: part of a view's width that its neighbours see too. More joins better and costs more "
             "views."
-        ),
-        "cameras": Text(EXAMPLE_CAMERAS, multiline=True).says(
+        )
+        .when(kind=("sphere", "fibonacci")),
+        "cameras": Text(EXAMPLE_CAMERAS, multiline=True)
+        .says(
             "custom: one camera a line, azimuth elevation [fov [roll]] in degrees; # begins a comment. Azimuth 0 is "
             "the middle of the panorama and grows to the right."
-        ),
-        "sampling": Choice(SAMPLINGS, default="nearest", advanced=True).says(
+        )
+        .when(kind=("custom",)),
+        "sampling": Choice(SAMPLINGS, default="nearest", advanced=True)
+        .says(
             "Cameras: how a view reads the panorama while sampling. nearest, as published, mixes no cells, so fine "
             "grain stays. bilinear is smoother and takes grain at every step."
-        ),
+        )
+        .when(kind=_CAMERAS),
     },
     outputs={"rig": Socket("VIEW_RIG").says("Connect together with a CANONICAL_SPACE.")},
-    search=["tiles", "windows", "cameras", "panorama", "360"],
+    search=["tile", "tiles", "tiled diffusion", "windows", "sliding window", "overlap", "cameras", "panorama", "360"],
 )
 class ViewRig:
     """The views that the model denoises together. More overlap joins them better and costs one model call per view."""

@@ -16,7 +16,7 @@ from .stitch import decoded_views, report, save_preview, stitch
 
 @Node(
     "Stitch Views",
-    "output",
+    "views",
     inputs=SCENE,
     optional={
         **VIEW_PICTURES,
@@ -30,7 +30,7 @@ from .stitch import decoded_views, report, save_preview, stitch
         "image": Socket("IMAGE").says("The whole picture, exactly the size of the space."),
         "coverage": Socket("MASK").says("1 where some view sees the picture."),
     },
-    search=["untile", "merge tiles"],
+    search=["untile", "merge tiles", "join tiles", "stitch", "blend tiles"],
 )
 class StitchViews:
     """Joins views into the whole picture. Latents are decoded view by view, so memory does not grow with the picture;
@@ -54,7 +54,7 @@ class StitchViews:
 
 @Node(
     "Sync Report",
-    "output",
+    "sampling",
     inputs={**SCENE, "views": Socket("LATENT").says("View latents in rig order, as sampled.")},
     optional={
         "vae": Socket("VAE").says(
@@ -69,6 +69,7 @@ class StitchViews:
             "The figures as a JSON object, for scripts; null where there is nothing to measure."
         ),
     },
+    search=["seam", "seam ratio", "quality", "psnr", "lpips", "metrics", "coverage", "measure"],
     output_node=True,
 )
 class SyncReport:

@@ -477,8 +477,10 @@ def test_denoise_1_is_warned_of(caplog: pytest.LogCaptureFixture):
 
 def test_the_node():
     (made,) = SyncEdit().build(2.0, "random", 0.2, 3, "none", "same", "clean", 50, 1.0, 2, 0.1, 0.6, 0.01, SOURCE)
-    assert made.edit == Edit("random", "none", "same", 3, 0.2, "clean", Descent(50, 1.0, 2, 0.1, 0.6, 0.01))
+    assert made.edit == Edit("random", "none", "same", kernel="clean", descent=Descent(50, 1.0, 2, 0.1, 0.6, 0.01))
     assert made.source is SOURCE and made.source_cfg == 2.0
+    (made,) = SyncEdit().build(2.0, "falling", 0.2, 3, "image", "same", "clean", 50, 1.0, 2, 0.1, 0.6, 0.01)
+    assert made.edit == Edit("falling", "image", "same", 3, 0.2, "clean"), "each walk reads its own"
     with pytest.raises(ValueError) as caught:
         SyncEdit().build(2.0, "falling", 0.2, 3, "none", "same", "clean", 50, 1.0, 2, 0.1, 0.6, 0.01)
     one_line(caught.value, "SyncEdit", "set walk to random")

@@ -7,7 +7,19 @@ import pytest
 import torch
 from helpers.hosting import host  # noqa: F401  (skips where there is no host)
 from syncpack.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
-from syncpack.nodes.declare import Choice, Input, Node, Number, Socket, Switch, Text, Whole, defaults
+from syncpack.nodes.declare import (
+    LINKED,
+    Choice,
+    Input,
+    Node,
+    Number,
+    Socket,
+    Switch,
+    Text,
+    Unless,
+    Whole,
+    defaults,
+)
 from syncpack.nodes.host.errors import SyncError, named
 from syncpack.nodes.v1 import input_types, mappings, specification
 
@@ -25,6 +37,10 @@ EMITTED = [
     (Whole(0, 0, 9, after_generate=True), "INT", {"default": 0, "min": 0, "max": 9, "control_after_generate": True}),
     (Choice(("a", "b")), ["a", "b"], {}),
     (Choice({"a": 1, "b": 2}, default="b"), ["a", "b"], {"default": "b"}),
+    (Choice(("a", "b"), labels=(("a", "the first"),)), ["a", "b"], {"labels": {"a": "the first"}}),
+    (Switch(False).when(kind=("x", "y")), "BOOLEAN", {"default": False, "shown_when": {"kind": ["x", "y"]}}),
+    (Switch(False).when(vae=LINKED), "BOOLEAN", {"default": False, "shown_when": {"vae": {"linked": True}}}),
+    (Switch(False).when(times=Unless(1)), "BOOLEAN", {"default": False, "shown_when": {"times": {"not": 1}}}),
     (Switch(False), "BOOLEAN", {"default": False}),
     (Switch(True), "BOOLEAN", {"default": True}),
     (Text(), "STRING", {"default": ""}),
@@ -109,6 +125,35 @@ def test_a_declared_node_is_what_the_host_reads():
     assert list(inspect.signature(node.look).parameters) == ["self", "image", "more"]
     picture = torch.zeros(1, 2, 2, 3)
     assert node().look(picture, 4) == (picture, 4) and node().look(image=picture) == (picture, 1)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"kind": ("a",)},
+        {"image": ("a",)},
+        {"image": Unless(1)},
+        {"more": LINKED},
+        {"more": ("a",)},
+        {"look": ("a", "c")},
+        {"look": ("a", "b")},
+    ],
+    ids=repr,
+)
+def test_an_input_that_is_never_shown_or_never_hidden_is_refused(shown):
+    look, more = Choice(("a", "b")).says("How."), Whole(1, 0, 9).says("How many more.")
+
+    def made(**conditions):
+        @Node("Two", **{**DECLARED, "optional": {"look": look, "more": more.when(**conditions)}})
+        class Two:
+            """What it does."""
+
+            def look_at(self, image, look="a", more=1):
+                return image
+
+    made(look=("a",), image=LINKED)
+    with pytest.raises(TypeError, match="Two: 'more' is shown when"):
+        made(**shown)
 
 
 def test_groups_without_inputs():

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.help_tables import tables, with_tables
 from helpers.hosting import host
+from helpers.wishes import WISHES
 from syncpack.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from syncpack.nodes.mesh.files import NO_MESH, list_meshes
 from syncpack.nodes.models.diffusers_folders import NO_FOLDER, NO_TEXT_FOLDER, list_folders
@@ -53,6 +54,28 @@ def test_the_node_explains_itself(node_id, node):
     description = node.DESCRIPTION
     assert description.endswith(".") and len(description) > 40
     assert re.match(r"SyncTweedies/[a-z]+$", node.CATEGORY)
+
+
+@each_node
+def test_there_are_words_to_find_the_node_by(node_id, node):
+    assert len(node.SEARCH_ALIASES) > 1, "write search=[...] into its declaration"
+
+
+@pytest.mark.parametrize("wish, wanted", WISHES.items(), ids=list(WISHES))
+def test_what_people_wish_is_found(wish, wanted):
+    """As hosts search: in the id, the shown name, or one of the other words. test_browser_fold.py asks a host."""
+    found = {
+        node_id
+        for node_id, node in NODES
+        for text in (node_id, NODE_DISPLAY_NAME_MAPPINGS[node_id], *node.SEARCH_ALIASES)
+        if wish.lower() in text.lower()
+    }
+    assert {*wanted} <= found
+
+
+def test_each_subject_has_one_category():
+    names = {node.CATEGORY.removeprefix("SyncTweedies/") for _, node in NODES}
+    assert names == {"views", "panorama", "illusion", "mesh", "splats", "sampling", "conditioning", "loaders"}
 
 
 @each_node
