@@ -14,7 +14,7 @@ from .quality import QUALITIES, RESULTS, Wish, sizes_for
 
 @Node(
     "Size and Quality",
-    "space",
+    "views",
     inputs={
         "result": Choice(RESULTS).says(
             "What is made. picture: flat, of any size. panorama: the whole sphere, twice as wide as high. object: the "
