@@ -35,8 +35,9 @@ async function upload(files, kind) {
 }
 
 function addButton(node, kind) {
-  const combo = node.widgets?.find((widget) => widget.name === "file");
-  if (!combo) return;
+  // Looked up each time: a subgraph's node makes its widgets anew.
+  const list = () => node.widgets?.find((widget) => widget.name === "file");
+  if (!list()) return;
   const accept = [...kind.main, ...kind.beside].join(",");
   const multiple = kind.beside.length > 0;
   const chooser = Object.assign(document.createElement("input"), { type: "file", accept, multiple });
@@ -48,6 +49,7 @@ function addButton(node, kind) {
     if (!files.length) return;
     try {
       const path = await upload(files, kind);
+      const combo = list();
       const values = combo.options.values;
       if (Array.isArray(values) && !values.includes(path)) values.push(path);
       combo.value = path;

@@ -3,6 +3,8 @@
 Skipped where the front end knows no blueprints. SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 """
 
+import contextlib
+
 import pytest
 from helpers.blueprints import NAMES, PACK, SPHERES, definition
 from helpers.browser import ROOT, SOFTWARE_GL, chromium, graph_page, host, keep, playwright
@@ -113,17 +115,22 @@ def fresh(page):
     }""")
 
 
-def find(page, typed, at=(1100, 800)):
+def find(page, typed, at=(1100, 620)):
     """Search for a node, take the first that is found, put it there: a double click, a key, a click."""
     before = page.evaluate("app.graph.nodes.length")
-    page.mouse.dblclick(*at)
-    page.wait_for_function("document.activeElement?.tagName === 'INPUT'", timeout=15_000)
+    for _ in range(3):  # (a busy machine may take a double click for two)
+        page.mouse.dblclick(*at)
+        with contextlib.suppress(Exception):  # playwright's own kind, known only where it is installed
+            page.wait_for_function("document.activeElement?.tagName === 'INPUT'", timeout=5000)
+            break
     page.keyboard.type(typed)
     page.wait_for_timeout(900)
     page.keyboard.press("Enter")
-    page.wait_for_timeout(700)
-    page.mouse.click(*at)
+    # It hangs on the pointer until a click.
     page.wait_for_function(f"app.graph.nodes.length === {before + 1}", timeout=15_000)
+    page.wait_for_timeout(300)
+    page.mouse.move(at[0] - 3, at[1])
+    page.mouse.click(*at)
     page.wait_for_timeout(300)
 
 
@@ -209,7 +216,7 @@ def test_a_mesh_is_uploaded_where_the_blueprint_shows_its_file(page, tmp_path):
 def test_two_of_them_keep_their_own_values(page):
     placed(page, PANORAMA)
     page.evaluate("app.graph.nodes[0].pos = [420, 700]")
-    find(page, PANORAMA.removesuffix(PACK), at=(1200, 850))
+    find(page, PANORAMA.removesuffix(PACK), at=(1250, 680))
     values = page.evaluate("""() => app.graph.nodes.filter((node) => node.isSubgraphNode?.())
       .map((node) => node.widgets.find((one) => one.name === "prompt").value)""")
     assert values[0] == WORDS and values[1] != WORDS
