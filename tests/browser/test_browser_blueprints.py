@@ -244,8 +244,10 @@ def test_without_a_model_it_is_marked(page):
     page.keyboard.press("Escape")
 
 
+NODE = "app.graph.nodes.find((one) => one.type === '{0}' || one.title === '{0}')"
+# Where a slot is on the screen.
 SLOT = """([node, name, output]) => {
-  const found = app.graph.nodes[node];
+  const found = app.graph.nodes.find((one) => one.type === node || one.title === node);
   const slots = output ? found.outputs : found.inputs;
   const at = slots.findIndex((slot) => slot.name === name);
   const [x, y] = output ? found.getOutputPos(at) : found.getInputPos(at);
@@ -261,16 +263,14 @@ def test_my_checkpoint_and_my_words_are_a_panorama_in_three_nodes(page):
         pytest.skip("counted in one renderer")
     fresh(page)
     gestures = 0
-    places = {"Panorama from Words": (480, 180), "ToyWorldModel": (120, 180), "Save Panorama": (1000, 180)}
-    for name, at in places.items():
-        find(page, name, at)
+    blueprint, loader, save = PANORAMA, "ToyWorldModel", "SavePanorama"
+    for typed, at in (("Panorama from Words", (620, 640)), (loader, (200, 300)), ("Save Panorama", (1000, 300))):
+        find(page, typed, at)
         gestures += 3
-    page.evaluate("""() => {
-      [[420, 120], [20, 120], [960, 120]].forEach((pos, i) => { app.graph.nodes[i].pos = pos; });
-      app.canvas.setDirty(true, true);
-    }""")
-    page.wait_for_timeout(400)
-    blueprint, loader, save = range(3)
+    for name, x in ((blueprint, 420), (loader, 20), (save, 960)):
+        page.evaluate(f"{NODE.format(name)}.pos = [{x}, 120]")
+    page.evaluate("app.canvas.setDirty(true, true)")
+    page.wait_for_timeout(600)
     for a, output, b, socket in [
         (loader, "MODEL", blueprint, "model"),
         (loader, "CLIP", blueprint, "clip"),
@@ -284,15 +284,13 @@ def test_my_checkpoint_and_my_words_are_a_panorama_in_three_nodes(page):
         page.mouse.up()
         page.wait_for_timeout(200)
         gestures += 1
-    page.locator("textarea").first.click()
+    page.locator("textarea:visible").first.click()
     page.keyboard.press("Control+A")
     page.keyboard.type(WORDS)
     gestures += 1
     # (small, for the test's sake)
-    page.evaluate("""() => app.graph.nodes[0].widgets.forEach((one) => {
-      if (one.name === "quality") one.value = "draft";
-      if (one.name === "width") one.value = 128;
-    })""")
+    for name, value in (("quality", "'draft'"), ("width", 128)):
+        page.evaluate(f"{NODE.format(blueprint)}.widgets.find((one) => one.name === '{name}').value = {value}")
     keep(page, "blueprint_three_nodes")
     assert any(WORDS in node for node in page.evaluate(SENT))
     run(page)
