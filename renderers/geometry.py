@@ -27,7 +27,7 @@ from .cameras.viewpoints import Orbit, Vector, Viewpoint
 from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, heat, sight
 from .directions import ViewPlace, middle_of
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
-from .pictures import on_canvas
+from .pictures import on_canvas, scaled_to
 
 
 class Space(Protocol):
@@ -205,6 +205,11 @@ class Geometry(Protocol):
         """What the rig sees, as pictures and figures."""
         found = self.coverage()
         return sight(found, enlarged_heat(found.per_cell), self.words, len(self.places()), self.view_size)
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """How the views lie, as a picture [H, W, 3] whose longer side is ``size`` pixels; turn: degrees to go further
+        around an object. Usually how many views see each place."""
+        return scaled_to(self.sight().pictures[0], size)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         """Counts on the grid for cells of ``cell`` pixels [rows, columns] as a picture [H, W, 3] of the space."""

@@ -119,6 +119,14 @@ def covering(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     return pictures[..., top : top + height, left : left + width]
 
 
+def scaled_to(picture: Tensor, longer: int) -> Tensor:
+    """A picture [H, W, C], its longer side made ``longer`` pixels."""
+    height, width = picture.shape[:2]
+    scale = longer / max(height, width)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return F.interpolate(picture.movedim(-1, 0)[None], size=size, mode="nearest")[0].movedim(0, -1)
+
+
 def contact_sheet(images: Tensor) -> Tensor:
     """N images [N, C, (1,) h, w] side by side in a square grid, the last places empty: [1, C, (1,) H, W]."""
     columns = math.ceil(math.sqrt(len(images)))

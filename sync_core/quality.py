@@ -180,9 +180,10 @@ def cross_view_psnr(views: Tensor, consistent_views: Tensor, peak: float, covere
     return math.inf if error == 0.0 else 10.0 * math.log10(peak**2 / error)
 
 
-def high_frequency_energy(image: Tensor) -> float:
+def high_frequency_energy(image: Tensor, seen: Tensor | None = None) -> float:
     """Variance of the 4-neighbour Laplacian of ``image`` [..., H, W], inner pixels only: low is blurred.
 
+    ``seen`` (bool, of a shape that goes with the image's): of these pixels alone, such as an object's; nan without any.
     White noise of standard deviation s gives 20 s^2. ValueError below 3 x 3 pixels.
     """
     if image.ndim < 2 or min(image.shape[-2:]) < 3:
@@ -190,7 +191,9 @@ def high_frequency_energy(image: Tensor) -> float:
     p = _wide(image)
     centre = p[..., 1:-1, 1:-1]
     laplacian = p[..., :-2, 1:-1] + p[..., 2:, 1:-1] + p[..., 1:-1, :-2] + p[..., 1:-1, 2:] - 4.0 * centre
-    return float(laplacian.var(correction=0))
+    if seen is not None:
+        laplacian = laplacian[seen[..., 1:-1, 1:-1].to(laplacian.device).expand_as(laplacian)]
+    return float(laplacian.var(correction=0)) if laplacian.numel() else math.nan
 
 
 def noise_floor(image: Tensor) -> float:

@@ -66,6 +66,7 @@ DOORS = {
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.
 SUBJECTS_DOORS = {
     ("viewers", "mesh"): "a mesh is written for the viewer as it is saved",
+    ("viewers", "splats"): "where a scene's up points is asked as everywhere",
 }
 # What is not of one space and knows the wing of one all the same, and why; renderers/scene.py holds the table of wings.
 ROOF_DOORS = {("renderers/scene.py", wing): "the table of wings" for wing in WINGS} | {

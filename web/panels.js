@@ -2,6 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { follow } from "./viewer/outputs.mjs";
+import { learn, say } from "./viewer/words.mjs";
 
 const MIN_HEIGHT = 180;
 const SIZE = [420, 340];
@@ -25,6 +26,12 @@ const PANELS = {
     load: mesh,
     show: (files) => files.map(url),
   },
+  SyncTweediesPreviewSplats: {
+    key: "splats",
+    before: "Run the workflow to see the splats.",
+    load: () => import("./preview_splats/panel.mjs"),
+    show: (scenes) => scenes.map((scene) => ({ ...scene, url: url(scene.file) })),
+  },
   SaveTexturedMesh: {
     key: "3d",
     load: mesh,
@@ -39,10 +46,10 @@ const PANELS = {
   },
 };
 
-/** A place for a panel in the node: ``show(files)``, ``zoom(scale)``, ``remove()``. */
+/** A place for a panel in the node: ``show(files, rig)``, ``zoom(scale)``, ``remove()``. */
 function addPlace(node, kind) {
   const element = document.createElement("div");
-  element.textContent = kind.before ?? "";
+  element.textContent = say(kind.before ?? "");
   Object.assign(element.style, {
     color: "#aaa", font: "12px sans-serif", overflow: "hidden", minHeight: `${MIN_HEIGHT - 20}px`,
   });
@@ -59,11 +66,11 @@ function addPlace(node, kind) {
   node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1], height)]);
 
   return {
-    show(files) {
+    show(files, rig) {
       panel ??= kind.load().then(({ Panel }) => new Panel(element));
       panel.then((viewer) => {
         viewer.zoomOfGraph(app.canvas.ds.scale);
-        return viewer.show(kind.show(files));
+        return viewer.show(kind.show(files), rig);
       }).catch(failed);
     },
     zoom: (scale) => panel?.then((viewer) => viewer.zoomOfGraph(scale)).catch(() => {}),
@@ -77,11 +84,11 @@ function addPanel(node, kind) {
 
   follow(node, (output) => {
     const files = (output[kind.key] ?? []).filter(kind.only ?? Boolean);
-    const now = JSON.stringify(files);
+    const now = JSON.stringify([files, output.rig]);
     if (!files.length || now === shown) return;
     shown = now;
     place ??= addPlace(node, kind);
-    place.show(files);
+    place.show(files, output.rig); // (rig: outlines of views, where one was connected)
   }, (scale) => place?.zoom(scale));
 
   const { onRemoved } = node;
@@ -93,6 +100,7 @@ function addPanel(node, kind) {
 
 app.registerExtension({
   name: "SyncTweedies.Preview360",
+  init: () => learn(app),
   nodeCreated(node) {
     const kind = PANELS[node.comfyClass];
     if (kind) addPanel(node, kind);

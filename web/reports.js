@@ -1,6 +1,7 @@
 // Shows what nodes of this pack say about their work: figures of a report, files that were saved.
 import { app } from "../../scripts/app.js";
 import { follow } from "./viewer/outputs.mjs";
+import { say as inWords } from "./viewer/words.mjs";
 
 const LINE = 17; // pixels
 const COLUMN = 6; // pixels of a letter, about
@@ -18,7 +19,7 @@ const STYLE = {
 };
 
 function addBox(node) {
-  const box = Object.assign(document.createElement("textarea"), { readOnly: true, placeholder: BEFORE, spellcheck: false });
+  const box = Object.assign(document.createElement("textarea"), { readOnly: true, placeholder: inWords(BEFORE), spellcheck: false });
   Object.assign(box.style, STYLE);
   box.dataset.syncReport = "";
   box.dataset.captureWheel = "true";

@@ -15,7 +15,7 @@ _KINDS = {
     MODEL: "CheckpointLoaderSimple ControlNetLoader DualCLIPLoader ExemplarModel LoadDiffusersText LoadDiffusersUNet "
     "LoraLoader SyncTweediesExemplarPicture ToyWorldModel UNETLoader VAELoader",
     CANVAS: "CameraFileRig CanonicalSpace IllusionBlend IllusionCustomWarp IllusionHinge IllusionHybrid IllusionMirror "
-    "IllusionRig IllusionShuffle MeshSpace OrbitRig RigCamera RigReport SplatSpace SyncTweediesLoadMesh "
+    "IllusionRig IllusionShuffle MeshSpace OrbitRig RigCamera RigPreview RigReport SplatSpace SyncTweediesLoadMesh "
     "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap ViewRig",
     WORDS: "CLIPTextEncode CanonicalPrompt FluxGuidance IllusionPrompts PromptJourney ViewPrompts",
     HINTS: "ControlNetApplyAdvanced ControlStrengthSchedule EquirectFromPicture EquirectViews ImageScale ImageToMask "
@@ -28,7 +28,7 @@ _KINDS = {
     RESULT: "EquirectCubemap EquirectRotate EquirectStitch ImageCompositeMasked IllusionFrames IllusionPreview "
     "IllusionReport MeshTextureBake MeshTurntable PreviewImage SaveAnimatedWEBP SaveImage SavePanorama SaveSplats "
     "SaveTexturedMesh SplatTextureBake SplatTurntable StitchViews SyncReport SyncTweediesPreview360 "
-    "SyncTweediesPreviewMesh VAEDecode",
+    "SyncTweediesPreviewMesh SyncTweediesPreviewSplats VAEDecode",
 }
 GROUP_OF = {kind: name for name, kinds in _KINDS.items() for kind in kinds.split()}
 SAMPLERS = frozenset({"KSampler", "SamplerCustomAdvanced", "SyncTweediesSampler"})

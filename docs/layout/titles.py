@@ -81,4 +81,4 @@ def entitle(data: dict[str, Any], name: str) -> None:
         raise ValueError(f"{name} has no note")
     parts = [part for part in str(notes[0]["widgets_values"][0]).split("\n\n") if not part.startswith("#")]
     extra = data.setdefault("extra", {})
-    extra["title"], extra["description"] = TITLES[name], " ".join(parts[0].split())
+    extra["title"], extra["description"] = TITLES[name], " ".join(parts[0].replace("**", "").split())

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from ..host.objects import Guider, Wrapper
-from .chunks import ViewBatches
+from .chunks import SHOWN, ViewBatches
 from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
 from .edits.denoiser import check_edit_sampler
@@ -135,6 +135,8 @@ def _prepared(run: Run, call: SamplerCall) -> SamplerCall:
     model, model_options = _in_chunks(target, call.model_options, run.batches)
     if source is not None:
         source, _ = _in_chunks(source, call.model_options, run.batches)
+    if not run.views.fully_covered:
+        model_options["transformer_options"][SHOWN] = run.views.covered
     guider = call.model.inner_model
     if any(bootstrapped(entries) for entries in getattr(guider, "conds", {}).values()):
         noise = region_noise(run)

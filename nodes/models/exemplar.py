@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...sync_core.exemplar.prior import ExemplarConfig, ExemplarPrior
 from .. import host
+from ..engine.chunks import shown_rows
 from ..trained import Trained
 
 # Log prior of exemplars that a prompt does not name. Small patches of a picture weigh up to some thousands at the last
@@ -45,17 +46,22 @@ class ExemplarDiffusionModel(torch.nn.Module):
 
 
 class ExemplarBaseModel(host.BaseModel):
-    """EPS model at Stable Diffusion's noise levels; the prior is exact, so no network output is rescaled."""
+    """EPS model at Stable Diffusion's noise levels; the prior is exact, so no network output is rescaled.
 
-    def __init__(self, prior: ExemplarPrior) -> None:
+    object_only: of views that show an object, what lies around it is not worked out."""
+
+    def __init__(self, prior: ExemplarPrior, object_only: bool = False) -> None:
         super().__init__(_ExemplarConfig(_ExemplarConfig.unet_config), model_type=host.ModelType.EPS)
         self.diffusion_model = ExemplarDiffusionModel(prior)
+        self.object_only = object_only
 
     def _apply_model(self, x: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         # The host's arguments: c_concat, c_crossattn, control, transformer_options; only the prompt means something.
         prompt = kwargs.get("c_crossattn", args[1] if len(args) > 1 else None)
         classes = None if prompt is None else class_log_prior(prompt, self.diffusion_model.prior.n_classes)
-        return self.diffusion_model.prior.denoise(x.float(), t.float(), classes)
+        options = kwargs.get("transformer_options") or {}
+        wanted = shown_rows(options, len(x)) if self.object_only else None
+        return self.diffusion_model.prior.denoise(x.float(), t.float(), classes, wanted=wanted)
 
     if not hasattr(host.BaseModel, "_apply_model"):  # 2024: no inner method to override
         apply_model = _apply_model
@@ -145,7 +151,7 @@ class PixelVAE:
 
 
 def exemplar_model(
-    images: list[Tensor], names: list[str], config: ExemplarConfig
+    images: list[Tensor], names: list[str], config: ExemplarConfig, object_only: bool = False
 ) -> tuple[Any, ExemplarClip, PixelVAE]:
     """MODEL, CLIP and VAE from exemplar images [H, W, 3] in [0, 1], each with a name that prompts can call.
 
@@ -155,5 +161,5 @@ def exemplar_model(
     if len(names) != len(images):
         raise ValueError(f"{len(names)} names for {len(images)} exemplars; give one name for each image")
     prior = ExemplarPrior.from_images([i[..., :3].movedim(-1, 0) * 2.0 - 1.0 for i in images], config)
-    model = ExemplarBaseModel(prior)
+    model = ExemplarBaseModel(prior, object_only)
     return host.ModelPatcher(model, host.load_device(), host.offload_device()), ExemplarClip(names), PixelVAE()

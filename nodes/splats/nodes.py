@@ -28,7 +28,11 @@ _SIZE = Number(4.0, 0.0, 1000.0, 0.05)
         "backend": Choice(BACKENDS, default="auto", advanced=True).says(
             "What lists the splats of each pixel: auto is numba where installed (up to twice as fast), else torch. "
             "gsplat needs an NVIDIA GPU and pip install gsplat."
-        )
+        ),
+        "facing": Number(0.0, 0.0, 32.0, 0.5, advanced=True).says(
+            "While sampling, views count by the cosine of the angle at which they look at flat splats, to this power: "
+            "sharper where views disagree; try 24. 0 = by what they see alone. Round splats have no side."
+        ),
     },
     outputs={
         "space": Socket("CANONICAL_SPACE").says("Connect together with a rig of cameras."),
@@ -42,8 +46,8 @@ class SplatSpace:
     """The colours of splats as the picture that all views share; the splats themselves stand still. Costs nothing by
     itself: what the views see is worked out when they are first used."""
 
-    def build(self, splats: Any, up: Any, rule: Any, backend: Any = "auto") -> tuple[Any, Tensor]:
-        return colours_of(splats_of(splats), up, rule, backend)
+    def build(self, splats: Any, up: Any, rule: Any, backend: Any = "auto", facing: float = 0.0) -> tuple[Any, Tensor]:
+        return colours_of(splats_of(splats), up, rule, backend, facing)
 
 
 @Node(

@@ -30,9 +30,11 @@ from ..engine.vae import GivenViews
 from ..views.pictures import check_proportions
 
 
-def colours_of(splats: Splats, up: Up, rule: Rule, backend: Backend) -> tuple[SplatColours, Tensor]:
+def colours_of(
+    splats: Splats, up: Up, rule: Rule, backend: Backend, facing: float = 0.0
+) -> tuple[SplatColours, Tensor]:
     """(The canonical space of splats, their colours as an image [1, 1, K, 3])."""
-    space = SplatColours(replace(splats, up=up), rule, backend)
+    space = SplatColours(replace(splats, up=up), rule, backend, facing=facing)
     return space, space.picture.movedim(1, -1).contiguous()
 
 

@@ -1,8 +1,9 @@
 """Looking around in results."""
 
-from .nodes import SyncTweediesPreview360, SyncTweediesPreviewMesh
+from .nodes import SyncTweediesPreview360, SyncTweediesPreviewMesh, SyncTweediesPreviewSplats
 
 NODES = (
     SyncTweediesPreview360,
     SyncTweediesPreviewMesh,
+    SyncTweediesPreviewSplats,
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...renderers.mesh.drawn import mesh_outlines
 from ...renderers.mesh.files.save import mesh_files
 from ...renderers.mesh.mesh import Mesh
 from ...renderers.mesh.uvs.atlas import Layout
+from ...renderers.outlines import for_viewer
 from .. import host
 from ..mesh.files import textured
 from ..saving import save_files
@@ -28,6 +31,11 @@ def preview_meshes(mesh: Mesh, images: Tensor | None = None, layout: Layout = "j
         host.check_interrupt()
         saved += save_files("synctweedies_mesh", lambda stem, worn=worn: mesh_files(worn, None, stem), "temp")
     return saved
+
+
+def mesh_views(mesh: Mesh, rig: Any = None) -> dict[str, Any]:
+    """The cameras of a rig for the front end; nothing without one. Raises ValueError as ``mesh_outlines``."""
+    return {} if rig is None else {"rig": for_viewer(mesh_outlines(mesh, rig))}
 
 
 def _worn(mesh: Mesh, images: Tensor | None, layout: Layout) -> Iterator[Mesh]:

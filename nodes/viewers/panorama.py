@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from ...renderers.outlines import for_viewer
+from ...renderers.panorama.drawn import sphere_outlines
 from ...renderers.panorama.equirect import check_equirect_picture
 from .. import host
 from ..views.stitch import save_preview
+
+
+def panorama_views(rig: Any = None) -> dict[str, Any]:
+    """Outlines of a rig's views for the front end; nothing without a rig. Raises ValueError as ``sphere_outlines``."""
+    return {} if rig is None else {"rig": for_viewer(sphere_outlines(rig))}
 
 
 def preview_panoramas(pictures: Tensor) -> list[dict[str, str]]:

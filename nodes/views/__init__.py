@@ -5,7 +5,7 @@ from .orbit_nodes import OrbitRig, RigCamera
 from .picture_nodes import SyncTweediesViewImages
 from .prompt_nodes import CanonicalPrompt, PromptJourney, ViewPrompts
 from .quality_nodes import SyncTweediesQuality
-from .report import RigReport
+from .report import RigPreview, RigReport
 from .spaces import CanonicalSpace, ViewRig
 from .stitch_nodes import StitchViews, SyncReport
 
@@ -16,6 +16,7 @@ NODES = (
     RigCamera,
     ViewBackground,
     RigReport,
+    RigPreview,
     SyncTweediesViewImages,
     ViewPrompts,
     CanonicalPrompt,

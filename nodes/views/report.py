@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from torch import Tensor
+
 from ...renderers.counts import RigSight
 from ...renderers.scene import Scene
-from ..declare import Node, Socket
+from ..declare import Node, Number, Socket, Whole
 from ..widgets import SCENE
 from .stitch import save_preview
 
@@ -18,6 +20,11 @@ def rig_report(scene: Scene) -> RigSight:
     if found.warning:
         logging.warning("RigReport: %s", found.warning)
     return found
+
+
+def rig_picture(scene: Scene, size: int, turn: float) -> Tensor:
+    """Where the views are, as a picture [H, W, 3]."""
+    return scene.geometry.drawing(size, turn).clamp(0, 1)
 
 
 @Node(
@@ -45,3 +52,31 @@ class RigReport:
         shown = [save_preview(picture) for picture in found.pictures]
         result = (len(scene.view_places()), found.pictures, found.text)
         return {"ui": {"images": shown, "text": [found.text]}, "result": result}
+
+
+@Node(
+    "Rig Preview",
+    "views",
+    inputs=SCENE,
+    optional={
+        "size": Whole(768, 256, 4096, 8).says("Longer side of the picture, image pixels."),
+        "turn": Number(0.0, -180.0, 180.0, 5.0).says(
+            "Of objects: degrees to go further around, to the right as the camera moves. 0 looks from beside the front."
+        ),
+    },
+    outputs={
+        "image": Socket("IMAGE").says(
+            "Around a mesh or splats the cameras, fainter where the object hides them; on a panorama the outlines of "
+            "the views, on a plane its windows, brighter where they overlap; of an illusion its readings of a card."
+        )
+    },
+    search=["cameras", "camera rig", "frustum", "show views", "windows", "layout of views"],
+    output_node=True,
+)
+class RigPreview:
+    """Draws where the views are, with their numbers, before anything is sampled. Costs one to a few seconds; nothing is
+    averaged."""
+
+    def draw(self, space: Any, rig: Any, size: int = 768, turn: float = 0.0) -> dict[str, Any]:
+        picture = rig_picture(Scene(space, rig), size, turn)
+        return {"ui": {"images": [save_preview(picture)]}, "result": (picture[None],)}

@@ -18,6 +18,7 @@ from ..directions import ViewPlace
 from ..geometry import Geometry, Wing
 from ..picture_means import MapMeans, MeanWish, PictureMeans
 from .advice import noise_notes
+from .drawn import card, readings_drawing
 from .frames import GREY
 from .space import Illusion, Warps, illusion_views
 from .warp import Permutation
@@ -79,6 +80,13 @@ class IllusionGeometry(Geometry):
         """Planes lie below each other."""
         picture = heat(counts, counts.shape[0] * cell, counts.shape[1] * cell)
         return picture[: self.space.planes * self.space.height, : self.space.width].contiguous()
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """What each reading makes of a card."""
+        width, height, planes = self.space.width, self.space.height, self.space.planes
+        cards = [card(width, height, plane, planes) for plane in range(planes)]
+        seen = self.look(torch.cat(cards, 1)[None])
+        return readings_drawing(cards, seen, [warp.name for warp in self.rig.warps], size)
 
     def blended(self, picture: Tensor) -> Tensor:
         """The planes [B, C, n * H, W] as each view's warp gets them: [B, N, C, H, W]."""

@@ -19,6 +19,7 @@ from ..counts import RigSight, heat
 from ..directions import ViewPlace, orbit_places
 from ..geometry import Geometry, Wing
 from ..neighbours import angles_between
+from .drawn import mesh_drawing
 from .maps.maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .maps.surface import Surface, surface
 from .raster.visibility import Seen, seen_points
@@ -211,6 +212,10 @@ class MeshGeometry(Geometry):
     def sight(self) -> RigSight:
         """Two pictures, texture and object: how straight the best view looks at each place."""
         return mesh_sight(self)
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """The mesh as a grey solid with the cameras around it."""
+        return mesh_drawing(self.space.mesh, self.rig, size, turn)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         # (its grid depends on the views, not on the texture)

@@ -15,6 +15,7 @@ from ..cameras.orbits import Lens
 from ..cameras.viewpoints import Viewpoint
 from .looks import MeshViews, corner_normals
 from .mesh import Mesh
+from .raster.fragments import Fragments
 
 LIGHTS = ("none", "soft")
 # Where the soft light comes from, in the camera's own axes: from above, a little from the left.
@@ -72,8 +73,13 @@ def _frame(mesh: Mesh, camera: Viewpoint, height: int, width: int, light: str, b
     picture = views.texture(background)[0]
     if light == "soft":
         seen = views.fragments[0]
-        own = views.seen_normals(camera, seen) @ camera.rotation.float()
-        to_light = F.normalize(torch.tensor(_LIGHT), dim=0)
-        bright = 0.45 + 0.55 * (0.5 + 0.5 * (own @ to_light)).clamp(0, 1)
+        bright = soft_light(views, camera, seen)
         picture = torch.where(seen.covered[..., None], picture * bright[..., None], picture)
     return F.avg_pool2d(picture.movedim(-1, 0)[None], _FINER)[0].movedim(0, -1)
+
+
+def soft_light(views: MeshViews, camera: Viewpoint, seen: Fragments) -> Tensor:
+    """[h, w] in [0, 1]: how bright a light that goes with the camera makes what it sees."""
+    own = views.seen_normals(camera, seen) @ camera.rotation.float()
+    to_light = F.normalize(torch.tensor(_LIGHT), dim=0)
+    return 0.45 + 0.55 * (0.5 + 0.5 * (own @ to_light)).clamp(0, 1)

@@ -18,6 +18,7 @@ from ..directions import ViewPlace, look_places
 from ..geometry import Geometry, Wing, no_canvas
 from ..neighbours import angles_between
 from ..picture_means import MapMeans, MeanWish, PictureMeans
+from .drawn import sphere_drawing
 from .equirect import look_at
 from .space import Lookout, Panorama, equirect_directions, panorama_views
 from .stitch import stitch_looks, view_edges
@@ -25,6 +26,8 @@ from .walk import LookWalk
 
 # Rows of a sphere that are looked at: its coverage changes slowly.
 _ROWS = 512
+# The same where it is only drawn.
+_DRAWN = 160
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,18 @@ class PanoramaGeometry(Geometry):
         """By the exact frames of the cameras."""
         rows = min(self.space.height, _ROWS)
         directions = equirect_directions(rows, 2 * rows)
-        counts = torch.zeros(rows, 2 * rows, dtype=torch.int64)
+        return RigCoverage(self._counts(directions), norm(directions[:, :1, [0, 2]], -1).float(), "sphere")
+
+    def _counts(self, directions: Tensor) -> Tensor:
+        """int64 [rows, columns]: how many views see each direction [rows, columns, 3]."""
+        counts = torch.zeros(directions.shape[:2], dtype=torch.int64)
         for look in self.rig.looks:
             counts += pixels_of(look, directions, self.rig.height, self.rig.width)[2]
-        return RigCoverage(counts, norm(directions[:, :1, [0, 2]], -1).float(), "sphere")
+        return counts
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """The outlines of the views on the map."""
+        return sphere_drawing(self.rig, self._counts(equirect_directions(_DRAWN, 2 * _DRAWN)), size)
 
     def look(self, picture: Tensor) -> Tensor:
         pictures = picture.movedim(1, -1)

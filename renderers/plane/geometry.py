@@ -15,6 +15,7 @@ from ...sync_core.walked import Views, WalkedViews, too_large
 from ..directions import ViewPlace, middle_of
 from ..geometry import Geometry, Wing
 from ..picture_means import MeanWish, PictureMeans
+from .drawn import windows_drawing
 from .space import Placement, Plane, Taper, Windows, place, window_views
 from .stitch import WindowMean, cut_windows, stitch_windows
 from .tiling import WindowTilings
@@ -67,6 +68,10 @@ class PlaneGeometry(Geometry):
         side = min(self.rig.width, self.rig.height)
         advice = f"set ViewRig's stride to {max(side // 8, 1)} pixels, an eighth of its windows, or less"
         return WindowTilings(placement, (self.space.wrap_y, self.space.wrap_x), overlap, advice)
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """The windows on the canvas."""
+        return windows_drawing(self.placement(1), (self.space.wrap_y, self.space.wrap_x), size)
 
     def look(self, picture: Tensor) -> Tensor:
         return cut_windows(self.placement(1), picture)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...sync_core.aggregate import Method
@@ -23,6 +24,7 @@ from ..neighbours import angles_between
 from ..picture_means import MeanWish, PictureMeans
 from ..pictures import contact_sheet
 from .background import background_pixels
+from .drawn import splat_drawing
 from .memory import check_memory, estimated_entries, free_memory
 from .solve.blocks import pixel_weights
 from .solve.picture_mean import SplatMean
@@ -38,12 +40,17 @@ _BYTES_OF_MAPS = 120
 _PARTS = 4
 # Views whose entries are estimated, spread over the rig.
 _SAMPLED = 4
+# What flat looks count at least: a splat that nobody sees straight still takes the colours that are seen.
+_LEAST = 1e-4
+# A view sees a splat that shows this share of what the best view shows of it.
+_WELL = 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class SplatGeometry(Geometry):
-    """See ``Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the angle they look at
-    (the rig's exponent is not used): splats have no surface to measure it from, but what a view sees of one counts."""
+    """See ``Geometry``. Canonical pictures are [B, C, 1, K]. Views are not weighted by the rig's exponent:
+    not all splats have a surface to measure angles from, and what a view sees of one counts; the space's ``facing``
+    weighs pixels by the splats that do."""
 
     space: SplatColours
     rig: Orbit
@@ -95,7 +102,23 @@ class SplatGeometry(Geometry):
         )
         pixels = torch.arange(len(found))[:, None] * (height * width)
         behind = (background_pixels(alpha.reshape(-1, height, width)) + pixels).reshape(-1)
-        return ViewSet(forward, canonical, height, width, pixel_weights(alpha), composite=Composite(alpha, behind))
+        weights = pixel_weights(alpha)
+        if self.space.facing:
+            weights = weights * self._straightness(found, alpha).pow(self.space.facing).clamp_min(_LEAST)
+        return ViewSet(forward, canonical, height, width, weights, composite=Composite(alpha, behind))
+
+    def _straightness(self, found: Sequence[ViewWeights], alpha: Tensor) -> Tensor:
+        """float32 [N*h*w]: how straight views look at what their pixels show, 1 where no view looks straighter."""
+        beyond = found[0].map.cols - len(self.space.splats)
+        cosines = torch.stack([F.pad(self.space.straightness(v), (0, beyond)) for v in self.viewpoints])
+        shown = torch.stack([torch.zeros_like(cosines[0]) for _ in found])
+        for amount, weights in zip(shown, found, strict=True):
+            amount.index_add_(0, weights.map.indices.long(), weights.map.weights)
+        # (compared with the best look at each splat: least squares hold what counts little to a mean, which is soft)
+        best = (cosines * (shown >= _WELL * shown.amax(0))).amax(0)
+        shares = (cosines / best.clamp_min(1e-3)).clamp_max(1)
+        pixels = [w.map.apply(share[:, None])[:, 0] for w, share in zip(found, shares, strict=True)]
+        return (torch.cat(pixels) / alpha.clamp_min(1e-6)).clamp(0, 1)
 
     def _weights(self, height: int, width: int, each: int, columns: int | None = None) -> Iterator[ViewWeights]:
         """View after view; ``each``: bytes an entry will take. Raises ValueError as ``views``."""
@@ -200,6 +223,10 @@ class SplatGeometry(Geometry):
         found = self.coverage()
         picture = heat_square(found.per_cell[0])
         return sight(found, picture, self.words, len(self.rig.viewpoints), self.view_size)
+
+    def drawing(self, size: int, turn: float) -> Tensor:
+        """The splats in grey with the cameras around them."""
+        return splat_drawing(self.space, self.rig, size, turn)
 
     def count_picture(self, counts: Tensor, cell: int) -> Tensor:
         """A square, one pixel a splat."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from ..cameras.viewpoints import Orbit, Vector, Viewpoint
 from ..kept import Kept
 from .coverage_rig import splat_coverage_rig
 from .splats import IN_VIEWER, Splats
-from .weights.project import Rule, check_rule, project
+from .weights.project import Rule, check_rule, project, rotation_matrices
 from .weights.tiles import ViewWeights
 from .weights.weights import PRUNE, Backend, chosen_backend, view_weights
 
@@ -32,13 +33,16 @@ class SplatColours:
 
     rule: how splats were drawn when the scene was made (project.py). backend: what lists the weights (weights.py).
     prune: weights below it are left out. As a picture it is K x 1 pixels; a latent of a model whose cells are c pixels
-    wide holds the splats in c rows, so that its shape says c. Raises ValueError for an unknown rule or backend.
+    wide holds the splats in c rows, so that its shape says c. facing: pixels of views count by the cosine at which they
+    look at flat splats, to this power, where views are averaged while sampling; 0: by what they show alone. Raises
+    ValueError for an unknown rule or backend.
     """
 
     splats: Splats
     rule: Rule = "antialiased"
     backend: Backend = "auto"
     prune: float = PRUNE
+    facing: float = 0.0
     kept: Kept = field(default_factory=lambda: Kept(_KEPT), repr=False)
 
     kind = "splats"
@@ -50,6 +54,8 @@ class SplatColours:
         chosen_backend(self.backend)
         if not 0 <= self.prune < 0.1:
             raise ValueError(f"prune {self.prune:g}: weights below it are left out; use 0 to 0.01")
+        if not 0 <= self.facing <= 32:
+            raise ValueError(f"facing {self.facing:g}: use 0 (off) to 32")
 
     @property
     def width(self) -> int:
@@ -79,6 +85,17 @@ class SplatColours:
         """What the pixels of one view mix. columns: of the map, when there are to be more than splats."""
         seen = project(self.splats, viewpoint, height, width, self.rule)
         return view_weights(seen, columns or len(self.splats), self.backend, self.prune)
+
+    def straightness(self, viewpoint: Viewpoint) -> Tensor:
+        """float32 [K]: the cosine at which a camera looks at each splat, as if it were a surface across its shortest
+        axis; 1 for what is as thick as it is wide."""
+        splats = self.splats
+        scales, order = splats.scales.sort(1)
+        normal = rotation_matrices(splats.rotations).gather(2, order[:, None, :1].expand(-1, 3, 1))[..., 0]
+        ray = F.normalize(splats.positions - torch.tensor(viewpoint.position, dtype=torch.float32), dim=1)
+        cosine = (normal * ray).sum(1).abs()
+        round_ = (scales[:, 0] / scales[:, 1].clamp_min(1e-20)).clamp(0, 1)
+        return round_ + (1 - round_) * cosine
 
     # --- as an object that cameras stand around (see ``geometry.ObjectSpace``)
 

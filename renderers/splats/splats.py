@@ -211,7 +211,16 @@ class Splats:
 
     def of_viewer(self, viewpoint: Viewpoint) -> Viewpoint:
         """A camera of the host's 3D viewer in object units, as ``cameras`` takes them."""
-        return viewpoint.turned(IN_VIEWER).from_scene(self.centre, self.radius).turned(self._rows)
+        return self.in_object(viewpoint.turned(IN_VIEWER))
+
+    def in_object(self, viewpoint: Viewpoint) -> Viewpoint:
+        """A camera of the file's coordinates in object units, as ``cameras`` takes them."""
+        return viewpoint.from_scene(self.centre, self.radius).turned(self._rows)
+
+    @property
+    def axes(self) -> tuple[Vector, Vector, Vector]:
+        """What X, Y (up) and Z (front) of the upright object are in the file's coordinates."""
+        return _FRAMES[self.up]
 
     @property
     def _rows(self) -> tuple[Vector, Vector, Vector]:

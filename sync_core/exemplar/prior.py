@@ -128,12 +128,14 @@ class ExemplarPrior(torch.nn.Module):
         sigma: Tensor | float,
         class_log_prior: Tensor | None = None,
         wrap: tuple[bool, bool] = (False, False),
+        wanted: Tensor | None = None,
     ) -> Tensor:
         """Posterior mean of x0 for ``x [N,C,h,w] = x0 + sigma * n``; same shape, float32.
 
         ``sigma``: one number or [N], at least 0. ``class_log_prior [N, n_classes]``: log weight of each exemplar per
         view (need not be normalised; -inf leaves one out; uniform by default). ``wrap``: (vertical,
-        horizontal) the view tiles.
+        horizontal) the view tiles. ``wanted [N,h,w]`` (bool): pixels whose estimate is asked for; patches that show
+        none of them are not looked up, and what only these would tell is the exemplars' mean.
         h and w at least 8; levels wider than the view give way to finer ones; sizes that are not multiples of a level's
         scale are area-averaged to the nearest whole number of cells. Raises ValueError otherwise.
         """
@@ -147,10 +149,13 @@ class ExemplarPrior(torch.nn.Module):
         for value, views in groups.items():
             for start in range(0, len(views), self.config.views_per_chunk):
                 part = torch.tensor(views[start : start + self.config.views_per_chunk], device=x.device)
-                out[part] = self._denoise_group(x[part].float(), value, prior[part], wrap)
+                asked = None if wanted is None else wanted[part].to(x.device)
+                out[part] = self._denoise_group(x[part].float(), value, prior[part], wrap, asked)
         return out
 
-    def _denoise_group(self, x: Tensor, sigma: float, log_prior: Tensor, wrap: tuple[bool, bool]) -> Tensor:
+    def _denoise_group(
+        self, x: Tensor, sigma: float, log_prior: Tensor, wrap: tuple[bool, bool], wanted: Tensor | None
+    ) -> Tensor:
         """``denoise`` for views of one noise level."""
         height, width = x.shape[-2:]
         bank = self._levels()[self.level_index(sigma, height, width)]
@@ -165,14 +170,24 @@ class ExemplarPrior(torch.nn.Module):
         patches = F.unfold(x, k)[:, :, place].transpose(1, 2)
         share = torch.tensor(bank.counts, device=x.device).log()
         noise = max(sigma, self.config.sigma_floor) / s
+        patches = patches.reshape(-1, patches.shape[2])
+        # Every class has weight 1 before its prior, however many patches it holds.
+        log_weight = (log_prior - share).repeat_interleave(len(place), 0)
+        rows = None if wanted is None else patches_that_show(wanted, bank.level, low, wrap)[:, place].flatten()
+        if rows is not None:
+            patches, log_weight = patches[rows], log_weight[rows]
         ask = Query(
-            coef=(patches.reshape(-1, patches.shape[2]) - bank.mean) @ bank.basis,
-            # Every class has weight 1 before its prior, however many patches it holds.
-            log_weight=(log_prior - share).repeat_interleave(len(place), 0),
+            coef=(patches - bank.mean) @ bank.basis,
+            log_weight=log_weight,
             temperature=(self.config.sharpness * noise) ** 2,
             noise=noise,
         )
-        mean = posterior_mean(ask, bank, self.config.search) @ bank.basis.T + bank.mean
+        mean = bank.mean.expand(len(patches), -1)
+        if len(patches):
+            mean = posterior_mean(ask, bank, self.config.search) @ bank.basis.T + bank.mean
+        if rows is not None:
+            found, mean = mean, bank.mean.repeat(len(rows), 1)
+            mean[rows] = found
         merged = merge_patches(mean, bank, grid, place, wrap)[..., : low[0], : low[1]]
         if s > 1:
             up = cubic_matrix(low[0], height, wrap[0], x.device)
@@ -247,6 +262,18 @@ def patch_places(grid: tuple[int, int], step: int, wrap: tuple[bool, bool], devi
         at = list(range(0, length, step))
         axes.append(torch.tensor(at if wraps or at[-1] == length - 1 else [*at, length - 1], device=device))
     return (axes[0][:, None] * grid[1] + axes[1]).reshape(-1)
+
+
+def patches_that_show(wanted: Tensor, level: Level, low: tuple[int, ...], wrap: tuple[bool, bool]) -> Tensor:
+    """Which patches of views [N,h,w], ``low`` cells high and wide at the level, hold a cell that some wanted pixel is
+    read from: bool [N, rows*cols], every position."""
+    shown = wanted[:, None].float()
+    if level.scale > 1:
+        shown = area_matrix(shown.shape[2], low[0], shown.device) @ shown
+        shown = shown @ area_matrix(shown.shape[3], low[1], shown.device).T
+        # (a pixel is enlarged from the two cells on either side)
+        shown = F.max_pool2d(shown, 5, 1, 2)
+    return (F.max_pool2d(wrap_pad(shown, level.patch, wrap), level.patch, 1) > 0).flatten(1)
 
 
 def open_border(grid: tuple[int, int], wrap: tuple[bool, bool], device: torch.device) -> Tensor:

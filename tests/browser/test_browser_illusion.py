@@ -129,7 +129,7 @@ def test_they_are_fetched_by_url_and_the_module_only_now(page):
     frames = {url for url in page.fetched if "/view?" in url and "synctweedies_illusion" in url}
     assert len(frames) == COUNT and all("type=temp" in url for url in frames)
     modules = {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")}
-    assert modules == {"player.mjs", "viewer.mjs", "outputs.mjs"}
+    assert modules == {"player.mjs", "viewer.mjs", "outputs.mjs", "words.mjs"}
 
 
 def test_a_press_plays_to_the_other_reading_and_back(page):

@@ -204,7 +204,7 @@ def test_the_mesh_is_fetched_by_url(page):
     assert any("/view?" in url and "filename=box0.glb" in url for url in page.fetched)
     assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
         "panel.mjs", "glb.mjs", "nodes.mjs", "orbit.mjs", "solid.mjs", "viewer.mjs", "gl.mjs", "angles.mjs",
-        "shared.mjs", "outputs.mjs",
+        "shared.mjs", "outputs.mjs", "words.mjs", "lines.mjs", "rig.mjs", "orbit_viewer.mjs",
     }  # fmt: skip
     assert "12 triangles" in note(page, NOTE)
 

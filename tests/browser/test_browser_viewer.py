@@ -69,7 +69,8 @@ DRAW = """async ([script, picture, look, width, height, largest]) => {
   const sphere = new Sphere(document.createElement("canvas"));
   if (largest) sphere.gl.getParameter = () => largest; // what a small graphics card would answer
   sphere.load(image);
-  const blob = await sphere.picture(look, width, height);
+  sphere.draw(look, width, height);
+  const blob = await new Promise((done) => sphere.gl.canvas.toBlob(done, "image/png"));
   sphere.free();
   return [...new Uint8Array(await blob.arrayBuffer())];
 }"""
@@ -180,7 +181,9 @@ def test_the_picture_is_fetched_by_url(page):
     assert any("/view?" in url and "type=temp" in url and "synctweedies_panorama" in url for url in page.fetched)
     assert not any(url.startswith("data:image") and len(url) > 10_000 for url in page.fetched)
     assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
-        "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs"
+        "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs",
+        "words.mjs",
+        "lines.mjs", "rig.mjs",
     }  # fmt: skip
 
 

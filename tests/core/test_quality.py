@@ -249,6 +249,12 @@ def test_high_frequency_energy_sees_blur() -> None:
     assert high_frequency_energy(ramp) == 0.0
     with pytest.raises(ValueError):
         high_frequency_energy(torch.zeros(1, 2, 9))
+    left = torch.zeros(1, 256, 256, dtype=torch.bool)
+    left[..., :128] = True
+    half = torch.where(left, image, blurred)
+    assert high_frequency_energy(half, left) == pytest.approx(sharp, rel=0.02)
+    assert high_frequency_energy(half, ~left) < 0.25 * sharp
+    assert math.isnan(high_frequency_energy(half, torch.zeros_like(left)))
 
 
 def test_noise_floor_reads_the_noise_under_a_picture() -> None:

@@ -12,7 +12,7 @@ from helpers.host_vaes import PatchVae, bounded
 from helpers.hosting import Windows, relative_error, run_node
 from syncpack.nodes.engine import preview
 from syncpack.nodes.views.picture_nodes import SyncTweediesViewImages
-from syncpack.nodes.views.report import RigReport
+from syncpack.nodes.views.report import RigPreview, RigReport
 from syncpack.nodes.views.stitch_nodes import StitchViews, SyncReport
 from syncpack.renderers import scene
 from syncpack.renderers.directions import ViewPlace
@@ -125,6 +125,7 @@ def test_it_is_stitched_cut_and_reported():
     assert "views per cell 3 to 3" in text and "holes 0.00 %" in text and counted.shape == (1, 32, 96, 3)
     count, _, said = RigReport().report(SPACE, RIG)["result"]
     assert count == 3 and "coverage 100.0 % of the picture" in said and said.endswith("no holes")
+    assert RigPreview().draw(SPACE, RIG, 288)["result"][0].shape == (1, 96, 288, 3)
 
 
 def test_another_rig_is_refused_in_its_words():

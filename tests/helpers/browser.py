@@ -21,7 +21,7 @@ from syncpack.launcher.workspace import PACK_FOLDER
 ROOT = Path(__file__).resolve().parents[2]
 OURS = f"extensions/{PACK_FOLDER}"
 # What a page loads before anything is shown, and nothing else of ours.
-SCRIPTS = ["fold.js", "looks.js", "outputs.mjs", "panels.js", "reports.js", "rules.mjs", "upload.js"]
+SCRIPTS = ["fold.js", "looks.js", "outputs.mjs", "panels.js", "reports.js", "rules.mjs", "upload.js", "words.mjs"]
 READY = "window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 50"
 # Remembers the WebGL contexts of a page: ``contexts``, and ``webgl()``, the one that lives and was made last.
 WEBGL = """() => {

@@ -317,7 +317,7 @@ def test_the_camera_is_a_rigs_camera(width, height):
         torch.randn(50, 3, generator=torch.Generator().manual_seed(1)).double(), dim=1
     )
     found = run(
-        "preview_mesh/orbit.mjs",
+        "viewer/orbit.mjs",
         f"""return {json.dumps(LOOKS)}.map((look) => {{
           const m = g.projection(look, {width}, {height});
           return {json.dumps(points.tolist())}.map((p) =>
@@ -337,7 +337,7 @@ def test_the_camera_is_a_rigs_camera(width, height):
 
 def test_what_is_moved_follows_the_pointer():
     found = run(
-        "preview_mesh/orbit.mjs",
+        "viewer/orbit.mjs",
         """const look = { azimuth: 40, elevation: 25, distance: 1.7, target: [0.1, 0.2, 0] };
         const seen = (m, p) => [0, 1, 3].map((row) =>
           m[row] * p[0] + m[4 + row] * p[1] + m[8 + row] * p[2] + m[12 + row]);
@@ -354,7 +354,7 @@ def test_what_is_moved_follows_the_pointer():
 
 def test_looks_stay_in_range_and_start_shows_everything():
     found = run(
-        "preview_mesh/orbit.mjs",
+        "viewer/orbit.mjs",
         """const high = { ...g.START, azimuth: 170, elevation: 80 };
         return [g.turned(high, 20, 30), g.zoomed(high, 100).distance, g.zoomed(high, 1e-4).distance,
           g.SIDES.map((_, i) => g.axes(g.from(high, i)).back.map(Math.round)), g.START, g.FOV];""",

@@ -1,8 +1,10 @@
 // An ambiguous picture and its readings: press to play from one to the other, drag to go there by hand.
 
 import { BUTTON, make } from "../viewer/viewer.mjs";
+import { say } from "../viewer/words.mjs";
 
 const HINT = "press: play · drag: by hand · space: play · left and right: frame by frame · Home, End: the two readings";
+const LOST = "The frames are no longer in the temp folder; run the workflow again.";
 const SECONDS = 1.2; // of the way from one reading to the other
 const STILL = 4; // pixels that a pointer may move and still press
 
@@ -74,7 +76,7 @@ export class Panel {
       await Promise.all(images.map((image) => image.decode()));
     } catch {
       if (number === this.loading) {
-        this.note.textContent = "The frames are no longer in the temp folder; run the workflow again.";
+        this.note.textContent = say(LOST);
       }
       return;
     }

@@ -25,6 +25,20 @@ export function ray(look, x, y, width, height) {
   return [0, 1, 2].map((i) => right * m[i] + up * m[3 + i] + m[6 + i]);
 }
 
+/** Sixteen numbers, column by column: direction, of any length, -> clip space of WebGL. */
+export function projection(look, width, height) {
+  const m = camera(look, width, height);
+  const squares = [0, 3].map((at) => m[at] ** 2 + m[at + 1] ** 2 + m[at + 2] ** 2);
+  return [0, 1, 2].flatMap((i) => [m[i] / squares[0], m[3 + i] / squares[1], 0, m[6 + i]]).concat([0, 0, 0, 0]);
+}
+
+/** Place in a frame that a direction is seen at, pixels, and its depth; null for what is behind. */
+export function placed(look, way, width, height) {
+  const m = projection(look, width, height);
+  const [x, y, , depth] = [0, 1, 2, 3].map((row) => m[row] * way[0] + m[4 + row] * way[1] + m[8 + row] * way[2]);
+  return depth > 1e-3 ? { x: ((1 + x / depth) * width) / 2, y: ((1 - y / depth) * height) / 2, depth } : null;
+}
+
 /** Azimuth and elevation of a direction. */
 export function angles([x, y, z]) {
   return { azimuth: Math.atan2(x, -z) / RADIAN, elevation: Math.atan2(y, Math.hypot(x, z)) / RADIAN };

@@ -1,12 +1,13 @@
 // The viewer of panoramas.
 import { SharedDrawer } from "../viewer/shared.mjs";
 import { Viewer } from "../viewer/viewer.mjs";
-import { START, angles, dragged, ray, turned, zoomed } from "./geometry.mjs";
+import { START, angles, dragged, placed, ray, turned, zoomed } from "./geometry.mjs";
 import { Sphere } from "./sphere.mjs";
 
 const WORDS = {
   name: "panorama",
-  hint: "drag: look · scroll: zoom · double click: reset · arrows, + and -: keys · F: full screen",
+  hint: "drag: look · scroll: zoom · double click: reset · arrows, + and -: keys · F: full screen · a number, C: look at "
+    + "that view · V: views",
   choice: "Which picture of the batch.",
   lost: "The picture is no longer in the temp folder; run the workflow again.",
   without: "Shown flat",
@@ -28,6 +29,20 @@ export class Panel extends Viewer {
     return SHARED;
   }
 
+  prepare(drawer) {
+    drawer.lines.load(this.rig.lines);
+  }
+
+  project(way, width, height) {
+    return placed(this.look, way, width, height);
+  }
+
+  stand({ label, number }) {
+    this.stood = { ...this.look, ...angles(label) };
+    this.standing = number;
+    this.turnTo(this.stood);
+  }
+
   async fetch(url) {
     const image = new Image();
     image.src = url;
@@ -43,7 +58,8 @@ export class Panel extends Viewer {
 
   told() {
     const pointed = this.under ? ` · pointer ${way(this.under)}` : "";
-    return `view ${way(this.look)}, ${degrees(this.look.fov)} wide${pointed}`;
+    const view = this.look === this.stood ? `at view ${this.standing} · ` : "";
+    return `${view}view ${way(this.look)}, ${degrees(this.look.fov)} wide${pointed}`;
   }
 
   file() {

@@ -1,8 +1,9 @@
 // Draws what a camera sees in an equirectangular picture: one triangle, one shader.
 // The shader reads cells by number, not through the texture filter: a column before the first is the last, a row beyond
 // a pole continues half way around. So neither +-180 degrees nor the poles differ from any other place.
-import { context, fitting, free, png, program, resized } from "../viewer/gl.mjs";
-import { camera, pixelAngle } from "./geometry.mjs";
+import { context, fitting, free, program, resized } from "../viewer/gl.mjs";
+import { Lines } from "../viewer/lines.mjs";
+import { camera, pixelAngle, projection } from "./geometry.mjs";
 
 const CORNERS = `#version 300 es
 void main() {
@@ -60,7 +61,8 @@ export class Sphere {
   constructor(canvas) {
     this.gl = context(canvas, { antialias: false, depth: false });
     this.at = program(this.gl, CORNERS, PIXELS, ["camera", "frame", "cells", "coarsest"]);
-    this.gl.bindVertexArray(this.gl.createVertexArray());
+    this.array = this.gl.createVertexArray();
+    this.lines = new Lines(this.gl);
     this.rows = 0;
   }
 
@@ -79,21 +81,21 @@ export class Sphere {
     this.rows = source.naturalHeight ?? source.height;
   }
 
-  /** Draw into a canvas of ``width`` x ``height`` pixels. */
-  draw(look, width, height) {
+  /** Draw into a canvas of ``width`` x ``height`` pixels; wide: of lines, pixels. */
+  draw(look, width, height, wide = 1) {
     const { gl, at } = this;
     if (!this.rows || !resized(gl, width, height)) return;
+    at.use();
+    gl.bindVertexArray(this.array);
+    gl.bindTexture(gl.TEXTURE_2D, this.texture);
     gl.uniformMatrix3fv(at.camera, false, camera(look, width, height));
     gl.uniform2f(at.frame, width, height);
     gl.uniform1f(at.cells, (pixelAngle(look, width) * this.rows) / Math.PI);
     gl.uniform1f(at.coarsest, Math.max(0, Math.floor(Math.log2(this.rows)) - 1));
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-  }
-
-  /** A promise of the view as a PNG Blob. */
-  picture(look, width, height) {
-    this.draw(look, width, height);
-    return png(this.gl);
+    const view = projection(look, width, height);
+    this.lines.draw(view, width, height, 2.4 * wide, 0.5, 0); // a dark border: a picture has any colour
+    this.lines.draw(view, width, height, wide);
   }
 
   free() {

@@ -1,31 +1,26 @@
 // The viewer of meshes.
 import { SharedDrawer } from "../viewer/shared.mjs";
-import { Viewer } from "../viewer/viewer.mjs";
+import { HINT, OrbitViewer, RIG_HINT } from "../viewer/orbit_viewer.mjs";
 import { readGlb } from "./glb.mjs";
-import { START, SIDES, dragged, from, panned, turned, zoomed } from "./orbit.mjs";
 import { Solid } from "./solid.mjs";
 
 const WORDS = {
   name: "mesh",
-  hint: "drag: turn · right or shift and drag: move · scroll: zoom · double click: reset · arrows, + and -, 1 to 6: keys "
-    + "· L: light · F: full screen",
+  hint: `${HINT} · L: light · F: full screen${RIG_HINT}`,
   choice: "Which mesh.",
   lost: "The mesh is no longer in the temp folder; run the workflow again.",
   without: "No 3D",
   tooltip: "Azimuth and elevation that it is seen from, distance in radii of the object; number of triangles.",
 };
-const STEP = 15; // degrees a key turns
-const MOVE = 1 / 12; // of the frame a key moves
 
 const SHARED = new SharedDrawer((canvas) => new Solid(canvas));
 
-export class Panel extends Viewer {
+export class Panel extends OrbitViewer {
   constructor(parent) {
-    super(parent, WORDS, START);
+    super(parent, WORDS);
     this.lamp = this.button("Light", "Light it, or show the colours as they are (L).", () => this.light());
     this.lamp.setAttribute("aria-pressed", "true");
     this.saver.before(this.lamp);
-    this.stage.addEventListener("contextmenu", (event) => event.preventDefault()); // the right button moves
   }
 
   get shared() {
@@ -34,6 +29,7 @@ export class Panel extends Viewer {
 
   prepare(drawer) {
     drawer.lit = this.lit;
+    drawer.lines.load(this.rig.lines);
   }
 
   async fetch(url) {
@@ -74,37 +70,10 @@ export class Panel extends Viewer {
   }
 
   told() {
-    const { azimuth, elevation, distance } = this.look;
-    const count = this.item.faces.toLocaleString("en");
-    return `view ${Math.round(azimuth)}°, ${Math.round(elevation)}° · distance ${distance.toFixed(2)} · ${count} triangles`;
-  }
-
-  file() {
-    return `mesh_${Math.round(this.look.azimuth)}_${Math.round(this.look.elevation)}.png`;
-  }
-
-  held(event) {
-    if (event.button === 2 || (event.button === 0 && event.shiftKey)) return "move";
-    return event.button === 0 && "turn";
-  }
-
-  dragged(how, ...rest) {
-    return how === "move" ? panned(...rest) : dragged(...rest);
-  }
-
-  zoomed(factor) {
-    return zoomed(this.look, factor);
+    return `${this.where()} · ${this.item.faces.toLocaleString("en")} triangles`;
   }
 
   keys(shift) {
-    const turn = (right, up) => () => {
-      this.turnTo(shift ? panned(this.look, -right * MOVE, up * MOVE, 1, 1) : turned(this.look, right * STEP, up * STEP));
-    };
-    const side = (number) => [String(number + 1), () => this.turnTo(from(this.look, number))];
-    return {
-      ArrowLeft: turn(-1, 0), ArrowRight: turn(1, 0), ArrowUp: turn(0, 1), ArrowDown: turn(0, -1),
-      l: () => this.light(),
-      ...Object.fromEntries(SIDES.map((_, number) => side(number))),
-    };
+    return { ...super.keys(shift), l: () => this.light() };
   }
 }

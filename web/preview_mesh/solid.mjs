@@ -1,7 +1,8 @@
 // Draws a mesh: base colour, lit from the camera and from the sky, or as it is; from both sides.
 // Colours are mixed in linear light: textures are decoded by the graphics card, pixels encoded at the end.
-import { context, fitting, free, png, program, resized } from "../viewer/gl.mjs";
-import { eye, projection } from "./orbit.mjs";
+import { context, fitting, free, program, resized } from "../viewer/gl.mjs";
+import { Lines } from "../viewer/lines.mjs";
+import { eye, projection } from "../viewer/orbit.mjs";
 
 const CORNERS = `#version 300 es
 layout(location = 0) in vec3 position;
@@ -70,11 +71,11 @@ export class Solid {
   constructor(canvas) {
     this.gl = context(canvas, { antialias: true, depth: true });
     this.at = program(this.gl, CORNERS, PIXELS, UNIFORMS);
+    this.lines = new Lines(this.gl);
     this.lit = true;
     const { gl } = this;
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.LEQUAL);
-    gl.enable(gl.CULL_FACE);
     gl.enable(gl.POLYGON_OFFSET_FILL);
     gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
     gl.clearColor(...BACKGROUND, 1);
@@ -150,25 +151,29 @@ export class Solid {
     return texture;
   }
 
-  /** Draw into a canvas of ``width`` x ``height`` pixels. */
-  draw(look, width, height) {
-    const { gl, at } = this;
+  /** Draw into a canvas of ``width`` x ``height`` pixels; wide: of lines, pixels. */
+  draw(look, width, height, wide = 1) {
+    const { gl, at, lines } = this;
     if (!this.pieces || !resized(gl, width, height)) return;
+    const view = projection(look, width, height, lines.count ? lines.reach : 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.uniformMatrix4fv(at.view, false, projection(look, width, height));
+    gl.enable(gl.CULL_FACE);
+    at.use();
+    gl.uniformMatrix4fv(at.view, false, view);
     gl.uniform4f(at.place, ...this.place);
     gl.uniform3f(at.stand, ...eye(look));
     gl.uniform1f(at.lit, this.lit ? 1 : 0);
     const blended = (piece) => piece.material.alpha === "BLEND";
     for (const piece of this.pieces) this.piece(piece, blended(piece) ? SOLID : limit(piece), Infinity, true);
-    const clear = this.pieces.filter(blended);
-    if (!clear.length) return;
     // What shows through comes last and hides nothing.
     gl.enable(gl.BLEND);
     gl.depthMask(false);
-    for (const piece of clear) this.piece(piece, FAINT, SOLID, false);
+    for (const piece of this.pieces.filter(blended)) this.piece(piece, FAINT, SOLID, false);
     gl.depthMask(true);
     gl.disable(gl.BLEND);
+    gl.disable(gl.CULL_FACE);
+    gl.polygonOffset(0, 0);
+    lines.drawAmong(view, width, height, wide);
   }
 
   piece({ array, count, texture, material }, low, high, opaque) {
@@ -185,12 +190,6 @@ export class Solid {
       gl.polygonOffset(deeper, deeper);
       gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_INT, 0);
     }
-  }
-
-  /** A promise of the view as a PNG Blob. */
-  picture(look, width, height) {
-    this.draw(look, width, height);
-    return png(this.gl);
   }
 
   free() {

@@ -7,7 +7,7 @@ export function context(canvas, options) {
   return gl;
 }
 
-/** A program in use, and where its uniforms are. Throws an Error with the compiler's words. */
+/** ``use()`` of a program, and where its uniforms are. Throws an Error with the compiler's words. */
 export function program(gl, vertices, pixels, uniforms) {
   const made = gl.createProgram();
   for (const [kind, source] of [[gl.VERTEX_SHADER, vertices], [gl.FRAGMENT_SHADER, pixels]]) {
@@ -19,8 +19,8 @@ export function program(gl, vertices, pixels, uniforms) {
   }
   gl.linkProgram(made);
   if (!gl.getProgramParameter(made, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(made) ?? "no program");
-  gl.useProgram(made);
-  return Object.fromEntries(uniforms.map((name) => [name, gl.getUniformLocation(made, name)]));
+  const places = Object.fromEntries(uniforms.map((name) => [name, gl.getUniformLocation(made, name)]));
+  return { use: () => gl.useProgram(made), ...places };
 }
 
 /** Gives the canvas a size. False when there is nothing to draw on. */
@@ -32,9 +32,6 @@ export function resized(gl, width, height) {
   gl.viewport(0, 0, width, height);
   return true;
 }
-
-/** A promise of what was drawn last as a PNG Blob. It is gone once the browser has shown it. */
-export const png = (gl) => new Promise((done) => gl.canvas.toBlob(done, "image/png"));
 
 /** Gives all its memory back. */
 export const free = (gl) => gl.getExtension("WEBGL_lose_context")?.loseContext();

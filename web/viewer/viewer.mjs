@@ -1,13 +1,19 @@
 // What the viewers in nodes share: a view that is dragged and zoomed, a bar below it, keys, full screen, saved views, a
 // choice of what to show, and a picture that stays when the browser takes WebGL away.
 
+import { Rig } from "./rig.mjs";
+import { say } from "./words.mjs";
+
 const SAVED_WIDTH = 1024; // a saved view is at least this wide
 const WIDEST_CANVAS = 4096;
+const LINE = 1.6; // width of outlines, pixels of the screen
+const STILL = 4; // a pointer that moved by less was a click
 const FILL = { position: "absolute", inset: 0, width: "100%", height: "100%", display: "block" };
 export const BUTTON = { font: "inherit", whiteSpace: "nowrap", padding: "1px 6px", cursor: "pointer" };
 
 export function make(kind, parent, style, more = {}) {
   const element = Object.assign(document.createElement(kind), more);
+  for (const shown of ["title", "textContent"]) if (more[shown]) element[shown] = say(more[shown]);
   Object.assign(element.style, style);
   parent.append(element);
   return element;
@@ -15,8 +21,10 @@ export function make(kind, parent, style, more = {}) {
 
 /**
  * A kind of viewer gives: ``shared``, the SharedDrawer of its kind; ``prepare(drawer)``, if it sets more than the look;
- * ``fetch(url)``, a promise of what is loaded; ``told()`` and ``file()``, words for the view; ``held(event)``, what a drag with that button does,
- * or nothing; ``dragged(how, look, right, down, width, height)`` and ``zoomed(factor)``, the new look; ``keys()``.
+ * ``fetch(url)``, a promise of what is loaded; ``told()`` and ``file()``, words for the view; ``held(event)``, what a
+ * drag with that button does, or nothing; ``dragged(how, look, right, down, width, height)`` and ``zoomed(factor)``, the
+ * new look; ``keys()``. One that shows the views of a rig: ``project(point, width, height)``, see rig.mjs, and
+ * ``stand(outline)``, which goes where a view is.
  */
 export class Viewer {
   /** words: name (of data-name attributes), hint, choice, lost, tooltip; start: the look to begin with. */
@@ -30,6 +38,7 @@ export class Viewer {
     this.problem = "";
     this.build(parent);
     this.canvas = this.layer("canvas");
+    this.rig = this.project ? new Rig(this) : null;
     this.listen();
   }
 
@@ -68,13 +77,18 @@ export class Viewer {
     return make(kind, this.stage, { ...FILL, visibility: "hidden", ...style }, more);
   }
 
-  /** What a run put out, by URL. The view stays where it is, so that two runs can be compared. */
-  show(urls) {
+  /** What a run put out, by URL, and the views of a rig. The view stays where it is, so that two runs can be compared. */
+  show(urls, outlines = []) {
     const before = this.choice.selectedIndex;
     this.urls = urls;
+    this.take(outlines);
     this.choice.replaceChildren(...urls.map((_, i) => new Option(`${i + 1} of ${urls.length}`)));
     this.choice.style.display = urls.length > 1 ? "" : "none";
     return this.choose(before > 0 && before < urls.length ? before : 0);
+  }
+
+  take(outlines) {
+    this.rig?.take(outlines);
   }
 
   async choose(index) {
@@ -84,7 +98,7 @@ export class Viewer {
     try {
       item = await this.fetch(this.urls[index]);
     } catch (error) {
-      if (number === this.loading) this.note.textContent = error.shown ?? this.words.lost;
+      if (number === this.loading) this.note.textContent = say(error.shown ?? this.words.lost);
       return;
     }
     if (number !== this.loading) return;
@@ -108,7 +122,7 @@ export class Viewer {
       this.problem = "";
       return drawer;
     } catch (error) {
-      this.problem = `${this.words.without}: ${error.message}.`;
+      this.problem = `${say(this.words.without)}: ${error.message}.`;
       return null;
     }
   }
@@ -129,17 +143,25 @@ export class Viewer {
   }
 
   draw(width, height) {
+    this.paint(this.canvas, width, height, width / this.stage.clientWidth);
+  }
+
+  /** What is in view into a canvas; fine: its pixels for one of the screen. False without WebGL: it stays as it was. */
+  paint(canvas, width, height, fine) {
     const drawer = this.drawer();
-    if (!drawer) return; // what was drawn last stays in view
-    drawer.draw(this.look, width, height);
-    Object.assign(this.canvas, { width, height });
-    this.canvas.getContext("2d").drawImage(drawer.gl.canvas, 0, 0);
+    if (!drawer) return false;
+    drawer.draw(this.look, width, height, Math.max(1, LINE * fine));
+    Object.assign(canvas, { width, height });
+    const drawing = canvas.getContext("2d");
+    drawing.drawImage(drawer.gl.canvas, 0, 0);
+    this.rig?.number(drawing, width, height, fine);
+    return true;
   }
 
   tell() {
     if (!this.item) return;
     this.note.textContent = this.problem || this.told();
-    this.note.title = this.problem || this.words.tooltip;
+    this.note.title = this.problem || say(this.words.tooltip);
   }
 
   /** Pixels of the canvas: what the screen shows of it, the graph's zoom included. */
@@ -167,11 +189,12 @@ export class Viewer {
 
   async save() {
     const [width, height] = this.pixels();
-    const drawer = this.item && width && height && this.drawer();
-    if (!drawer) return;
+    if (!this.item || !width || !height) return;
     const larger = Math.max(1, SAVED_WIDTH / width);
-    const name = this.file();
-    const blob = await drawer.picture(this.look, Math.round(width * larger), Math.round(height * larger));
+    const [name, canvas] = [this.file(), document.createElement("canvas")];
+    const size = [Math.round(width * larger), Math.round(height * larger)];
+    if (!this.paint(canvas, ...size, size[0] / this.stage.clientWidth)) return;
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
@@ -210,7 +233,12 @@ export class Viewer {
       held = null;
       stage.style.cursor = "grab";
     };
-    on("pointerup", release);
+    on("pointerup", (event) => {
+      const still = held && Math.hypot(event.clientX - held.x, event.clientY - held.y) < STILL;
+      release();
+      const pointed = still && this.item && this.rig?.at(...this.place(event));
+      if (pointed) this.rig.stand(pointed);
+    });
     on("pointercancel", release);
     on("pointerleave", () => {
       this.pointed?.(null);
@@ -246,6 +274,8 @@ export class Viewer {
       PageUp: () => other(-1),
       f: () => this.fullScreen(),
       s: () => this.save(),
+      v: () => this.rig?.toggle(),
+      c: () => this.rig?.next(event.shiftKey ? -1 : 1),
       ...this.keys(event.shiftKey),
     };
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -25,9 +25,11 @@ from .fitting import fitting_views, too_much
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
 # consecutive views of a canonical picture must stay in one call (0: all of them). ASKED: the views of a picture that
-# this step asks, where these are not all.
+# this step asks, where these are not all. SHOWN: bool [N, h, w], which pixels of a picture's views show it, where
+# some do not.
 ROWS = "sync_views"
 ASKED = "sync_asked"
+SHOWN = "sync_shown"
 GROUP = "synctweedies_group"
 
 # What evaluates rows of a batch, on one of several devices.
@@ -290,6 +292,17 @@ def for_views(options: dict[str, Any], index: list[int], total: int) -> dict[str
     transformer[ROWS] = index
     transformer["ad_params"] = {"sub_idxs": index, "full_length": total, "context_length": len(index)}
     return {**options, "transformer_options": transformer}
+
+
+def shown_rows(options: dict[str, Any], count: int) -> Tensor | None:
+    """bool [count, h, w]: which pixels of the ``count`` rows of a model call show the canonical picture, by the call's
+    transformer_options; None: all of them, or nobody knows."""
+    shown, rows = options.get(SHOWN), options.get(ROWS)
+    if shown is None:
+        return None
+    # (guidance puts the same rows into a call once more)
+    views = [row % len(shown) for row in (range(count) if rows is None else rows)]
+    return shown[views].repeat(count // len(views), 1, 1) if count % len(views) == 0 else None
 
 
 def _copy_of(guider: Guider) -> Guider:
