@@ -150,7 +150,10 @@ class Blueprint:
         links = [link for link in self.graph.data["links"] if link[1] in kept and link[3] in kept]
         nodes = [copy.deepcopy(node) for node in self.graph.data["nodes"] if node["id"] in kept]
         groups = _laid_out(nodes, links)
-        left, top = min(node["pos"][0] for node in nodes), min(node["pos"][1] for node in nodes)
+        wired = [node for node in nodes if node["id"] != self.note["id"]]
+        left, top = min(node["pos"][0] for node in wired), min(node["pos"][1] for node in wired)
+        for node in (node for node in nodes if node not in wired):  # left of the inputs, whose wires run beside it then
+            node["pos"] = [left - 340 - node["size"][0], top]
         right = max(node["pos"][0] + node["size"][0] for node in nodes)
         by_id = {node["id"]: node for node in nodes}
         wires: list[dict[str, Any]] = []
