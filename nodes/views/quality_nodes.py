@@ -48,7 +48,7 @@ from .quality import QUALITIES, RESULTS, Wish, sizes_for
         "height": Socket("INT").says("Of the whole result."),
         "view_size": Socket("INT").says("Width and height of the rig's views."),
         "stride": Socket("INT").says("View Rig's pixels, where spacing is stride."),
-        "overlap": Socket("FLOAT").says("View Rig's view_overlap."),
+        "overlap": Socket("FLOAT").says("How much the views of View Rig overlap."),
         "views": Socket("INT").says("Orbit Rig's views."),
         "steps": Socket("INT").says("The sampler's."),
         "cfg": Socket("FLOAT").says("The sampler's."),
