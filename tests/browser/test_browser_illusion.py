@@ -6,7 +6,7 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 import numpy as np
 import pytest
 import torch
-from helpers.browser import OURS, ROOT, SCRIPTS, chromium, graph_page, host, keep, playwright
+from helpers.browser import OURS, ROOT, SCRIPTS, chromium, graph_page, host, keep, modules, playwright
 from PIL import Image
 from syncpack.launcher import server
 from syncpack.renderers.illusions.film import film
@@ -128,8 +128,7 @@ def test_the_frames_are_those_of_python(page):
 def test_they_are_fetched_by_url_and_the_module_only_now(page):
     frames = {url for url in page.fetched if "/view?" in url and "synctweedies_illusion" in url}
     assert len(frames) == COUNT and all("type=temp" in url for url in frames)
-    modules = {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")}
-    assert modules == {"player.mjs", "viewer.mjs", "outputs.mjs", "words.mjs"}
+    assert modules(page) == {"player.mjs", "viewer.mjs", "rig.mjs", "outputs.mjs", "words.mjs"}
 
 
 def test_a_press_plays_to_the_other_reading_and_back(page):

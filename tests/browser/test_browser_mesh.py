@@ -21,6 +21,7 @@ from helpers.browser import (
     graph_page,
     host,
     keep,
+    modules,
     note,
     playwright,
 )
@@ -202,7 +203,7 @@ def test_the_right_button_or_shift_moves_it(page, unlit, how):
 
 def test_the_mesh_is_fetched_by_url(page):
     assert any("/view?" in url and "filename=box0.glb" in url for url in page.fetched)
-    assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
+    assert modules(page) == {
         "panel.mjs", "glb.mjs", "nodes.mjs", "orbit.mjs", "solid.mjs", "viewer.mjs", "gl.mjs", "angles.mjs",
         "shared.mjs", "outputs.mjs", "words.mjs", "lines.mjs", "rig.mjs", "orbit_viewer.mjs",
     }  # fmt: skip

@@ -22,6 +22,7 @@ from helpers.browser import (
     graph_page,
     host,
     keep,
+    modules,
     note,
     playwright,
 )
@@ -180,7 +181,7 @@ def middle(page):
 def test_the_picture_is_fetched_by_url(page):
     assert any("/view?" in url and "type=temp" in url and "synctweedies_panorama" in url for url in page.fetched)
     assert not any(url.startswith("data:image") and len(url) > 10_000 for url in page.fetched)
-    assert {url.split("/")[-1] for url in page.fetched if OURS in url and url.endswith(".mjs")} == {
+    assert modules(page) == {
         "panel.mjs", "sphere.mjs", "geometry.mjs", "viewer.mjs", "gl.mjs", "angles.mjs", "shared.mjs", "outputs.mjs",
         "words.mjs",
         "lines.mjs", "rig.mjs",

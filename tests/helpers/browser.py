@@ -102,6 +102,12 @@ def graph_page(browser: Any, url: str) -> Iterator[Any]:
         page.close()
 
 
+def modules(page: Any) -> set[str]:
+    """The pack's modules that a page has fetched since it was loaded (folds are needed from the start)."""
+    ours = (url for url in page.fetched if OURS in url and url.endswith(".mjs"))
+    return {url.split("/")[-1] for url in ours if "/fold/" not in url}
+
+
 def keep(page: Any, name: str) -> None:
     """A picture of the front end into the folder SYNC_SCREENSHOTS, where that is set."""
     if folder := os.environ.get("SYNC_SCREENSHOTS"):
