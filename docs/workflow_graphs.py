@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "workflows"
-_CONTRACT: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "node_contract.json").read_text(encoding="utf-8"))
+CONTRACT: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "node_contract.json").read_text(encoding="utf-8"))
 _WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 _HOSTS: dict[str, tuple[str, ...]] = {
     "CheckpointLoaderSimple": ("ckpt_name",),
@@ -55,6 +55,7 @@ _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] =
     ),
     "ImageScale": ([("image", "IMAGE")], [("IMAGE", "IMAGE")]),
     "LoadImage": ([], [("IMAGE", "IMAGE"), ("MASK", "MASK")]),
+    "MarkdownNote": ([], []),
     "PreviewImage": ([("images", "IMAGE")], []),
     "ReferenceLatent": (
         [("conditioning", "CONDITIONING"), ("latent", "LATENT")],
@@ -69,10 +70,10 @@ _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] =
 
 def widgets_of(kind: str) -> list[tuple[str, Any]]:
     """(name, default) of every widget of a node, in the order of ``widgets_values``; what follows a seed included."""
-    if kind not in _CONTRACT:
+    if kind not in CONTRACT:
         return [(name, None) for name in _HOSTS[kind]]
     found: list[tuple[str, Any]] = []
-    for name, said in _CONTRACT[kind]["inputs"].items():
+    for name, said in CONTRACT[kind]["inputs"].items():
         if said["type"] in _WIDGET_TYPES:
             found.append((name, said.get("default", (said.get("choices") or [None])[0])))
             if name in ("seed", "noise_seed"):
@@ -90,7 +91,7 @@ def sockets_of(kind: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
     """(inputs, outputs) of a node, each (name, type)."""
     if kind in _HOSTS_SOCKETS:
         return _HOSTS_SOCKETS[kind]
-    said = _CONTRACT[kind]
+    said = CONTRACT[kind]
     inputs = [(name, v["type"]) for name, v in said["inputs"].items() if v["type"] not in _WIDGET_TYPES]
     return inputs, [(name, kind) for name, kind in said["outputs"]]
 
@@ -107,6 +108,11 @@ class Graph:
             if node["type"] == kind and (title is None or node.get("title") == title):
                 return node
         raise KeyError(f"{kind} {title or ''}")
+
+    def source(self, target: dict[str, Any], name: str) -> dict[str, Any]:
+        """The node that an input is wired to."""
+        link = next(entry for entry in self.data["links"] if entry[0] == self._input(target, name)["link"])
+        return next(node for node in self.data["nodes"] if node["id"] == link[1])
 
     def set(self, node: dict[str, Any], /, **widgets: Any) -> dict[str, Any]:
         values = widget_values(node)

@@ -2,7 +2,8 @@
 
 The file that a front end opens is the very file that run.py runs. What a front end does when it queues a prompt is
 done here from /object_info: widget values by position, links through Reroute, PrimitiveNode and bypassed nodes, muted
-nodes left out. Not done: subgraphs and group nodes (an error says so), dynamic prompts (``{a|b}`` is passed as text).
+nodes left out, subgraphs opened (subgraphs.py). Not done: group nodes (an error says so), dynamic prompts (``{a|b}``
+is passed as text).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import UsageError, WorkflowError
+from .subgraphs import flattened
 from .widgets import Widget, values_of, widgets_of
 
 NEVER, BYPASS = 2, 4  # LiteGraph node modes; 0 is "always"
@@ -67,17 +69,13 @@ def to_api(workflow: Json, object_info: Mapping[str, Json]) -> ApiPrompt:
     """
     if is_api_format(workflow):
         return _wrap_api(workflow, object_info)
-    graph = _Graph(workflow)
+    graph = _Graph(flattened(workflow))
     prompt = ApiPrompt({}, {}, {})
     missing: list[str] = []
     for key, node in graph.nodes.items():
         kind = str(node.get("type", ""))
         if kind in VIRTUAL or node.get("mode", 0) in (NEVER, BYPASS):
             continue
-        if kind in graph.subgraphs:
-            raise WorkflowError(
-                f"node {key} is a subgraph, which is not supported here: unpack it in the editor and save"
-            )
         if kind not in object_info:
             missing.append(f"{kind} (node {key})")
             continue
@@ -118,8 +116,6 @@ class _Graph:
                 self.links[int(link["id"])] = Link(str(link["origin_id"]), int(link["origin_slot"]))
             else:  # version 0.4: [id, origin, slot, target, slot, type]
                 self.links[int(link[0])] = Link(str(link[1]), int(link[2]))
-        definitions = (workflow.get("definitions") or {}).get("subgraphs") or []
-        self.subgraphs = {str(definition.get("id")) for definition in definitions}
 
     def linked_inputs(self, node: Json) -> Json:
         """Input name -> [node id, output slot], or the literal of a PrimitiveNode, for every connected input."""

@@ -35,8 +35,9 @@ async function upload(files, kind) {
 }
 
 function addButton(node, kind) {
-  const combo = node.widgets?.find((widget) => widget.name === "file");
-  if (!combo) return;
+  // Looked up each time: a subgraph's node makes its widgets anew.
+  const list = () => node.widgets?.find((widget) => widget.name === "file");
+  if (!list()) return;
   const accept = [...kind.main, ...kind.beside].join(",");
   const multiple = kind.beside.length > 0;
   const chooser = Object.assign(document.createElement("input"), { type: "file", accept, multiple });
@@ -48,6 +49,7 @@ function addButton(node, kind) {
     if (!files.length) return;
     try {
       const path = await upload(files, kind);
+      const combo = list();
       const values = combo.options.values;
       if (Array.isArray(values) && !values.includes(path)) values.push(path);
       combo.value = path;
@@ -59,10 +61,17 @@ function addButton(node, kind) {
   };
 }
 
+// What such a node in a subgraph loads, where the subgraph's node shows its list of files: blueprints do.
+function kindInside(node) {
+  if (!node.isSubgraphNode?.()) return undefined;
+  const shown = (inner) => inner.inputs?.some((input) => input.name === "file" && input.link != null);
+  return NODES[node.subgraph?.nodes?.find((inner) => NODES[inner.type] && shown(inner))?.type];
+}
+
 app.registerExtension({
   name: "SyncTweedies.MeshUpload",
   nodeCreated(node) {
-    const kind = NODES[node.comfyClass];
+    const kind = NODES[node.comfyClass] ?? kindInside(node);
     if (kind) addButton(node, kind);
   },
 });

@@ -42,6 +42,7 @@ TITLES = {
     "panorama_depth_controlnet": "Panorama over a depth map",
     "panorama_edit": "Panorama: change what a mask shows",
     "panorama_exemplar": "Panorama from a picture of a material",
+    "panorama_from_picture": "Panorama around a picture",
     "panorama_instruct": "Panorama changed by an instruction",
     "panorama_kontext": "Panorama changed by Flux Kontext",
     "panorama_restyle": "Panorama: change what it is made of",

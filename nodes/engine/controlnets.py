@@ -4,11 +4,13 @@ A scheduled ControlNet is a copy whose class is the original's with two more dut
 when the host prepares the run, and sets its strength from the level of each call. So it works with whatever evaluates
 it (ControlNet, ControlLora, T2I-Adapter, chains; a plain KSampler too), and its copies are scheduled as well.
 
-Are there as many ControlNet hints as views? The host would repeat or drop hints without a word.
+Hints are attached as the host does. Are there as many of them as views? The host would repeat or drop hints without
+a word.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,6 +48,36 @@ def _check(hints: int, views: int, rows: int) -> None:
             f"a ControlNet has {hints} hint images for {views} views; connect an IMAGE batch of {views} "
             "(SyncTweediesViewImages cuts one), or one image for all"
         )
+
+
+def with_hint(
+    prompts: tuple[list[Any], list[Any]],
+    control_net: Any,
+    images: Tensor,
+    strength: float,
+    span: tuple[float, float],
+    vae: Any = None,
+) -> tuple[list[Any], list[Any]]:
+    """The prompts, (positive, negative), with a ControlNet that looks at images [N, h, w, 3] in the part ``span`` of
+    the run (fractions of it); ControlNets that are attached already stay. vae: for those that look at latents."""
+    hint = images.movedim(-1, 1)
+    # Releases of 2024 know no ControlNets that look at latents.
+    more = {"vae": vae} if "vae" in inspect.signature(control_net.set_cond_hint).parameters else {}
+    made: dict[int, Any] = {}
+
+    def hinted(before: Any) -> Any:
+        if id(before) not in made:
+            made[id(before)] = control_net.copy().set_cond_hint(hint, strength, span, **more)
+            made[id(before)].set_previous_controlnet(before)
+        return made[id(before)]
+
+    def attached(prompt: list[Any]) -> list[Any]:
+        return [
+            [text, {**values, "control": hinted(values.get("control")), "control_apply_to_uncond": False}]
+            for text, values in prompt
+        ]
+
+    return attached(prompts[0]), attached(prompts[1])
 
 
 Curve = Literal["linear", "cosine", "constant"]

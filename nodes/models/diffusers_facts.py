@@ -49,6 +49,12 @@ class Facts:
     def channels(self) -> int:
         return int(self.latent.latent_channels)
 
+    @property
+    def side(self) -> int:
+        """Of the pictures that it was trained on, image pixels."""
+        cells = self.unet.get("sample_size")
+        return int(cells if isinstance(cells, int) else 64) * int(self.latent.spacial_downscale_ratio)
+
 
 def read_facts(folder: Path) -> Facts:
     """Read and check all configs of a folder. Raises ValueError (one line) for what this door cannot sample."""

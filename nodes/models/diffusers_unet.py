@@ -12,6 +12,7 @@ from ...renderers.scene import Scene
 from ...sync_core.noise import polar_noise
 from .. import host
 from ..host.errors import SyncError
+from ..trained import UNKNOWN, Trained
 from .diffusers_facts import Facts, read_facts
 from .diffusers_folders import UNET, VAE, Missing, find_folder, first_line, read_json, read_weights
 from .diffusers_schedule import clip_after_guidance
@@ -35,6 +36,7 @@ class DiffusersBaseModel(host.BaseModel):
     def __init__(self, facts: Facts, network: torch.nn.Module, cast: torch.dtype | None) -> None:
         config: Any = _FolderConfig({**_FolderConfig.unet_config, "in_channels": facts.channels + facts.extra})
         config.latent_format = facts.latent
+        config.trained = Trained(facts.side, UNKNOWN.cfg)
         config.manual_cast_dtype = cast
         config.memory_usage_factor = 0.8 if facts.unet.get("addition_embed_type") == "text_time" else 1.0
         super().__init__(config, model_type=getattr(host.ModelType, _SAMPLING[facts.schedule.prediction]))

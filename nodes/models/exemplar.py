@@ -10,6 +10,7 @@ from torch import Tensor
 from ...sync_core.exemplar.prior import ExemplarConfig, ExemplarPrior
 from .. import host
 from ..engine.chunks import shown_rows
+from ..trained import Trained
 
 # Log prior of exemplars that a prompt does not name. Small patches of a picture weigh up to some thousands at the last
 # steps: less, and a picture that looks like another exemplar would overrule the prompt.
@@ -32,6 +33,7 @@ class _ExemplarConfig(host.ModelConfig):
     unet_extra_config = {}
     latent_format = PixelLatent
     memory_usage_factor = 0.5
+    trained = Trained(112, 1.0)  # no training; patches of its pictures, seen in views that fit two cores
 
 
 class ExemplarDiffusionModel(torch.nn.Module):

@@ -1,6 +1,7 @@
 """Panoramas and their views."""
 
 from .file_nodes import PanoramaDepthViews, SavePanorama
+from .front_nodes import EquirectFromPicture
 from .nodes import EquirectCubemap, EquirectRotate, EquirectStitch, EquirectViews
 
 NODES = (
@@ -10,4 +11,5 @@ NODES = (
     EquirectCubemap,
     PanoramaDepthViews,
     SavePanorama,
+    EquirectFromPicture,
 )

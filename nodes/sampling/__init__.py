@@ -4,6 +4,7 @@ from .attention import CrossViewAttention
 from .coherence import SyncCoherence
 from .controlnets import ControlStrengthSchedule
 from .edit import SyncEdit, SyncEditGuider
+from .hints import SyncTweediesControlNet
 from .lock import StructureLock
 from .sampler import (
     SyncTweediesNoise,
@@ -27,4 +28,5 @@ NODES = (
     SyncEdit,
     SyncEditGuider,
     SyncVisits,
+    SyncTweediesControlNet,
 )

@@ -4,6 +4,7 @@ from .backgrounds import ViewBackground
 from .orbit_nodes import OrbitRig, RigCamera
 from .picture_nodes import SyncTweediesViewImages
 from .prompt_nodes import CanonicalPrompt, PromptJourney, ViewPrompts
+from .quality_nodes import SyncTweediesQuality
 from .report import RigPreview, RigReport
 from .spaces import CanonicalSpace, ViewRig
 from .stitch_nodes import StitchViews, SyncReport
@@ -22,4 +23,5 @@ NODES = (
     PromptJourney,
     StitchViews,
     SyncReport,
+    SyncTweediesQuality,
 )

@@ -133,12 +133,9 @@ def test_a_circle_of_reroutes_ends():
     assert to_api(graph(nodes, links), INFO).nodes["3"]["inputs"] == {}
 
 
-def test_unknown_nodes_and_subgraphs_are_named():
+def test_unknown_nodes_are_named():
     with pytest.raises(WorkflowError, match=r"Foo \(node 1\), Bar \(node 2\)"):
         to_api(graph([node(1, "Foo"), node(2, "Bar")], []), INFO)
-    workflow = graph([node(1, "0f-uuid")], []) | {"definitions": {"subgraphs": [{"id": "0f-uuid"}]}}
-    with pytest.raises(WorkflowError, match="node 1 is a subgraph"):
-        to_api(workflow, INFO)
     with pytest.raises(WorkflowError, match="no list of nodes"):
         to_api({"version": 0.4}, INFO)
 

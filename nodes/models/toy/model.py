@@ -9,6 +9,7 @@ from typing import Any
 from ... import host
 from ...files import ASSETS
 from ...host.errors import SyncError
+from ...trained import Trained
 from ..exemplar import PixelLatent, PixelVAE
 from .files import read_control, read_file, read_model
 from .networks import SCALE, NoiseLevels, Sizes, ToyControl, ToyUNet
@@ -30,6 +31,7 @@ class _ToyConfig(host.ModelConfig):
     latent_format = ToyLatent
     sampling_settings = NoiseLevels.sampling_settings
     memory_usage_factor = 0.3
+    trained = Trained(64, 3.0)
 
 
 class ToyBaseModel(host.BaseModel):
