@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 GROUND, INK = (24, 28, 44), (236, 236, 240)
 GAP, STRIP = 12, 30
-# Rows of (workflow, what the picture says below it).
+# Rows of (workflow, what the picture says below it, how much of the thumbnail is shown, from its left).
 ROWS = (
-    (("wide_image_composed", "any size, from words and from a picture of a material"),),
-    (("panorama_composed", "360 degree panoramas"), ("illusion_flip_exemplar", "one picture, two readings")),
-    (("mesh_exemplar", "textures for meshes"), ("splats_exemplar", "colours for 3D Gaussian splats")),
+    (("wide_image_composed", "any size, from words and from a picture of a material", 1.0),),
+    (("panorama_composed", "360 degree panoramas", 1.0), ("illusion_flip_exemplar", "one picture, two readings", 1.0)),
+    (("mesh_exemplar", "textures for meshes", 0.5), ("splats_exemplar", "colours for 3D Gaussian splats", 0.5)),
 )
 WIDE = 1100
 
@@ -27,8 +27,9 @@ def placed() -> list[tuple[Image.Image, str, tuple[int, int]]]:
     for row in ROWS:
         wide = (WIDE - GAP * (len(row) + 1)) // len(row)
         high = 0
-        for number, (name, words) in enumerate(row):
+        for number, (name, words, part) in enumerate(row):
             picture = Image.open(ROOT / "workflows" / f"{name}.jpg").convert("RGB")
+            picture = picture.crop((0, 0, round(picture.width * part), picture.height))
             high = round(wide * picture.height / picture.width)
             at = (GAP + number * (wide + GAP), y)
             found.append((picture.resize((wide, high), Image.Resampling.LANCZOS), words, at))
