@@ -375,12 +375,10 @@ def test_a_budget_for_all_views_asks_all_and_the_smallest_asks_as_few_as_may_be(
 
 
 def test_a_sphere_has_a_budget_too():
-    views = SPHERE.views(1)
+    views = Scene(Panorama(32, 16), Lookout(fibonacci(90, 0.8), 8, 8)).views(1)
 
     def tilings(overlap):
         return Covers(views, overlap)
 
-    costs = [
-        areas_of(chosen(Visits("auto", budget=budget), tilings, views.count), tilings) for budget in (1.0, 2.0, 3.0)
-    ]
-    assert costs[0] <= costs[1] < costs[2] <= 3.0, costs
+    costs = [areas_of(chosen(Visits("auto", budget=budget), tilings, views.count), tilings) for budget in (1.0, 3.0)]
+    assert costs[0] < costs[1] <= 3.0, costs

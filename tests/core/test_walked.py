@@ -136,13 +136,13 @@ def test_sets_of_views(pair: Pair) -> None:
 @law
 @given(pairs)
 def test_least_squares(pair: Pair) -> None:
-    """The same iterations; few, as thousands of roundings grow where views leave a cell nearly open."""
+    """The same iterations; few, as roundings grow where views leave a cell nearly open."""
     views, walk = pair
     z, w = draw(2, 3, *views.canonical), batch_for(views)
     stored = Aggregator(views, "least_squares", iterations=4)
     made = WalkedAggregator(walk, "least_squares", iterations=4)
-    close(made(w), stored(w), 1e-5)
-    close(made(w, z), stored(w, z), 1e-5)
+    close(made(w), stored(w), 1e-4)
+    close(made(w, z), stored(w, z), 1e-4)
 
 
 @law
