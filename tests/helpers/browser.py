@@ -37,6 +37,9 @@ WEBGL = """() => {
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 NO_GL = ("--disable-3d-apis",)
+# Threads of a host that spin while they wait starve a browser that draws without a GPU, and are starved by it.
+for _name, _value in (("OMP_WAIT_POLICY", "passive"), ("KMP_BLOCKTIME", "0")):
+    os.environ.setdefault(_name, _value)
 _QUIET = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update")
 
 
