@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,13 +15,24 @@ _OVERLAPS = (0.5, 0.375, 0.25, 0.1875, 0.125, 0.09375, 0.0625)
 _DRAWN = 3
 
 
-def areas_of(visits: Visits, tilings: Callable[[float], Tilings]) -> float:
+Cost = Callable[[float], float]
+"""Of an overlap: the areas of the picture that a set of views takes, in the mean over some sets."""
+
+
+def cost_of(tilings: Callable[[float], Tilings]) -> Cost:
+    """Worked out once for each overlap: what one policy takes at its end another takes all along."""
+
+    @functools.cache
+    def of(overlap: float) -> float:
+        own = tilings(overlap)
+        return sum(own.areas(own(random.Random(f"budget {n}").random)) for n in range(_DRAWN)) / _DRAWN
+
+    return of
+
+
+def areas_of(visits: Visits, cost: Cost) -> float:
     """What turning visits cost at a step, in areas of the picture, in the mean over a run."""
-    usual, closer = (
-        sum(own.areas(own(random.Random(f"budget {n}").random)) for n in range(_DRAWN)) / _DRAWN
-        for own in (tilings(visits.overlap), tilings(visits.overlap_last))
-    )
-    return (1 - visits.last) * usual + visits.last * closer
+    return (1 - visits.last) * cost(visits.overlap) + visits.last * cost(visits.overlap_last)
 
 
 def chosen(visits: Visits, tilings: Callable[[float], Tilings], count: int) -> Visits:
@@ -30,8 +42,8 @@ def chosen(visits: Visits, tilings: Callable[[float], Tilings], count: int) -> V
         return visits
     if tilings(0.0).areas(tuple(range(count))) <= visits.budget:
         return ALL
-    tried = [replace(visits, policy="turning", overlap=overlap) for overlap in _OVERLAPS]
-    return next((each for each in tried if areas_of(each, tilings) <= visits.budget), tried[-1])
+    tried, cost = [replace(visits, policy="turning", overlap=overlap) for overlap in _OVERLAPS], cost_of(tilings)
+    return next((each for each in tried if areas_of(each, cost) <= visits.budget), tried[-1])
 
 
 def visiting(

@@ -24,7 +24,7 @@ from syncpack.sync_core.schedule import Schedule, Trajectory
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from syncpack.sync_core.time_travel import TimeTravel
 from syncpack.sync_core.visits.answers import Answers
-from syncpack.sync_core.visits.chooser import areas_of, chosen
+from syncpack.sync_core.visits.chooser import areas_of, chosen, cost_of
 from syncpack.sync_core.visits.cover import Covers
 from syncpack.sync_core.visits.mean import VisitedMean
 from syncpack.sync_core.visits.policy import ALL, Visiting, Visits, averages
@@ -360,7 +360,7 @@ def test_a_budget_is_kept_and_spent_on_overlap(budget):
     areas = sum(asked) / len(asked) / 6
     assert areas <= budget * 1.05
     dearer = [o for o in (0.0625, 0.125, 0.25, 0.5) if o > visits.overlap]
-    assert not dearer or areas_of(Visits("turning", dearer[0]), tilings) > budget
+    assert not dearer or areas_of(Visits("turning", dearer[0]), cost_of(tilings)) > budget
 
 
 def test_a_budget_for_all_views_asks_all_and_the_smallest_asks_as_few_as_may_be():
@@ -380,5 +380,7 @@ def test_a_sphere_has_a_budget_too():
     def tilings(overlap):
         return Covers(views, overlap)
 
-    costs = [areas_of(chosen(Visits("auto", budget=budget), tilings, views.count), tilings) for budget in (1.0, 3.0)]
+    costs = [
+        areas_of(chosen(Visits("auto", budget=budget), tilings, views.count), cost_of(tilings)) for budget in (1.0, 3.0)
+    ]
     assert costs[0] < costs[1] <= 3.0, costs

@@ -205,6 +205,16 @@ def test_a_budget(caplog):
     assert torch.equal(same, views_and_whole(opinionated())[0])
 
 
+@pytest.mark.parametrize("changes", [{"travel_times": 2, "travel_start": 0.0, "travel_end": 0.5}, {}])
+def test_what_is_told_ahead_is_what_comes(caplog, changes):
+    """Steps that are done twice are counted twice."""
+    model = opinionated()
+    with caplog.at_level(logging.INFO):
+        views_and_whole(model, visits=TURNING, steps=4, **changes)
+    told = re.search(r"visits turning, overlap 0.125: (\d+) views instead of (\d+) .* in 4 steps", caplog.text)
+    assert [int(number) for number in told.groups()] == [sum(asked(model)), len(asked(model)) * VIEWS]
+
+
 def test_a_patched_model():
     latent = torch.zeros(VIEWS, 4, 8, 8)
     if host.HAS_WRAPPERS:
