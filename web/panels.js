@@ -57,7 +57,9 @@ function addPlace(node, kind) {
   const failed = (error) => {
     element.textContent = `The viewer could not be loaded: ${error.message}`;
   };
-  node.addDOMWidget(kind.key, kind.key, element, {
+  // (not by the name of an input, which front ends would take it for)
+  const name = `${kind.key}_viewer`;
+  node.addDOMWidget(name, name, element, {
     serialize: false,
     hideOnZoom: false,
     getMinHeight: () => MIN_HEIGHT,
