@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from the_pack import on_a_host
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -55,15 +55,8 @@ Say = Callable[[str], str | None]
 
 
 def nodes() -> dict[str, type]:
-    """The pack's nodes by id; a host must be in this process."""
-    if "syncpack" not in sys.modules:
-        alias = types.ModuleType("syncpack")
-        alias.__path__ = [str(ROOT)]
-        sys.modules["syncpack"] = alias
-        sys.path.insert(0, str(ROOT / "benchmarks"))
-        from unets import start_host
-
-        start_host()
+    """The pack's nodes by id."""
+    on_a_host()
     from syncpack.nodes import NODE_CLASS_MAPPINGS
 
     return NODE_CLASS_MAPPINGS

@@ -6,18 +6,15 @@ test holds the files to what this writes. docs/published.md, the table that peop
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
+import the_pack
 from layout.apply import lay_out
 from workflow_graphs import FOLDER, ROOT, Graph
 from your_models import with_your_models
 
-alias = types.ModuleType("syncpack")
-alias.__path__ = [str(ROOT)]
-sys.modules.setdefault("syncpack", alias)
+the_pack.importable()
 
 from syncpack.sync_core.presets import PRESETS, Preset  # noqa: E402
 from syncpack.sync_core.processes import process  # noqa: E402

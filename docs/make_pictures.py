@@ -9,7 +9,6 @@ Names behind the command choose: ``... docs/make_pictures.py illusion_cases``.
 from __future__ import annotations
 
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from the_pack import on_a_host
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -27,17 +27,6 @@ CASES = {
     4: "canonical noise",
     5: "canonical estimate",
 }
-
-
-def start() -> None:
-    """The pack as ``syncpack``, and a host in this process."""
-    alias = types.ModuleType("syncpack")
-    alias.__path__ = [str(ROOT)]
-    sys.modules["syncpack"] = alias
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from unets import start_host
-
-    start_host()
 
 
 def sample(picture: str, width: int, height: int, seed: int, **plan: Any) -> Image.Image:
@@ -208,6 +197,6 @@ def steering_sheet() -> Image.Image:
 SHEETS = {"cases": contact_sheet, "illusion_cases": illusion_sheet, "steering": steering_sheet}
 
 if __name__ == "__main__":
-    start()
+    on_a_host()
     for name in sys.argv[1:] or SHEETS:
         SHEETS[name]().save(DOCS / f"{name}.jpg", quality=88)

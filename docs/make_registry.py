@@ -8,64 +8,54 @@ that it is seen through. Writes ``assets/registry/icon.png`` (400 x 400) and ``b
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
+import the_pack
+import torch
 from PIL import Image, ImageDraw, ImageFont
+from the_pack import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
+the_pack.importable()
+
+from syncpack.renderers.cameras.looks import Look  # noqa: E402
+from syncpack.renderers.panorama.drawn import sphere_outlines  # noqa: E402
+from syncpack.renderers.panorama.equirect import read_equirect  # noqa: E402
+from syncpack.renderers.panorama.space import Lookout  # noqa: E402
+
 FOLDER = ROOT / "assets" / "registry"
 NIGHT, DEEP, INK, QUIET = (24, 28, 44), (38, 44, 70), (250, 248, 240), (176, 184, 206)
-# Where the views look (azimuth, elevation, degrees) and the colour of each; the globe is seen from azimuth 0.
+# Where the views look (azimuth, elevation, degrees) and the colour of each.
 VIEWS = (
     (-28.0, 20.0, (255, 196, 92)),
     (4.0, -9.0, (255, 122, 92)),
     (34.0, 23.0, (126, 214, 196)),
 )
 FIELD = 42.0
+# What looks at the globe sees its front.
+SEEN_BY = Look.degrees(0.0, 12.0, 90.0)
 FINER = 4
 WORDS = ("wide images", "360° panoramas", "illusions", "meshes", "splats")
 
 
-def rotation(azimuth: float, elevation: float) -> np.ndarray:
-    """Turns the direction ahead, z, to the right by ``azimuth`` and up by ``elevation``; y is up."""
-    a, e = np.radians((azimuth, elevation))
-    up = np.array([[1, 0, 0], [0, np.cos(e), np.sin(e)], [0, -np.sin(e), np.cos(e)]])
-    right = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    return right @ up
-
-
-def globe(panorama: Image.Image, side: int, azimuth: float = 0.0, elevation: float = 12.0) -> Image.Image:
+def globe(panorama: Image.Image, side: int) -> Image.Image:
     """The sphere from outside, lit from above left, ``side`` pixels wide, clear around it."""
-    picture = np.asarray(panorama.convert("RGB"), dtype=np.float32)
-    high, wide = picture.shape[:2]
-    x, y = np.meshgrid(*[(np.arange(side) + 0.5) / side * 2 - 1] * 2)
-    y, r2 = -y, x * x + y * y
-    z = np.sqrt(np.clip(1 - r2, 0, 1))
-    seen = np.stack([x, y, z], -1) @ rotation(azimuth, elevation).T
-    u = (np.arctan2(seen[..., 0], seen[..., 2]) / (2 * np.pi) + 0.5) * wide - 0.5
-    v = np.clip((0.5 - np.arcsin(np.clip(seen[..., 1], -1, 1)) / np.pi) * high - 0.5, 0, high - 1)
-    left, top = np.floor(u).astype(int), np.floor(v).astype(int)
-    fu, fv = (u - left)[..., None], (v - top)[..., None]
-    rows = top, np.minimum(top + 1, high - 1)
-    across = [picture[row, left % wide] * (1 - fu) + picture[row, (left + 1) % wide] * fu for row in rows]
-    light = np.clip(0.52 + 0.62 * (x * -0.35 + y * 0.5 + z * 0.79), 0.25, 1.08)[..., None]
-    colour = np.clip((across[0] * (1 - fv) + across[1] * fv) * light, 0, 255)
-    edge = np.clip((1 - np.sqrt(r2)) * side / 2, 0, 1) * 255
-    return Image.fromarray(np.concatenate([colour, edge[..., None]], -1).astype(np.uint8), "RGBA")
+    picture = torch.from_numpy(np.array(panorama.convert("RGB"))).double()
+    line = (torch.arange(side, dtype=torch.float64) + 0.5) / side * 2 - 1
+    x, y = line.expand(side, side), -line[:, None].expand(side, side)
+    far = (x * x + y * y).sqrt()
+    z = (1 - far * far).clamp_min(0).sqrt()
+    seen = read_equirect(picture[None], torch.stack([x, y, -z], -1) @ SEEN_BY.rotation().T)[0]
+    light = (0.52 + 0.62 * (x * -0.35 + y * 0.5 + z * 0.79)).clamp(0.25, 1.08)
+    edge = ((1 - far) * side / 2).clamp(0, 1) * 255
+    pixels = torch.cat([(seen * light[..., None]).clamp(0, 255), edge[..., None]], -1)
+    return Image.fromarray(pixels.to(torch.uint8).numpy(), "RGBA")
 
 
-def outline(azimuth: float, elevation: float, behind: float = 12.0) -> np.ndarray:
-    """The border of a view on the globe as it is seen, (n, 2) of -1 to 1, y down."""
-    t = np.linspace(-1, 1, 48)
-    one = np.ones_like(t)
-    square = np.concatenate([np.stack(side, -1) for side in ((t, one), (one, -t), (-t, -one), (-one, t))]) * np.tan(
-        np.radians(FIELD / 2)
-    )
-    rays = np.concatenate([square, np.ones((len(square), 1))], -1)
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    seen = rays @ rotation(azimuth, elevation).T @ rotation(0, behind)
-    return np.stack([seen[:, 0], -seen[:, 1]], -1)
+def borders() -> list[list[tuple[float, float]]]:
+    """Of each view on the globe as it is seen, (x, y) of -1 to 1, y down."""
+    looks = tuple(Look.degrees(azimuth, elevation, FIELD) for azimuth, elevation, _ in VIEWS)
+    lines = [outline.lines[0] @ SEEN_BY.rotation() for outline in sphere_outlines(Lookout(looks, 64, 64))]
+    return [[(float(x), -float(y)) for x, y, _ in line] for line in lines]
 
 
 def mark(side: int, panorama: Image.Image) -> Image.Image:
@@ -77,8 +67,8 @@ def mark(side: int, panorama: Image.Image) -> Image.Image:
     sheet.paste(ball, (round(large / 2 - radius),) * 2, ball)
     over = Image.new("RGBA", sheet.size)
     draw = ImageDraw.Draw(over)
-    for azimuth, elevation, colour in VIEWS:
-        points = [tuple(p) for p in outline(azimuth, elevation) * radius + large / 2]
+    for border, (_, _, colour) in zip(borders(), VIEWS, strict=True):
+        points = [(x * radius + large / 2, y * radius + large / 2) for x, y in border]
         draw.polygon(points, fill=(*colour, 46))
         draw.line([*points, *points[:2]], fill=(*colour, 255), width=round(large * 0.018), joint="curve")
     return Image.alpha_composite(sheet, over).resize((side, side), Image.Resampling.LANCZOS)

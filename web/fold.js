@@ -1,17 +1,11 @@
 // Folds away what of a node's inputs has no meaning with the choices made, and what is rarely touched until it is asked
 // for. Values, their order and links stay as they are: only what is in view changes.
 import { app } from "../../scripts/app.js";
-import { folds, height } from "./fold/rules.mjs";
+import { folds, height, isOurs, optionsOf } from "./fold/rules.mjs";
 
 const MORE = "synctweedies_more"; // a property of the node, on front ends that keep no such state themselves
 const TEXT = 70; // pixels
 const ALWAYS = "Comfy.Node.AlwaysShowAdvancedWidgets"; // the host's setting
-
-/** Options of every input, by name, as nodes/v1.py gives them. */
-function optionsOf(node) {
-  const { required = {}, optional = {} } = node.constructor.nodeData?.input ?? {};
-  return Object.fromEntries(Object.entries({ ...required, ...optional }).map(([name, spec]) => [name, spec[1] ?? {}]));
-}
 
 const keepsState = (node) => typeof node.toggleAdvanced === "function";
 const always = () => Boolean(app.extensionManager?.setting?.get?.(ALWAYS));
@@ -179,7 +173,7 @@ class Fold {
 app.registerExtension({
   name: "SyncTweedies.Fold",
   nodeCreated(node) {
-    if (!node.constructor.category?.startsWith("SyncTweedies")) return;
+    if (!isOurs(node)) return;
     const fold = new Fold(node);
     if (!fold.names.size) return;
     fold.watch();

@@ -1,5 +1,6 @@
 // How inputs of this pack look in the graph: colours of its sockets and links, and words for choices that are numbers.
 import { app } from "../../scripts/app.js";
+import { isOurs, optionsOf } from "./fold/rules.mjs";
 
 // Types that no palette of a front end knows; each stands out from dark and from light nodes.
 const COLOURS = {
@@ -30,10 +31,9 @@ function styleSockets() {
 
 /** Show words for the choices of a widget whose declaration has some; what is saved stays. */
 function nameChoices(node) {
-  const { required = {}, optional = {} } = node.constructor.nodeData?.input ?? {};
-  for (const [name, [, options]] of Object.entries({ ...required, ...optional })) {
-    const widget = options?.labels && node.widgets?.find((candidate) => candidate.name === name);
-    if (widget) widget.options.getOptionLabel = (value) => options.labels[value] ?? value ?? "";
+  for (const [name, { labels }] of Object.entries(optionsOf(node))) {
+    const widget = labels && node.widgets?.find((candidate) => candidate.name === name);
+    if (widget) widget.options.getOptionLabel = (value) => labels[value] ?? value ?? "";
   }
 }
 
@@ -47,7 +47,7 @@ app.registerExtension({
     new MutationObserver(colourSockets).observe(document.body, { attributeFilter: ["style", "class"] });
   },
   nodeCreated(node) {
-    if (!node.constructor.category?.startsWith("SyncTweedies")) return;
+    if (!isOurs(node)) return;
     colourSockets();
     nameChoices(node);
   },

@@ -1,5 +1,6 @@
 // Shows what nodes of this pack say about their work: figures of a report, files that were saved.
 import { app } from "../../scripts/app.js";
+import { isOurs } from "./fold/rules.mjs";
 import { follow } from "./viewer/outputs.mjs";
 import { say as inWords } from "./viewer/words.mjs";
 
@@ -74,6 +75,6 @@ function addReport(node) {
 app.registerExtension({
   name: "SyncTweedies.Reports",
   nodeCreated(node) {
-    if (node.constructor.category?.startsWith("SyncTweedies")) addReport(node);
+    if (isOurs(node)) addReport(node);
   },
 });

@@ -3,18 +3,15 @@ and, where it is a published method, the table of methods (sync_core/presets.py)
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from math import ceil
 from typing import Any
 
-from workflow_graphs import ROOT, Graph, widget_values
+import the_pack
+from workflow_graphs import Graph, widget_values
 
-alias = types.ModuleType("syncpack")
-alias.__path__ = [str(ROOT)]
-sys.modules.setdefault("syncpack", alias)
+the_pack.importable()
 
 from syncpack.renderers.cameras.lookouts import elevations_of, sphere  # noqa: E402
 from syncpack.renderers.cameras.looks import Look  # noqa: E402

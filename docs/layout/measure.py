@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import types
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 for folder in ("docs", "tests"):
     sys.path.insert(0, str(ROOT / folder))
-alias = types.ModuleType("syncpack")
-alias.__path__ = [str(ROOT)]
-sys.modules.setdefault("syncpack", alias)
+import the_pack  # noqa: E402
+
+the_pack.importable()
 
 from helpers import panorama_card  # noqa: E402
 from helpers.browser import SOFTWARE_GL, chromium, graph_page, host, playwright  # noqa: E402

@@ -1,4 +1,14 @@
-// What of a node's inputs is folded away: told by their declarations (nodes/declare.py), values and links.
+// What the declarations of a node say (nodes/declare.py), and what of its inputs is folded away by them, by values and
+// by links.
+
+/** Whether a node is one of the pack's. */
+export const isOurs = (node) => Boolean(node.constructor.category?.startsWith("SyncTweedies"));
+
+/** Options of every input of a node, by name, as nodes/v1.py gives them. */
+export function optionsOf(node) {
+  const { required = {}, optional = {} } = node.constructor.nodeData?.input ?? {};
+  return Object.fromEntries(Object.entries({ ...required, ...optional }).map(([name, spec]) => [name, spec[1] ?? {}]));
+}
 
 /** Whether a condition holds: a list of choices, ``{not: value}`` or ``{linked: true}``. of: the input it is about. */
 export function holds(condition, of) {
