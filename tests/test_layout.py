@@ -4,26 +4,18 @@ anything, and links run around nodes; nodes say where they and their model files
 from __future__ import annotations
 
 import copy
-import importlib
 import json
-import sys
 from itertools import combinations
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from helpers.scripts import script
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / "workflows").glob("*.json"))
 each_workflow = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 Box = tuple[float, float, float, float]
-
-
-def script(name: str) -> ModuleType:
-    if (folder := str(ROOT / "docs")) not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.scripts import script
 from PIL import Image
-from test_thumbnails import script
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP = ROOT / "web" / "docs"

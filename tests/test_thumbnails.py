@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import io
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from helpers.scripts import script
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "workflows"
-
-
-def script(name: str) -> ModuleType:
-    if (folder := str(ROOT / "docs")) not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
 
 
 def coarse(picture: Image.Image) -> np.ndarray:

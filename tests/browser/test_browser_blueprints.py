@@ -7,8 +7,7 @@ import contextlib
 
 import pytest
 from helpers.blueprints import NAMES, PACK, SPHERES, definition
-from helpers.browser import ROOT, SOFTWARE_GL, chromium, graph_page, host, keep, playwright
-from syncpack.launcher import server
+from helpers.browser import SOFTWARE_GL, draw_with, graph_page, keep, served
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -26,23 +25,17 @@ PANORAMA = f"Panorama from Words{PACK}"
 # The newest node wired as a user would: a loader, a picture, something behind its first output.
 WIRE = """([sockets, saver, values, sphere]) => {
   const node = app.graph.nodes.at(-1);
-  const add = (type, pos) => {
-    const made = LiteGraph.createNode(type);
-    made.pos = pos;
-    app.graph.add(made);
-    return made;
-  };
   node.pos = [420, 80];
   const at = (name) => node.inputs.findIndex((input) => input.name === name);
   const names = Object.keys(sockets).filter((name) => at(name) >= 0);
   if (names.length) {
-    const loader = add("ToyWorldModel", [40, 80]);
+    const loader = placeNode("ToyWorldModel", [40, 80]);
     names.forEach((name) => loader.connect(sockets[name], node, at(name)));
   }
   if (at("image") >= 0) {
-    let picture = add("SyncTweediesExemplarPicture", [40, 320]);
+    let picture = placeNode("SyncTweediesExemplarPicture", [40, 320]);
     if (sphere) {
-      const wide = add("ImageScale", [40, 480]);
+      const wide = placeNode("ImageScale", [40, 480]);
       const set = (name, value) => { wide.widgets.find((one) => one.name === name).value = value; };
       set("width", 128);
       set("height", 64);
@@ -51,7 +44,7 @@ WIRE = """([sockets, saver, values, sphere]) => {
     }
     picture.connect(0, node, at("image"));
   }
-  const end = add(saver[0], [900, 80]);
+  const end = placeNode(saver[0], [900, 80]);
   node.connect(0, end, end.inputs.findIndex((input) => input.name === saver[1]));
   for (const widget of node.widgets.filter((one) => one.name in values)) {
     widget.value = values[widget.name];
@@ -71,30 +64,20 @@ SENT = """async () => {
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    base = tmp_path_factory.mktemp("host")
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver, *SOFTWARE_GL) as browser,
-        ):
-            yield browser, running
+def both(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("host"), *SOFTWARE_GL) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=["classic", "vue"])
-def page(served, request):
-    browser, running = served
+def page(both, request):
+    browser, running = both
     with graph_page(browser, running.url) as opened:
         listed = opened.evaluate("fetch('/global_subgraphs').then((answer) => answer.ok ? answer.text() : '')")
         if PACK not in listed or not opened.evaluate("!!app.extensionManager?.command"):
             pytest.skip("this front end has no blueprints")
         opened.set_viewport_size({"width": 1400, "height": 1000})
-        opened.renderer = request.param
-        vue = "true" if request.param == "vue" else "false"
-        opened.evaluate(f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {vue})")
-        opened.wait_for_timeout(500)
+        draw_with(opened, request.param)
         yield opened
         assert opened.problems == []
 

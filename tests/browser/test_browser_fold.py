@@ -1,9 +1,8 @@
 """Inputs fold away in the graph, in both renderers: what is shown, what survives, how choices and sockets look."""
 
 import pytest
-from helpers.browser import ROOT, chromium, graph_page, host, keep, playwright
+from helpers.browser import draw_with, graph_page, keep, served
 from helpers.wishes import WISHES
-from syncpack.launcher import server
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -66,30 +65,17 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    base = tmp_path_factory.mktemp("host")
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with server.running(host(), ROOT, base / "output", base=base) as running, chromium(driver) as browser:
-            yield browser, running
+def both(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("host")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=["classic", "vue"])
-def page(served, request):
-    browser, running = served
+def page(both, request):
+    browser, running = both
     with graph_page(browser, running.url) as opened:
         opened.set_viewport_size({"width": 1700, "height": 900})
-        opened.renderer = request.param
-        if opened.evaluate("!!app.extensionManager?.setting"):
-            # Front ends of 2025 hide an unfinished second renderer behind the same setting.
-            if request.param == "vue" and not opened.evaluate("!!app.rootGraph"):
-                pytest.skip("this front end has one renderer")
-            vue = "true" if request.param == "vue" else "false"
-            opened.evaluate(f"app.extensionManager.setting.set('Comfy.VueNodes.Enabled', {vue})")
-        elif request.param == "vue":
-            pytest.skip("this front end has one renderer")
-        opened.wait_for_timeout(500)
+        draw_with(opened, request.param)
         yield opened
         assert opened.problems == []
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.browser import ROOT, SOFTWARE_GL, chromium, graph_page, host, keep, playwright
-from syncpack.launcher import server
+from helpers.browser import ROOT, SOFTWARE_GL, graph_page, keep, served
 from syncpack.launcher.workspace import PACK_FOLDER
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
@@ -32,12 +31,7 @@ CUT = """() => [...document.querySelectorAll(".node-help-content table")]
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     base = tmp_path_factory.mktemp("host")
-    with (
-        playwright() as driver,
-        server.running(host(), ROOT, base / "output", base=base) as running,
-        chromium(driver, *SOFTWARE_GL) as browser,
-        graph_page(browser, running.url) as made,
-    ):
+    with served(base, *SOFTWARE_GL) as (browser, running), graph_page(browser, running.url) as made:
         made.set_viewport_size({"width": 1400, "height": 900})
         yield made
 

@@ -6,9 +6,8 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 import numpy as np
 import pytest
 import torch
-from helpers.browser import OURS, ROOT, SCRIPTS, chromium, graph_page, host, keep, modules, playwright
+from helpers.browser import OURS, SCRIPTS, graph_page, keep, modules, served
 from PIL import Image
-from syncpack.launcher import server
 from syncpack.renderers.illusions.film import film
 from syncpack.renderers.illusions.warps import warp
 
@@ -18,26 +17,20 @@ VIEW, BAR, NOTE = '[data-illusion="view"]', '[data-illusion="bar"]', '[data-illu
 COUNT, SIDE = 9, 128
 
 BUILD = """async ([count, size]) => {
-  const add = (type, pos) => {
-    const node = LiteGraph.createNode(type);
-    node.pos = pos;
-    app.graph.add(node);
-    return node;
-  };
   const set = (node, values) => Object.entries(values).forEach(([name, value]) => {
     node.widgets.find((w) => w.name === name).value = value;
   });
-  const space = add("CanonicalSpace", [20, 60]);
+  const space = placeNode("CanonicalSpace", [20, 60]);
   set(space, { kind: "illusion", width: 128, height: 128 });
-  const plain = add("IllusionRig", [20, 330]);
+  const plain = placeNode("IllusionRig", [20, 330]);
   set(plain, { warp: "identity", prompt: "a meadow" });
-  const flip = add("IllusionRig", [340, 60]);
+  const flip = placeNode("IllusionRig", [340, 60]);
   set(flip, { warp: "flip_y", prompt: "a brick wall" });
-  const pieces = add("IllusionShuffle", [340, 380]);
+  const pieces = placeNode("IllusionShuffle", [340, 380]);
   set(pieces, { warp: "jigsaw", prompt: "" });
-  const loader = add("LoadImage", [20, 640]);
+  const loader = placeNode("LoadImage", [20, 640]);
   set(loader, { image: "card.png" });
-  const preview = add("IllusionPreview", [680, 60]);
+  const preview = placeNode("IllusionPreview", [680, 60]);
   set(preview, { count });
   const link = (from, out, to, name) => from.connect(out, to, to.inputs.findIndex((i) => i.name === name));
   link(plain, 0, flip, "rig");
@@ -64,22 +57,15 @@ def page(tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
     (base / "input").mkdir()
     Image.fromarray((card() * 255).round().byte().numpy()).save(base / "input" / "card.png")
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver) as browser,
-            graph_page(browser, running.url) as opened,
-        ):
-            # Before there is something to show, a few small scripts are all that the pack adds to the page.
-            assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
-            opened.evaluate(BUILD, [COUNT, [460, 480]])
-            opened.evaluate("app.queuePrompt(0)")
-            opened.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
-            opened.wait_for_timeout(300)
-            yield opened
-            assert opened.problems == []
+    with served(base) as (browser, running), graph_page(browser, running.url) as opened:
+        # Before there is something to show, a few small scripts are all that the pack adds to the page.
+        assert sorted(url.split("/")[-1] for url in opened.fetched if OURS in url) == SCRIPTS
+        opened.evaluate(BUILD, [COUNT, [460, 480]])
+        opened.evaluate("app.queuePrompt(0)")
+        opened.wait_for_function(f"document.querySelector('{NOTE}')?.textContent", timeout=60_000)
+        opened.wait_for_timeout(300)
+        yield opened
+        assert opened.problems == []
 
 
 def note(page):

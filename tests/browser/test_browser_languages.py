@@ -6,8 +6,7 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 import json
 
 import pytest
-from helpers.browser import OURS, READY, ROOT, chromium, graph_page, host, keep, playwright
-from syncpack.launcher import server
+from helpers.browser import OURS, READY, ROOT, graph_page, keep, served
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -25,16 +24,10 @@ SHOWN = """(ids) => Object.fromEntries(ids.map((id) => {
 }))"""
 LOOK = """() => {
   app.graph.clear();
-  const add = (type, pos) => {
-    const node = LiteGraph.createNode(type);
-    node.pos = pos;
-    app.graph.add(node);
-    return node;
-  };
-  add("SyncTweediesSampler", [420, 60]);
-  add("ViewRig", [20, 60]);
-  add("SyncTweediesPreview360", [820, 60]);
-  add("RigReport", [820, 480]);
+  placeNode("SyncTweediesSampler", [420, 60]);
+  placeNode("ViewRig", [20, 60]);
+  placeNode("SyncTweediesPreview360", [820, 60]);
+  placeNode("RigReport", [820, 480]);
   app.canvas.ds.scale = 1;
   app.canvas.ds.offset = [60, 60];
   app.canvas.setDirty(true, true);
@@ -44,19 +37,12 @@ LOOK = """() => {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver) as browser,
-            graph_page(browser, running.url) as opened,
-        ):
-            if not opened.evaluate("!!app.extensionManager?.setting && fetch('/i18n').then((answer) => answer.ok)"):
-                pytest.skip("this front end has one language for custom nodes")
-            opened.set_viewport_size({"width": 1400, "height": 1000})
-            yield opened
-            assert opened.problems == []
+    with served(base) as (browser, running), graph_page(browser, running.url) as opened:
+        if not opened.evaluate("!!app.extensionManager?.setting && fetch('/i18n').then((answer) => answer.ok)"):
+            pytest.skip("this front end has one language for custom nodes")
+        opened.set_viewport_size({"width": 1400, "height": 1000})
+        yield opened
+        assert opened.problems == []
 
 
 # German is not among the languages of the front ends so far.

@@ -267,16 +267,9 @@ def test_what_cannot_be_shown_is_said(page):
 
 RUN = """() => {
   app.graph.clear();
-  const add = (type, pos, values) => {
-    const node = LiteGraph.createNode(type);
-    node.pos = pos;
-    app.graph.add(node);
-    Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
-    return node;
-  };
-  const mesh = add("SyncTweediesLoadMesh", [20, 90], { file: "box0.glb", unwrap: "keep" });
-  const picture = add("LoadImage", [20, 400], { image: "atlas.png" });
-  const preview = add("SyncTweediesPreviewMesh", [440, 90], {});
+  const mesh = placeNode("SyncTweediesLoadMesh", [20, 90], { file: "box0.glb", unwrap: "keep" });
+  const picture = placeNode("LoadImage", [20, 400], { image: "atlas.png" });
+  const preview = placeNode("SyncTweediesPreviewMesh", [440, 90], {});
   mesh.connect(0, preview, 0);
   picture.connect(0, preview, 1);
   preview.setSize([500, 460]);

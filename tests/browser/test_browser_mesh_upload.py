@@ -1,9 +1,8 @@
 """Uploading a mesh as a user does: a running host, its front end, a browser."""
 
 import pytest
-from helpers.browser import NO_GL, ROOT, chromium, graph_page, host, playwright
+from helpers.browser import NO_GL, ROOT, graph_page, served
 from helpers.mesh_files import picture
-from syncpack.launcher import server
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -22,16 +21,9 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(base):
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver, *NO_GL) as browser,
-            graph_page(browser, running.url) as opened,
-        ):
-            yield opened
-            assert opened.problems == []
+    with served(base, *NO_GL) as (browser, running), graph_page(browser, running.url) as opened:
+        yield opened
+        assert opened.problems == []
 
 
 def choose(page, files, expected):

@@ -6,8 +6,7 @@ In both renderers where the front end has two. SYNC_SCREENSHOTS=<folder> keeps p
 import numpy as np
 import pytest
 from helpers import panorama_card
-from helpers.browser import ROOT, SOFTWARE_GL, WEBGL, chromium, graph_page, host, keep, playwright
-from syncpack.launcher import server
+from helpers.browser import SOFTWARE_GL, WEBGL, draw_with, graph_page, keep, served
 
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
@@ -16,24 +15,17 @@ REPORTS = "[data-sync-report]"
 
 BUILD = """(limit) => {
   app.graph.clear();
-  const add = (type, pos, values = {}) => {
-    const node = LiteGraph.createNode(type);
-    node.pos = pos;
-    app.graph.add(node);
-    Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
-    return node;
-  };
   const link = (from, to, name) => from.connect(0, to, to.inputs.findIndex((input) => input.name === name));
-  const picture = add("LoadImage", [20, 60], { image: "card.png" });
-  const preview = add("SyncTweediesPreview360", [400, 60]);
+  const picture = placeNode("LoadImage", [20, 60], { image: "card.png" });
+  const preview = placeNode("SyncTweediesPreview360", [400, 60]);
   link(picture, preview, "image");
-  const space = add("CanonicalSpace", [20, 460], { width: 768, height: 512 });
-  const rig = add("ViewRig", [400, 460]);
-  const report = add("RigReport", [850, 60]);
+  const space = placeNode("CanonicalSpace", [20, 460], { width: 768, height: 512 });
+  const rig = placeNode("ViewRig", [400, 460]);
+  const report = placeNode("RigReport", [850, 60]);
   link(space, report, "space");
   link(rig, report, "rig");
-  const mesh = add("SyncTweediesLoadMesh", [850, 560], { file: "teapot.glb", unwrap: "keep", time_limit: limit });
-  const saved = add("SaveTexturedMesh", [1300, 60]);
+  const mesh = placeNode("SyncTweediesLoadMesh", [850, 560], { file: "teapot.glb", unwrap: "keep", time_limit: limit });
+  const saved = placeNode("SaveTexturedMesh", [1300, 60]);
   link(mesh, saved, "mesh");
   app.canvas.ds.scale = 0.7;
   app.canvas.ds.offset = [40, 60];
@@ -58,35 +50,21 @@ RENDERERS = ["classic", "vue"]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def both(tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
     (base / "input").mkdir()
     panorama_card.save(panorama_card.card(512), base / "input" / "card.png")
-    with playwright() as driver:
-        with chromium(driver):
-            pass  # skip before a host is started for nothing
-        with (
-            server.running(host(), ROOT, base / "output", base=base) as running,
-            chromium(driver, *SOFTWARE_GL) as browser,
-        ):
-            yield browser, running
+    with served(base, *SOFTWARE_GL) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
-def page(served, request):
-    browser, running = served
+def page(both, request):
+    browser, running = both
     with graph_page(browser, running.url) as opened:
         opened.set_viewport_size({"width": 1600, "height": 1000})
-        if request.param == "vue":
-            # Front ends of 2025 hide an unfinished second renderer behind the same setting.
-            if not opened.evaluate("!!app.extensionManager?.setting && !!app.rootGraph"):
-                pytest.skip("this front end has one renderer")
-            opened.evaluate("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true)")
-        elif opened.evaluate("!!app.extensionManager?.setting"):
-            opened.evaluate("app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false)")
-        opened.wait_for_timeout(300)
+        draw_with(opened, request.param)
         opened.evaluate(WEBGL)
-        opened.renderer = request.param
         run(opened)
         yield opened
         assert opened.problems == []

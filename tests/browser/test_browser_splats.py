@@ -266,16 +266,9 @@ def test_a_node_that_is_deleted_gives_its_memory_back(page, served):
 
 RUN = """() => {
   app.graph.clear();
-  const add = (type, pos, values) => {
-    const node = LiteGraph.createNode(type);
-    node.pos = pos;
-    app.graph.add(node);
-    Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
-    return node;
-  };
-  const scene = add("SyncTweediesLoadSplats", [20, 90], { file: "some.splat" });
-  const rig = add("OrbitRig", [20, 400], { kind: "orbit" });
-  const preview = add("SyncTweediesPreviewSplats", [440, 90], {});
+  const scene = placeNode("SyncTweediesLoadSplats", [20, 90], { file: "some.splat" });
+  const rig = placeNode("OrbitRig", [20, 400], { kind: "orbit" });
+  const preview = placeNode("SyncTweediesPreviewSplats", [440, 90], {});
   scene.connect(0, preview, 0);
   rig.connect(0, preview, preview.inputs.findIndex((input) => input.name === "rig"));
   preview.setSize([500, 460]);

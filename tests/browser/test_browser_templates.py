@@ -1,13 +1,12 @@
 """Templates on a host of this machine: listed once and served, and opened in the front end nothing lies on anything, in
 both renderers. Those for models that no test has are checked by the host's own validation, with empty files."""
 
-import importlib
 import json
-import sys
 import urllib.request
 
 import pytest
-from helpers.browser import ROOT, SOFTWARE_GL, chromium, graph_page, host, keep, playwright
+from helpers.browser import ROOT, SOFTWARE_GL, chromium, draw_with, graph_page, host, keep, playwright
+from helpers.scripts import script
 from syncpack.launcher import client, server
 from syncpack.launcher.workflow_format import to_api
 from syncpack.launcher.workspace import PACK_FOLDER
@@ -49,17 +48,12 @@ OVERLAPS = """() => {
 }"""
 
 
-def models():
-    sys.path.append(str(ROOT / "docs"))
-    return importlib.import_module("layout.models").FILES
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
     (base / "input").mkdir()
     empty = tmp_path_factory.mktemp("models")
-    for name, (folder, _) in models().items():
+    for name, (folder, _) in script("layout.models").FILES.items():
         (empty / folder).mkdir(exist_ok=True)
         (empty / folder / name).touch()
     with pytest.MonkeyPatch.context() as patch:
@@ -106,10 +100,7 @@ def test_the_host_accepts_templates_for_other_models(served, path):
 def test_nothing_lies_on_anything(page, renderer):
     if not page.evaluate("!!app.extensionManager?.setting"):
         pytest.skip("this front end is older than the setting of a renderer")
-    if renderer == "vue" and not page.evaluate("!!app.rootGraph"):
-        pytest.skip("this front end has one renderer")
-    page.evaluate("(on) => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)", renderer == "vue")
-    page.wait_for_timeout(500)
+    draw_with(page, renderer)
     wrong, drawn, total = {}, 0, 0
     for path in PATHS:
         graph = json.loads(path.read_text(encoding="utf-8"))

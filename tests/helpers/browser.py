@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from syncpack.launcher import server
 from syncpack.launcher.hosts import Host
 from syncpack.launcher.workspace import PACK_FOLDER
 
@@ -33,6 +34,14 @@ WEBGL = """() => {
     if (kind === "webgl2" && made && !contexts.includes(made)) contexts.push(made);
     return made;
   };
+}"""
+# A node put into the graph, with values of its widgets.
+_PLACE = """window.placeNode = (type, pos, values = {}) => {
+  const node = LiteGraph.createNode(type);
+  node.pos = pos;
+  app.graph.add(node);
+  Object.entries(values).forEach(([name, value]) => { node.widgets.find((w) => w.name === name).value = value; });
+  return node;
 }"""
 # Software rendering, so that the pictures are the same on every machine.
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -76,13 +85,38 @@ def chromium(driver: Any, *options: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
+def served(base: Path, *options: str) -> Iterator[tuple[Any, Any]]:
+    """A host whose files lie in ``base``, and a Chromium with these options: (browser, running host). Skips before a
+    host is started for nothing."""
+    with (
+        playwright() as driver,
+        chromium(driver, *options) as browser,
+        server.running(host(), ROOT, base / "output", base=base) as running,
+    ):
+        yield browser, running
+
+
+def draw_with(page: Any, renderer: str) -> None:
+    """Have the front end draw by ``classic`` or ``vue`` (Nodes 2.0). Skips where it has classic alone."""
+    can_be_set = page.evaluate("!!app.extensionManager?.setting")
+    # Front ends of 2025 hide an unfinished second renderer behind the same setting.
+    if renderer == "vue" and not (can_be_set and page.evaluate("!!app.rootGraph")):
+        pytest.skip("this front end has one renderer")
+    if can_be_set:
+        page.evaluate("(on) => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)", renderer == "vue")
+    page.wait_for_timeout(500)
+    page.renderer = renderer
+
+
+@contextlib.contextmanager
 def graph_page(browser: Any, url: str) -> Iterator[Any]:
-    """The front end with an empty graph.
+    """The front end with an empty graph; ``placeNode(type, pos, values)`` puts a node into it.
 
     ``page.problems`` lists errors of the pack's scripts, ``page.fetched`` the URLs that were asked for.
     """
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     page.problems, page.fetched = [], []
+    page.add_init_script(_PLACE)
 
     def problem(text: str) -> None:
         if OURS in text:  # the front ends have errors of their own

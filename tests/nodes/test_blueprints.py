@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
-import sys
 import uuid
-from types import ModuleType
 from typing import Any
 
 import pytest
 from helpers.blueprints import FOLDER, NAMES, PACK, ROOT, definition, read
 from helpers.hosting import host_module
+from helpers.scripts import script
 from syncpack.nodes import NODE_CLASS_MAPPINGS
 
 pytestmark = pytest.mark.host
@@ -23,12 +21,6 @@ OFTEN = {"model", "clip", "vae", "control_net", "prompt", "prompt_2", "image", "
 OFTEN |= {"width", "height", "texture_size", "seed", "quality"}
 MORE = 6
 each = pytest.mark.parametrize("name", NAMES)
-
-
-def script(name: str) -> ModuleType:
-    if (folder := str(ROOT / "docs")) not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
 
 
 def nodes(name: str) -> dict[int, dict[str, Any]]:

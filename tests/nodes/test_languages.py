@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from helpers import hosting
+from helpers import hosting, scripts
 from syncpack.launcher.workspace import PACK_FOLDER
 
 pytestmark = pytest.mark.host
@@ -21,9 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    if (folder := str(ROOT / "docs")) not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module("make_locales")
+    return scripts.script("make_locales")
 
 
 @pytest.mark.parametrize("language", ["zh", "ja", "ko", "fr", "de", "es"])

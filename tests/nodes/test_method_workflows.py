@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from helpers import hosting  # noqa: F401  (which imports the host as tests need it)
+from helpers.scripts import script
 from syncpack.nodes import NODE_CLASS_MAPPINGS
 from syncpack.nodes.sampling.plan import PLAN_INPUTS, PLAN_OPTIONS, PlanWishes
 from syncpack.sync_core.presets import PRESETS, Preset
@@ -19,12 +17,6 @@ pytestmark = pytest.mark.host
 
 ROOT = Path(__file__).resolve().parents[2]
 each_method = pytest.mark.parametrize("method", PRESETS, ids=lambda method: method.name)
-
-
-def script(name: str) -> ModuleType:
-    if (folder := str(ROOT / "docs")) not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
 
 
 def nodes(method: Preset) -> list[tuple[str, dict[str, Any]]]:
