@@ -39,7 +39,7 @@ from ..engine.wrapping import WrappedVAE
 )
 class SyncTweediesWrappedVAE:
     """A VAE that knows which borders meet: what it decodes tiles without a seam, and what it encodes has none. Costs
-    nothing for planes; panoramas are decoded a little beyond their poles."""
+    little beside the VAE itself; panoramas are decoded a little beyond their poles."""
 
     def wrap(self, vae: Any, space: Any) -> tuple[WrappedVAE]:
         return (WrappedVAE(vae, space),)
