@@ -18,6 +18,14 @@ class Reading:
     pixels: LinearMap
 
 
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of a view that shows one of the canonical picture, cell by cell: (rows, columns) of each."""
+
+    pixels: tuple[slice, slice]
+    cells: tuple[slice, slice]
+
+
 class ViewSource(Protocol):
     """N equal-sized views, each made when asked for and always the same, on the CPU.
 
@@ -46,6 +54,11 @@ class ViewSource(Protocol):
 
     def gather(self, number: int) -> Reading | None:
         """What cells read in the view, where averaging asks for that too (``ViewSet.gather``)."""
+        ...
+
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        """The view as rectangles of the canonical picture, which are copied and added without a map; empty where it is
+        none of these."""
         ...
 
     def weights(self, number: int) -> Tensor:

@@ -26,6 +26,9 @@ from .views import Draw, Fresh, ViewSet, batch_of
 # Stored maps take up to this many bytes while they are built; above, views are walked.
 MAPS_AT_MOST = 2**30
 
+# The same for crops, which are copied and added as fast as through maps.
+CROPS_AT_MOST = 2**26
+
 # Measured at the peak, for every entry of the maps (pixels times cells that a pixel reads, and the reverse): 100 bytes
 # for windows, 87 for panoramas.
 BYTES_PER_ENTRY = 100
@@ -34,9 +37,9 @@ BYTES_PER_ENTRY = 100
 _CPU = torch.device("cpu")
 
 
-def too_large(entries: int) -> bool:
-    """Whether maps of that many entries are not to be stored."""
-    return entries * BYTES_PER_ENTRY > MAPS_AT_MOST
+def too_large(entries: int, crops: bool = False) -> bool:
+    """Whether maps of that many entries are not to be stored. crops: of views that are rectangles of the picture."""
+    return entries * BYTES_PER_ENTRY > (min(MAPS_AT_MOST, CROPS_AT_MOST) if crops else MAPS_AT_MOST)
 
 
 @dataclass(frozen=True)
@@ -229,11 +232,16 @@ class WalkedViews:
         batch, channels = z.shape[:2]
         if tuple(z.shape[2:]) != self.canonical:
             raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
-        rows = as_rows(z)
         out = z.new_empty(batch, self.count, channels, self.height, self.width)
+        rows: Tensor | None = None
         for number in range(self.count):
-            seen = self.forward(number).apply(rows)
-            out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
+            blocks = self.source.blocks(number)
+            for block in blocks:
+                out[(slice(None), number, slice(None), *block.pixels)] = z[(..., *block.cells)]
+            if not blocks:
+                rows = as_rows(z) if rows is None else rows
+                seen = self.forward(number).apply(rows)
+                out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
         return out.flatten(0, 1)
 
     def by_view(self, views: Tensor) -> tuple[int, int, Tensor]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.view_source import Reading
+from ...sync_core.view_source import Block, Reading
 from ..cameras.looks import angular_hann, pixels_of
 from .space import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
 
@@ -50,6 +50,9 @@ class LookWalk:
         offsets = row_offsets(len(cells), taps_of(sampling))
         pixels = LinearMap(offsets, index.reshape(-1), weight.reshape(-1), self.height * self.width)
         return Reading(cells, pixels)
+
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        return ()
 
     def weights(self, number: int) -> Tensor:
         return self._weights[self.rig.looks[number].fov]
