@@ -37,6 +37,7 @@ def cases() -> dict[str, tuple[str, Any]]:
     from syncpack.sync_core.visits.policy import Visits
 
     turning = lambda overlap, leave=0.1: Visits("turning", overlap, leave=leave)  # noqa: E731
+    ending = lambda overlap, leave: Visits("few then all", overlap, 1 / STEPS, leave=leave)  # noqa: E731
     return {
         "sphere, default rig, all": ("sphere", None),
         "sphere, default rig, turning": ("sphere", turning(0.125)),
@@ -44,6 +45,9 @@ def cases() -> dict[str, tuple[str, Any]]:
         "sphere, default rig, overlap 0.06, leave 0.2": ("sphere", turning(0.06, 0.2)),
         "sphere, fibonacci of 25, overlap 0.06": ("fibonacci", turning(0.06)),
         "sphere, fibonacci of 25, overlap 0.06, leave 0.2": ("fibonacci", turning(0.06, 0.2)),
+        "sphere, default rig, leave 0.2, all in the last step": ("sphere", ending(0.06, 0.2)),
+        "sphere, fibonacci of 25, all": ("fibonacci", None),
+        "mesh, leave 0.2, all in the last step": ("mesh", ending(0.06, 0.2)),
         "mesh, all": ("mesh", None),
         "mesh, turning": ("mesh", turning(0.125)),
         "mesh, leave 0.2": ("mesh", turning(0.125, 0.2)),

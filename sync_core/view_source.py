@@ -29,8 +29,8 @@ class Block:
 class ViewSource(Protocol):
     """N equal-sized views, each made when asked for and always the same, on the CPU.
 
-    Every pixel reads some cell: there is no background. No value is negative. ``one_to_one``: a view reads no cell
-    twice and every cell as it is (crops).
+    No value is negative. ``one_to_one``: a view reads no cell twice and every cell as it is (crops). ``background``:
+    some pixels may read no cell. ``changing``: how much pixels count changes during a run.
     """
 
     @property
@@ -48,8 +48,14 @@ class ViewSource(Protocol):
     @property
     def one_to_one(self) -> bool: ...
 
+    @property
+    def background(self) -> bool: ...
+
+    @property
+    def changing(self) -> bool: ...
+
     def forward(self, number: int) -> LinearMap:
-        """What the pixels of a view read: [h*w, K], no row empty."""
+        """What the pixels of a view read: [h*w, K]; rows of background are empty."""
         ...
 
     def gather(self, number: int) -> Reading | None:
@@ -61,8 +67,8 @@ class ViewSource(Protocol):
         none of these."""
         ...
 
-    def weights(self, number: int) -> Tensor:
-        """float [h*w]: how much each pixel counts."""
+    def weights(self, number: int, progress: float) -> Tensor:
+        """float [h*w]: how much each pixel counts at a fraction of a run."""
         ...
 
     def views_per_cell(self) -> Tensor | None:

@@ -26,7 +26,7 @@ class LookWalk:
     width: int
     canonical: tuple[int, int]
 
-    one_to_one = False
+    one_to_one = background = changing = False
 
     @property
     def count(self) -> int:
@@ -54,7 +54,7 @@ class LookWalk:
     def blocks(self, number: int) -> tuple[Block, ...]:
         return ()
 
-    def weights(self, number: int) -> Tensor:
+    def weights(self, number: int, progress: float = 0.0) -> Tensor:
         return self._weights[self.rig.looks[number].fov]
 
     def views_per_cell(self) -> Tensor | None:

@@ -21,6 +21,7 @@ class WindowWalk:
     taper: Taper
 
     one_to_one = True
+    background = changing = False
 
     @property
     def canonical(self) -> tuple[int, ...]:
@@ -70,7 +71,7 @@ class WindowWalk:
         across = _pieces(self.placement.columns[left], self.width, columns)
         return tuple(Block((y, x), (row, column)) for y, row in down for x, column in across)
 
-    def weights(self, number: int) -> Tensor:
+    def weights(self, number: int, progress: float = 0.0) -> Tensor:
         return self._weights
 
     def views_per_cell(self) -> Tensor | None:
