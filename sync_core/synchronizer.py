@@ -223,9 +223,9 @@ class Synchronizer:
         return Predecessors(self.maps.aggregator)
 
     @cached_property
-    def shares(self) -> HitShares:
-        assert isinstance(self.views, ViewSet)
-        return HitShares.of(self.views)
+    def shares(self) -> HitShares | None:
+        """Of stored views."""
+        return HitShares.of(self.views) if isinstance(self.views, ViewSet) else None
 
     def at(self, progress: float) -> Synchronizer:
         """The same with the weights that views have at a fraction of the run (``ViewSet.at``)."""
@@ -238,7 +238,7 @@ class Synchronizer:
         if rows is None:
             return self
         # (weighing pixels anew takes less than finding what they show)
-        shares = self.given_shares or (self.shares if isinstance(self.views, ViewSet) else None)
+        shares = self.given_shares or self.shares
         held = state.canonical if self.plan.process in HOLDING else None
         return replace(self, given_shares=shares, visited=Visited(rows, held))
 
