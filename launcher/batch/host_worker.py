@@ -26,8 +26,9 @@ from ..workflow_format import ApiPrompt
 from .inputs import InputFile, sha256_of
 from .locks import locked
 from .measures import Watch, memory, reset_peak
+from .models import Models, folders_of
 from .plan import Job
-from .worker import DONE, FAILED, LOST, Facts, Note, Output, Report
+from .worker import DONE, FAILED, LOST, Facts, Note, Output, Report, unheard
 
 _PROGRESS = ("execution_start", "execution_cached", "executing", "progress", "progress_state")
 PREFIX, LOCK = "synctweedies-batch-", "worker.lock"  # of temporary folders
@@ -66,17 +67,29 @@ class HostWorker:
         self._cpu = spec.cpu
         self._stack = contextlib.ExitStack()
         self._server: server.Server | None = None
+        self._models: Models | None = None
         self._versions: dict[str, str] = {}
         self._warnings: tuple[str, ...] = ()
         self._lifeline: int | None = None
         self._handling = threading.Lock()  # of the lifeline
         self._stopped = False
 
-    def open(self, with_info: bool = False) -> Facts:
+    def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
         """Start a host, unless one is running. Raises LauncherError."""
         running = self.running()
         info = client.object_info(running) if with_info else {}
         return Facts(info, self._versions, self._warnings)
+
+    def model_hashes(self, name: str) -> Mapping[str, str]:
+        """See ``worker.Worker``."""
+        running, own = self.running(), Path(self._spec.root) / ".run"
+        if self._models is None:
+            folders = folders_of(running, running.base / "models", own / "small-models")
+            self._models = Models(folders, own / "model-hashes.json")
+        try:
+            return self._models.hashes(name)
+        except OSError as error:
+            raise HostError(f"model file {name} cannot be read: {error.strerror or error}") from error
 
     def running(self) -> server.Server:
         """The host, started when there is none. Raises LauncherError."""
@@ -186,7 +199,7 @@ class HostWorker:
 
     def close(self) -> None:
         """Stop the host in order and remove its folder."""
-        self._server = None
+        self._server = self._models = None
         try:
             self._stack.close()
         finally:

@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,20 @@ from .plan import Job
 from .worker import DONE, Report
 
 RECORD, LOG = "job.json", "error.log"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A file of the output folder, by which a worker elsewhere sees whether it has that folder under the same path."""
+
+    path: str
+    content: str
+
+    def is_here(self) -> bool:
+        try:
+            return Path(self.path).read_text(encoding="ascii") == self.content
+        except (OSError, UnicodeDecodeError):
+            return False
 
 
 class Journal:
@@ -51,11 +66,11 @@ class Journal:
         shutil.rmtree(self._parts, ignore_errors=True)
         self._stack.close()
 
-    def token(self) -> tuple[str, str]:
-        """(path, content) of a file here: who finds both at the same path shares this folder."""
+    def token(self) -> Shared:
+        """A file that is new: who finds it shares this folder."""
         path, content = self._parts / "token", uuid.uuid4().hex
         path.write_text(content, encoding="ascii")
-        return str(path), content
+        return Shared(str(path), content)
 
     def record(self, job_id: str) -> Mapping[str, Any] | None:
         """job.json of a finished job, None when there is none that can be read."""
@@ -135,6 +150,7 @@ def _record(job: Job, report: Report, attempts: int) -> dict[str, Any]:
         "versions": dict(report.versions),
         "input_files": {f.name: {"path": f.path, "sha256": f.sha256} for f in job.files}
         | {name: {"path": "assets of the pack", "sha256": digest} for name, digest in job.shipped.items()},
+        "model_files": dict(job.models),
         "prompt": job.nodes,
     }
 

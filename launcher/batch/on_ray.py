@@ -16,24 +16,27 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import hosts
 from ..errors import HostError, LauncherError, UsageError, WorkflowError
 from ..venv import say
 from .host_worker import HostWorker, Spec
 from .inputs import InputFile, sha256_of
+from .journal import Journal, Shared
 from .plan import Job
-from .worker import DONE, FAILED, LOST, Facts, Note, Report
-
-if TYPE_CHECKING:
-    from .journal import Journal
+from .shares import Wishes, shares_of
+from .worker import DONE, FAILED, LOST, Facts, Note, Report, unheard
 
 REQUIREMENT = "ray>=2.10"
 ANSWER = 5.0  # seconds in which an address must answer
+ASK = 1.0  # seconds between two questions to an actor how far it is
+ROOM, ROOM_AGAIN = 5.0, 60.0  # seconds without room after which that is said, and said again
+WORDS = {"words": 1}  # an actor's second thread, which answers while the first one runs a job
 
 
 def has_ray(python: str) -> bool:
@@ -66,32 +69,30 @@ def _set_variables(environ: MutableMapping[str, str]) -> None:
         environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start` asks for since 2026
 
 
-@dataclass(frozen=True)
-class Shared:
-    """A file of the output folder, by which an actor sees whether it has that folder under the same path."""
-
-    path: str
-    content: str
-
-    def is_here(self) -> bool:
-        try:
-            return Path(self.path).read_text(encoding="ascii") == self.content
-        except (OSError, UnicodeDecodeError):
-            return False
-
-
 class Actor:
     """What runs in a process of Ray: a HostWorker, opened when it is needed, also after the process was killed."""
 
     def __init__(self, spec: Spec, shared: Shared) -> None:
         self._contents: Mapping[str, Any] = {}
         self._first = True  # run in this life of the process
+        self._words = ""
         self._shared, self._worker = shared, HostWorker(spec, self._bring)
+
+    def words(self) -> str:
+        """How far the job is. An answer at all says that the actor has found room."""
+        return self._words
 
     def open(self, with_info: bool) -> Facts | str:
         """The facts, or why there are none (errors of other classes than Ray's own do not cross machines well)."""
         try:
             return self._worker.open(with_info)
+        except LauncherError as error:
+            return str(error)
+
+    def model_hashes(self, name: str) -> Mapping[str, str] | str:
+        """The same."""
+        try:
+            return self._worker.model_hashes(name)
         except LauncherError as error:
             return str(error)
 
@@ -103,38 +104,45 @@ class Actor:
         try:
             for left in folder.iterdir():  # of a run of this job whose process was killed
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-            report = self._worker.run(job, folder, lambda words: None)
+            report = self._worker.run(job, folder, self._note)
             again = self._first and _ray().get_runtime_context().was_current_actor_reconstructed
             self._first = False
             made = {} if here else {output.name: (folder / output.name).read_bytes() for output in report.outputs}
             return replace(report, runs=report.runs + again), made
         finally:
-            self._contents = {}
+            self._contents, self._words = {}, ""
             if not here:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         self._worker.close()
 
+    def _note(self, words: str) -> None:
+        self._words = words
+
     def _bring(self, file: InputFile, target: Path) -> None:
         target.write_bytes(_ray().get(self._contents[file.sha256]))
 
 
 class RayWorker:
-    """See ``worker.Worker``: an actor as the queue sees it."""
+    """See ``worker.Worker``: an actor as the queue sees it. ``share``: what it asks the cluster for."""
 
-    def __init__(self, make: Any, spec: Spec, shared: Shared, retries: int) -> None:
-        self._make, self._spec, self._shared, self._retries = make, spec, shared, retries
+    def __init__(self, make: Any, spec: Spec, shared: Shared, retries: int, share: str) -> None:
+        self._make, self._spec, self._shared, self._retries, self._share = make, spec, shared, retries, share
         self._actor: Any = None
-        self._stopped = False
 
-    def open(self, with_info: bool = False) -> Facts:
+    def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
         """Waits for room on the cluster. Raises HostError."""
         ray = _ray()
         try:
-            if self._actor is None:
-                self._actor = self._make.remote(self._spec, self._shared)
-            answer = ray.get(self._actor.open.remote(with_info))
+            actor = self._actor
+            if actor is None:
+                actor = self._actor = self._make.remote(self._spec, self._shared)
+                asked, waited = _asked(actor), ROOM
+                while not ray.wait([asked], timeout=waited)[0]:
+                    note(self._room())
+                    waited = ROOM_AGAIN
+            answer = ray.get(actor.open.remote(with_info))
         except ray.exceptions.RayError as error:
             self._kill()
             raise HostError(_line(error)) from error
@@ -142,14 +150,36 @@ class RayWorker:
             raise HostError(answer)
         return answer
 
+    def model_hashes(self, name: str) -> Mapping[str, str]:
+        """Of the machine that the actor is on."""
+        ray = _ray()
+        try:
+            answer = ray.get(self._actor.model_hashes.remote(name))
+        except ray.exceptions.RayError as error:
+            raise HostError(_line(error)) from error
+        if isinstance(answer, str):
+            raise HostError(answer)
+        return answer
+
+    def _room(self) -> str:
+        """Why an actor does not answer. It is said again and again: others may use a cluster for hours."""
+        free, there = _ray().available_resources(), _ray().cluster_resources()
+        told = (f"{free.get(kind, 0.0):g} of {there[kind]:g} {kind}s" for kind in ("CPU", "GPU") if there.get(kind))
+        return f"waiting for room on the cluster: it takes {self._share}; free are {' and '.join(told) or 'none'}"
+
     def run(self, job: Job, part: Path, note: Note) -> Report:
         ray = _ray()
         try:
             contents = {file.sha256: ray.put(_content(file)) for file in job.files}
         except WorkflowError as error:
             return Report(FAILED, str(error))
+        actor = self._actor
+        if actor is None:
+            return Report(LOST, "the worker was stopped")
         try:
-            report, made = ray.get(self._actor.run.remote(job, str(part), contents))
+            running = actor.run.remote(job, str(part), contents)
+            self._follow(actor, running, note)
+            report, made = ray.get(running)
         except ray.exceptions.RayTaskError as error:
             return Report(FAILED, _line(error), str(error))
         except ray.exceptions.RayError as error:  # Ray has tried as often as it may
@@ -162,9 +192,22 @@ class RayWorker:
                 target.write_bytes(content)
         return report
 
+    def _follow(self, actor: Any, running: Any, note: Note) -> None:
+        """Until a job ends ``note`` hears how far it is."""
+        ray = _ray()
+        asked, since = None, 0.0
+        while not ray.wait([running], timeout=ASK)[0]:
+            if asked is None:
+                asked, since = _asked(actor), time.monotonic()
+            elif ray.wait([asked], timeout=0)[0]:
+                with contextlib.suppress(ray.exceptions.RayError):  # what became of the actor is seen by the job
+                    note(ray.get(asked))
+                asked = None
+            elif time.monotonic() - since > ROOM:  # Ray starts it anew, where there is room
+                note(self._room())
+
     def stop(self) -> None:
         """Kills the actor; its host ends with it."""
-        self._stopped = True
         self._kill()
 
     def close(self) -> None:
@@ -179,6 +222,10 @@ class RayWorker:
         if actor is not None:
             with contextlib.suppress(Exception):
                 _ray().kill(actor, no_restart=True)
+
+
+def _asked(actor: Any) -> Any:
+    return actor.words.options(concurrency_group=next(iter(WORDS))).remote()
 
 
 @contextlib.contextmanager
@@ -197,17 +244,18 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
         signal.signal(signal.SIGTERM, handler)  # Ray has put its own there
     ray = _ray()
     try:
-        share = _shares([node["Resources"] for node in ray.nodes() if node["Alive"]], wishes)
+        share = shares_of([node["Resources"] for node in ray.nodes() if node["Alive"]], wishes)
         make = ray.remote(
             num_cpus=share.cores,
             num_gpus=share.gpus,
             max_restarts=-1,
             max_task_retries=wishes.retries,
             scheduling_strategy="SPREAD",
+            concurrency_groups=WORDS,
         )(Actor)
-        shared = Shared(*journal.token())
+        shared = journal.token()
         spec = replace(spec, cpu=None if share.gpus else True)
-        workers = [RayWorker(make, spec, shared, wishes.retries) for _ in range(share.workers)]
+        workers = [RayWorker(make, spec, shared, wishes.retries, share.words()) for _ in range(share.workers)]
         try:
             yield workers
         finally:
@@ -215,43 +263,6 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
                 worker.close()
     finally:
         ray.shutdown()
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How many workers, with how many GPUs each (None: what there is), and how often a lost job runs again."""
-
-    workers: int | None
-    gpus: float | None
-    retries: int
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What each of ``workers`` gets. ``cores``: as many threads Ray lets it use."""
-
-    workers: int
-    gpus: float
-    cores: int
-
-
-def _shares(machines: Sequence[Mapping[str, float]], wishes: Wishes) -> Shares:
-    """``machines``: 'CPU' and 'GPU' of each that is there. Raises UsageError for more than they have."""
-    have = sum(there.get("GPU", 0.0) for there in machines)
-    gpus = (1.0 if have else 0.0) if wishes.gpus is None else wishes.gpus
-    if gpus:
-        places = [int(there.get("GPU", 0.0) // gpus) for there in machines]
-        count = wishes.workers or sum(places)
-        if not 0 < count <= sum(places):
-            raise UsageError(f"{max(count, 1)} workers of {gpus:g} GPUs each need more than the {have:g} that Ray has")
-    else:
-        cores = sum(int(there.get("CPU", 0.0)) for there in machines)
-        count = wishes.workers or len(machines)
-        if count > cores:
-            raise UsageError(f"{count} workers need a CPU core each; Ray has {cores}")
-        places = [-(-count // len(machines))] * len(machines)
-    shares = [int(there.get("CPU", 0.0)) // place for there, place in zip(machines, places, strict=True) if place]
-    return Shares(count, gpus, max(min(shares), 0 if gpus else 1))
 
 
 def _connect(address: str, wishes: Wishes) -> None:

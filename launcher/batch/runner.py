@@ -103,6 +103,7 @@ class Runner:
         self._attempts: Counter[str] = Counter()
         self._changed = threading.Condition()  # guards all of the above
         self._stopping = False
+        self._told_of_waiting = False
         self._why: list[str] = []  # workers that gave up
 
     def run(self) -> None:
@@ -160,7 +161,7 @@ class Runner:
             try:
                 with self._changed:
                     self._watcher.working(seat.number, "starting")
-                seat.worker.open()
+                seat.worker.open(note=self._waits(seat))
                 seat.ready = True
                 return True
             except Exception as error:  # a thread that ends without a word would leave the others waiting
@@ -209,6 +210,16 @@ class Runner:
             self._finish(seat, job, report, part)
         finally:
             self._journal.drop(part)
+
+    def _waits(self, seat: Seat) -> Callable[[str], None]:
+        def note(words: str) -> None:
+            with self._changed:
+                self._watcher.working(seat.number, f"starting ({words})")
+                if not self._told_of_waiting:  # once for all: many may wait, and each again and again
+                    self._watcher.told(f"worker {seat.number}: {words}")
+                self._told_of_waiting = True
+
+        return note
 
     def _note(self, seat: Seat, job: Job) -> Callable[[str], None]:
         def note(words: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from syncpack.launcher.batch import runner
+from syncpack.launcher.batch import show as show_module
 from syncpack.launcher.batch.inputs import sha256_of
 from syncpack.launcher.batch.journal import Journal
 from syncpack.launcher.batch.locks import locked
@@ -31,14 +32,17 @@ def job(name: str, group: str = "g", key: str = "k") -> Job:
 class Scripted:
     """Writes a file for each job, after what ``plan`` says of its first runs: 'lost', 'failed', 'raise', 'wait'."""
 
-    def __init__(self, plan=None, refuse=0):
-        self.plan, self.refuse = dict(plan or {}), refuse
+    def __init__(self, plan=None, refuse=0, waits=""):
+        self.plan, self.refuse, self.waits = dict(plan or {}), refuse, waits
         self.ran: list[str] = []
         self.opened = 0
         self.stopped = threading.Event()
 
-    def open(self, with_info=False):
+    def open(self, with_info=False, note=None):
         self.opened += 1
+        if self.waits and note is not None:
+            note(self.waits)
+            note(self.waits)
         if self.refuse:
             self.refuse -= 1
             raise HostError("no room")
@@ -140,6 +144,11 @@ def test_workers_that_do_not_start_are_tried_again_and_given_up(journal):
     assert runs.said.count("worker 0: no room") == 2
     with pytest.raises(HostError, match=r"^no worker is left: no room$"):
         run(journal, [job("c")], Scripted(refuse=99), Scripted(refuse=99))
+
+
+def test_workers_that_wait_for_room_are_told_of_once(journal):
+    runs = run(journal, [job(name) for name in "abc"], Scripted(waits="no room"), Scripted(waits="no room"))
+    assert runs.said.count("no room") == 1 and "3 of 3" in runs.said
 
 
 def test_an_interrupt_keeps_what_is_done_and_a_later_run_goes_on(tmp_path):
@@ -262,6 +271,32 @@ def test_a_terminal_shows_a_line_for_each_worker():
     show.ended(job("b"), {"state": "failed", "seconds": 1.0, "error": "no paint"})
     assert stream.getvalue().endswith("\x1b[3A\x1b[Jb: failed: no paint\n")
     assert [clock(seconds) for seconds in (7.9, 754, 18070)] == ["0:07", "12:34", "5:01:10"]
+
+
+def test_a_terminal_shows_no_more_workers_than_it_has_lines(monkeypatch):
+    monkeypatch.setenv("LINES", "6")
+    monkeypatch.setenv("COLUMNS", "80")
+    show = Show(4, 9, stream := Terminal())
+    show.tick()
+    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()][:-1] == [
+        "worker 0",
+        "worker 1",
+        "7 more workers",
+    ]
+
+
+def test_where_nothing_is_redrawn_a_line_comes_after_a_minute_without_one(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(show_module.time, "monotonic", lambda: now[0])
+    show = Show(4, 6, stream := io.StringIO())
+    show.working(1, "a Paint 3/20")
+    for now[0] in (30.0, 61.0, 70.0, 122.0):
+        show.tick()
+    first, second = stream.getvalue().splitlines()
+    assert first == (
+        "0 of 4; worker 0: waiting; worker 1: a Paint 3/20 (1:01); worker 2: waiting; worker 3: waiting; 2 more workers"
+    )
+    assert "(2:02)" in second
 
 
 def test_the_summary_counts_and_shows_everything(tmp_path):

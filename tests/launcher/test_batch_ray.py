@@ -1,10 +1,12 @@
 """Workers of Ray: with a stand-in for Ray everywhere, and with Ray itself where it is installed, here or in the Python
 that SYNCTWEEDIES_RAY_PYTHON names."""
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from syncpack.launcher.batch import on_ray
 from syncpack.launcher.batch.host_worker import Spec
 from syncpack.launcher.batch.inputs import InputFile, sha256_of
 from syncpack.launcher.batch.journal import Journal
-from syncpack.launcher.batch.on_ray import Wishes
 from syncpack.launcher.batch.plan import Job
+from syncpack.launcher.batch.shares import Shares, Wishes, shares_of
 from syncpack.launcher.errors import HostError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,7 @@ class StandIn:
         self.machine = {"Alive": True, "Resources": resources}
         self.kept, self.options, self.killed = [], {}, []
         self.dies = 0  # runs in which the actor's process dies for good
+        self.waits = []  # whether the next waits see their thing ready; then all do
 
     def init(self, **options):
         self.options["init"] = options
@@ -60,6 +63,16 @@ class StandIn:
             raise value
         return value
 
+    def wait(self, values, timeout=None):
+        ready = self.waits.pop(0) if self.waits else True
+        return (values, []) if ready else ([], values)
+
+    def available_resources(self):
+        return {"CPU": 1.0}
+
+    def cluster_resources(self):
+        return {"CPU": 8.0, "GPU": 2.0}
+
     def kill(self, actor, no_restart):
         assert no_restart
         self.killed.append(actor)
@@ -78,6 +91,10 @@ class Made:
 
     def __getattr__(self, name):
         return Made(self._ray, getattr(self._thing, name))
+
+    def options(self, concurrency_group):
+        assert concurrency_group in self._ray.options["remote"]["concurrency_groups"]
+        return self
 
     def remote(self, *words):
         made = self._thing
@@ -153,6 +170,27 @@ def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
                 workers[0].open()
 
 
+def test_who_waits_is_told_what_for(ray, monkeypatch, tmp_path):
+    """Where a cluster is full, and where a job's actor has to find another place; else how far the job is."""
+    for name, value in Batch(tmp_path).environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(on_ray, "ROOM", 0.0)
+    waits = "waiting for room on the cluster: it takes 4 cores; free are 1 of 8 CPUs and 0 of 2 GPUs"
+    said: list[str] = []
+    with (
+        Journal(tmp_path / "out") as journal,
+        on_ray.crew(Spec(str(ROOT)), journal, "", Wishes(1, None, 2)) as [worker],
+    ):
+        ray.waits = [False, False, True]
+        worker.open(note=said.append)
+        assert said == [waits, waits] and ray.waits == []
+        monkeypatch.setattr(on_ray.Actor, "words", lambda self: "Paint 3/20")
+        running, asked = [False], [False]
+        ray.waits = running + running + [True] + running + running + asked
+        assert worker.run(job(), journal.part(job()), said.append).state == "done"
+        assert said[2:] == ["Paint 3/20", waits] and ray.waits == []
+
+
 SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
 
 
@@ -178,9 +216,9 @@ SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
 def test_workers_and_what_each_of_them_gets(machines, workers, gpus, shares):
     if isinstance(shares, str):
         with pytest.raises(UsageError, match=shares):
-            on_ray._shares(machines, Wishes(workers, gpus, 2))
+            shares_of(machines, Wishes(workers, gpus, 2))
     else:
-        assert on_ray._shares(machines, Wishes(workers, gpus, 2)) == on_ray.Shares(*shares)
+        assert shares_of(machines, Wishes(workers, gpus, 2)) == Shares(*shares)
 
 
 def test_addresses_that_nobody_answers(ray, monkeypatch):
@@ -230,10 +268,67 @@ def test_ray_is_imported_in_one_file():
 PYTHON = os.environ.get("SYNCTWEEDIES_RAY_PYTHON") or sys.executable
 
 
-@pytest.mark.skipif(
+with_ray = pytest.mark.skipif(
     sys.platform != "linux" or not on_ray.has_ray(PYTHON),
     reason='Ray is not installed: pip install "ray>=2.10" (or name a Python that has it: SYNCTWEEDIES_RAY_PYTHON)',
 )
+
+# A Ray of one core, which another program holds until somebody is told that there is no room.
+FULL = """
+import json, sys
+from pathlib import Path
+import ray
+from launcher.batch import on_ray
+from launcher.batch.host_worker import Spec
+from launcher.batch.journal import Journal
+from launcher.batch.plan import Job
+from launcher.batch.shares import Wishes
+
+on_ray.ROOM, on_ray.ROOM_AGAIN, on_ray.ASK = 0.5, 0.5, 0.2
+connect, said = on_ray._connect, []
+
+@ray.remote(num_cpus=1)
+class Other:
+    def here(self):
+        return True
+
+def connected(address, wishes):
+    global other
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    other = Other.remote()
+    ray.get(other.here.remote())
+
+def note(words):
+    global other
+    said.append(words)
+    other = None
+
+on_ray._connect = connected
+nodes = {"1": {"class_type": "Paint", "inputs": json.loads(sys.argv[2])}}
+job = Job("a", 2, "paint", {}, nodes, {"1": "Paint"}, None, (), {}, "key", "group")
+with Journal(Path("out")) as journal, on_ray.crew(Spec(sys.argv[1]), journal, "", Wishes(1, None, 2)) as [worker]:
+    worker.open(note=note)
+    report = worker.run(job, journal.part(job), said.append)
+sys.stdout = sys.__stdout__
+print(json.dumps([report.state, *dict.fromkeys(said)]))
+"""
+
+
+@with_ray
+def test_a_full_ray_says_so_and_a_job_how_far_it_is(tmp_path):
+    batch = Batch(tmp_path)
+    inputs = {"text": "a", "seed": 1, "seconds": 1.5, "mode": "paint"}
+    words = [PYTHON, "-c", FULL, str(ROOT), json.dumps(inputs)]
+    environ = {**os.environ, **batch.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), environ["PYTHONPATH"]))
+    done = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told[0] == "done" and "Paint" in told[2:], told
+    assert told[1] == "waiting for room on the cluster: it takes 1 core; free are 0 of 1 CPUs"
+
+
+@with_ray
 def test_nothing_is_lost_when_hosts_workers_and_the_driver_die(tmp_path):
     """24 jobs on two workers; a host is killed, then a worker's process, then the run is interrupted and started
     again: every job is done once, whole, and bit for bit as in an undisturbed run."""

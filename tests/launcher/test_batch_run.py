@@ -109,6 +109,22 @@ def test_files_of_the_table_reach_the_host(batch):
     assert re.search(r"^ +2 +1 +0 +0 ", batch.run().stdout, re.MULTILINE)
 
 
+def test_a_model_that_was_exchanged_under_its_name_is_a_change(batch):
+    model = batch.folder / "comfy" / "models" / "checkpoints" / "small.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    batch.table([{**paint("a"), "1.model": "small.safetensors"}, paint("b")])
+    prompt = json.loads((batch.folder / "paint.json").read_text())
+    prompt["1"]["inputs"]["model"] = "none"
+    (batch.folder / "paint.json").write_text(json.dumps(prompt))
+    assert batch.run().returncode == 0
+    assert batch.record("a")["model_files"] == {"checkpoints/small.safetensors": sha256_of(model)}
+    assert batch.record("b")["model_files"] == {}
+    model.write_bytes(b"other weights")
+    assert batch.run("--list").stdout.splitlines()[0].startswith("to run again  a")
+    assert re.search(r"^ +1 +1 +0 +0 ", batch.run().stdout, re.MULTILINE)
+
+
 @on_linux
 def test_a_killed_host_costs_a_retry_and_nothing_else(batch, tmp_path):
     rows = [paint(f"j{n}", seed=n, seconds=0.1) for n in range(8)]
