@@ -251,6 +251,16 @@ def test_the_model_of_the_queue_is_its_closed_form(monkeypatch):
     assert hours > 1.15 * bench.simulated_hours(4000, 8, [60.0], 0.0, 30.0) == pytest.approx(1.15 * 4000 / 8 / 60)
 
 
+def test_a_forecast_takes_the_seconds_of_a_folder(monkeypatch, journal):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    bench = importlib.import_module("bench_batch")
+    run(journal, [job(name) for name in "abc"], Scripted({"c": [FAILED]}))
+    assert bench.seconds_of(journal.folder) == [0.5, 0.5]
+    assert bench.forecast([0.5], 0.0)[:2] == [round(5000 / 3600, 2), round(1250 / 3600, 2)]
+    with pytest.raises(ValueError, match="holds no job that is done"):
+        bench.seconds_of(journal.folder / "a")
+
+
 # --- what people see -------------------------------------------------------------------------------------------------
 
 
