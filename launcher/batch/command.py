@@ -70,7 +70,7 @@ def run(root: Path, options: Options) -> int:
     if options.only_list:
         options = replace(options, ray=None)  # one host of this machine is enough
     if options.ray is not None:
-        on_ray.move_to_ray(root, options.kind, options.arguments)
+        on_ray.move_to_ray(root, options.kind, options.ray, options.arguments)
     result: list[str] = []  # printed when the workers have ended: Ray prints, too
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: print("\n".join(result), flush=True) if result else None)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,7 @@ from typing import Any
 from .. import hosts
 from ..errors import HostError, LauncherError, UsageError, WorkflowError
 from ..venv import say
+from .addresses import first_line, hushed, knock, why
 from .host_worker import HostWorker, Spec
 from .inputs import InputFile, sha256_of
 from .journal import Journal, Shared
@@ -33,7 +32,6 @@ from .shares import Wishes, shares_of
 from .worker import DONE, FAILED, LOST, Facts, Note, Report, unheard
 
 REQUIREMENT = "ray>=2.10"
-ANSWER = 5.0  # seconds in which an address must answer
 ASK = 1.0  # seconds between two questions to an actor how far it is
 ROOM, ROOM_AGAIN = 5.0, 60.0  # seconds without room after which that is said, and said again
 WORDS = {"words": 1}  # an actor's second thread, which answers while the first one runs a job
@@ -44,10 +42,10 @@ def has_ray(python: str) -> bool:
     return subprocess.run([python, "-c", "import ray"], capture_output=True).returncode == 0
 
 
-def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
+def move_to_ray(root: Path, kind: str | None, address: str, arguments: Sequence[str]) -> None:
     """Go on in an interpreter that has Ray: this one, or the hosts' (then run.py starts again there and this call does
     not return). Raises UsageError with what to install."""
-    _set_variables(os.environ)
+    _set_variables(os.environ, bool(address))
     with contextlib.suppress(ImportError):
         import ray  # noqa: F401
 
@@ -61,9 +59,11 @@ def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
     os.execv(python, command)
 
 
-def _set_variables(environ: MutableMapping[str, str]) -> None:
+def _set_variables(environ: MutableMapping[str, str], joins: bool) -> None:
     """What Ray reads when it is imported, unless the user has set it."""
     environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if joins:  # it would knock twenty times, for 40 seconds each
+        environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     token = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     if environ.get("RAY_AUTH_TOKEN") or token.is_file():
         environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start` asks for since 2026
@@ -145,7 +145,7 @@ class RayWorker:
             answer = ray.get(actor.open.remote(with_info))
         except ray.exceptions.RayError as error:
             self._kill()
-            raise HostError(_line(error)) from error
+            raise HostError(first_line(error)) from error
         if isinstance(answer, str):
             raise HostError(answer)
         return answer
@@ -156,7 +156,7 @@ class RayWorker:
         try:
             answer = ray.get(self._actor.model_hashes.remote(name))
         except ray.exceptions.RayError as error:
-            raise HostError(_line(error)) from error
+            raise HostError(first_line(error)) from error
         if isinstance(answer, str):
             raise HostError(answer)
         return answer
@@ -181,10 +181,10 @@ class RayWorker:
             self._follow(actor, running, note)
             report, made = ray.get(running)
         except ray.exceptions.RayTaskError as error:
-            return Report(FAILED, _line(error), str(error))
+            return Report(FAILED, first_line(error), str(error))
         except ray.exceptions.RayError as error:  # Ray has tried as often as it may
             self._kill()
-            return Report(LOST, _line(error), runs=self._retries + 1)
+            return Report(LOST, first_line(error), runs=self._retries + 1)
         if report.state == DONE:
             for name, content in made.items():
                 target = part / name
@@ -273,26 +273,12 @@ def _connect(address: str, wishes: Wishes) -> None:
         cores = max(os.cpu_count() or 1, wishes.workers or 1)
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
-    _knock(address)
+    knock(address)
     try:
-        ray.init(address=address, **quiet)
+        with hushed():
+            ray.init(address=address, **quiet)
     except Exception as error:  # of many classes, by what is wrong
-        hint = "; a cluster that wants a token needs it here, too: RAY_AUTH_TOKEN" if "connect" in str(error) else ""
-        raise HostError(f"cannot join the Ray at {address}: {_line(error)}{hint}") from error
-
-
-def _knock(address: str) -> None:
-    """Raises HostError when nobody listens at host:port, where Ray itself would wait for minutes."""
-    words = address.removeprefix("ray://")
-    name, colon, port = words.rpartition(":")
-    if words == "auto":
-        return
-    if not (colon and name and port.isdigit()):
-        raise UsageError(f"--ray {address}: host:port was expected, for example 10.0.0.5:6379")
-    try:
-        socket.create_connection((name.strip("[]"), int(port)), timeout=ANSWER).close()
-    except OSError as error:
-        raise HostError(f"nobody answers at {address}: {error}") from error
+        raise HostError(f"cannot join the Ray at {address}: {why(str(error))}") from error
 
 
 def _content(file: InputFile) -> bytes:
@@ -303,13 +289,6 @@ def _content(file: InputFile) -> bytes:
     except OSError as error:
         raise WorkflowError(f"input file {file.path} cannot be read: {error.strerror}") from error
     return content
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error of Ray, which are long, with the last one where that is the cause."""
-    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} ... {lines[-1]}"
 
 
 def _ray() -> Any:

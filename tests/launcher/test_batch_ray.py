@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from helpers.batches import Batch, parent, until
-from syncpack.launcher.batch import on_ray
+from syncpack.launcher.batch import addresses, on_ray
 from syncpack.launcher.batch.host_worker import Spec
 from syncpack.launcher.batch.inputs import InputFile, sha256_of
 from syncpack.launcher.batch.journal import Journal
@@ -221,23 +222,85 @@ def test_workers_and_what_each_of_them_gets(machines, workers, gpus, shares):
         assert shares_of(machines, Wishes(workers, gpus, 2)) == Shares(*shares)
 
 
-def test_addresses_that_nobody_answers(ray, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        on_ray._knock(f"127.0.0.1:{port}")
-        on_ray._knock(f"ray://127.0.0.1:{port}")
-        on_ray._knock("auto")
-    with pytest.raises(HostError, match=f"^nobody answers at 127.0.0.1:{port}: "):
-        on_ray._knock(f"127.0.0.1:{port}")
-    with pytest.raises(UsageError, match=r"^--ray somewhere: host:port was expected, for example 10\.0\.0\.5:6379$"):
-        on_ray._knock("somewhere")
+class Answering(threading.Thread):
+    """A server on a port of its own that answers every client with ``words``, or with nothing for None."""
 
+    def __init__(self, words):
+        super().__init__(daemon=True)
+        self.words, self.clients = words, []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            self.clients.append(client)
+            if self.words is not None:
+                client.recv(99)
+                client.sendall(self.words)
+                client.close()
+
+    def __enter__(self):
+        return self.address
+
+    def __exit__(self, *_):
+        self.listening.shutdown(socket.SHUT_RDWR)  # (closing alone would leave the thread waiting for a client)
+        self.listening.close()
+
+
+def test_addresses_where_no_ray_answers(monkeypatch):
+    monkeypatch.setattr(addresses, "ANSWER", 0.3)
+    with Answering(b"\0\0\x18\x04\0\0\0\0\0") as address:
+        addresses.knock(address)
+        addresses.knock(f"ray://{address}")
+        addresses.knock("auto")
+    with pytest.raises(HostError, match=f"^nobody answers at {address}: "):
+        addresses.knock(address)
+    with Answering(None) as address, pytest.raises(HostError, match=f"^nobody answers at {address} within 0.3 s$"):
+        addresses.knock(address)
+    for words in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""):
+        with Answering(words) as address, pytest.raises(HostError, match=f"^what answers at {address} is no Ray: "):
+            addresses.knock(address)
+    with pytest.raises(UsageError, match=r"^--ray somewhere: host:port was expected, for example 10\.0\.0\.5:6379$"):
+        addresses.knock("somewhere")
+
+
+VERSIONS = """Version mismatch: The cluster was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+This process on node 10.0.0.5:0 was started with:
+    Ray: 2.9.0
+    Python: 3.12.1
+"""
+ENDS = {
+    VERSIONS: "it is Ray 2.60.0 on Python 3.11.7, this is Ray 2.9.0 on Python 3.12.1; install the same here, or there",
+    "Could not find any running Ray instance. Please specify the one to connect to by setting `--address` flag": (
+        "there is none on this machine; start one (ray start --head), or use --ray alone"
+    ),
+    "Failed to connect to Ray cluster at 10.0.0.5:6379": (
+        "Failed to connect to Ray cluster at 10.0.0.5:6379; a cluster that wants a token needs it here, too: "
+        "RAY_AUTH_TOKEN"
+    ),
+    "\x1b[31mNo\x1b[0m\n\nbecause\n so": "No ... so",
+}
+
+
+@pytest.mark.parametrize("said", ENDS)
+def test_clusters_that_cannot_be_joined(ray, capfd, said):
     def refuse(**options):
-        raise RuntimeError("Version mismatch: The cluster was started with:\n  Ray: 2.9.0\nThis process has 2.60.0")
+        os.write(2, b"a library's own words\n")
+        raise RuntimeError(said)
 
     ray.init = refuse
-    with pytest.raises(HostError, match=r"^cannot join the Ray at auto: Version mismatch: .* \.\.\. This process has"):
+    with pytest.raises(HostError) as caught:
         on_ray._connect("auto", Wishes(1, None, 2))
+    assert str(caught.value) == f"cannot join the Ray at auto: {ENDS[said]}"
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
 
 
 def test_without_ray_one_line_says_what_to_install(tmp_path):
