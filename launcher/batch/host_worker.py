@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..guard import PID_FILE
 from ..progress import Progress
 from ..workflow_format import ApiPrompt
 from .inputs import InputFile, sha256_of
-from .locks import locked
+from .locks import locked, patiently
 from .measures import Watch, memory, reset_peak
 from .models import Models, folders_of
 from .plan import Job
@@ -124,7 +125,7 @@ class HostWorker:
             reading, self._lifeline = os.pipe()
         try:
             made = base / "made"
-            how = server.Start(lifeline=reading, environ=spec.forced)
+            how = server.Start(lifeline=reading, cut=self._cut_lifeline, environ=spec.forced)
             start = server.running(host, root, made, base=base, cpu=self._cpu, more_models=small, how=how)
             running = self._stack.enter_context(start)
         finally:
@@ -261,7 +262,7 @@ def _moved(folder: Path, part: Path) -> tuple[Output, ...]:
         name = path.relative_to(folder).as_posix()
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(str(path), str(target))
+        patiently(partial(shutil.move, str(path), str(target)))
         outputs.append(Output(name, target.stat().st_size, sha256_of(target)))
     return tuple(outputs)
 

@@ -7,6 +7,7 @@ a job (ids hold no dots). DIR/.batch/ is for what is under way.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -19,10 +20,13 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import UsageError
-from .locks import locked
+from ..venv import say
+from .locks import locked, patiently
 from .plan import Job
 from .worker import DONE, Report
 
+# Of file systems that several machines share: they may be used, without a guard against a second run.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 RECORD, LOG = "job.json", "error.log"
 
 
@@ -53,7 +57,7 @@ class Journal:
         """Raises UsageError when the folder cannot be written to, or another run has it."""
         try:
             self._state.mkdir(parents=True, exist_ok=True)
-            self._stack.enter_context(locked(self._state / "lock", wait=False))
+            self._lock()
             shutil.rmtree(self._parts, ignore_errors=True)  # of runs that were killed
             self._parts.mkdir()
         except BlockingIOError:
@@ -65,6 +69,14 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         shutil.rmtree(self._parts, ignore_errors=True)
         self._stack.close()
+
+    def _lock(self) -> None:
+        try:
+            self._stack.enter_context(locked(self._state / "lock", wait=False))
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            say(f"warning: there are no locks at {self.folder}: see to it that no other run writes there")
 
     def token(self) -> Shared:
         """A file that is new: who finds it shares this folder."""
@@ -126,8 +138,13 @@ class Journal:
         """A folder cannot be renamed over another: between the two steps the job counts as not done."""
         old = self._parts / f"old-{uuid.uuid4().hex[:8]}"
         with contextlib.suppress(FileNotFoundError):
-            os.rename(place, old)
-        os.rename(part, place)
+            patiently(lambda: os.rename(place, old))
+        try:
+            patiently(lambda: os.rename(part, place))
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rename(old, place)
+            raise
         shutil.rmtree(old, ignore_errors=True)
 
 

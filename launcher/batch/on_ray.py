@@ -54,9 +54,16 @@ def move_to_ray(root: Path, kind: str | None, address: str, arguments: Sequence[
     if not has_ray(python):
         raise UsageError(f'--ray needs Ray, which is not installed: {python} -m pip install "{REQUIREMENT}"')
     command = [python, str(root / "run.py"), *arguments]
-    if os.name == "nt":
-        sys.exit(subprocess.run(command).returncode)
-    os.execv(python, command)
+    if os.name != "nt":
+        os.execv(python, command)
+    sys.exit(_waited_for(subprocess.Popen(command)))
+
+
+def _waited_for(started: subprocess.Popen[bytes]) -> int:
+    """Its exit code. Ctrl-C reaches both, and the other one needs its time to end in order."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            return started.wait()
 
 
 def _set_variables(environ: MutableMapping[str, str], joins: bool) -> None:

@@ -24,12 +24,24 @@ def clock(seconds: float) -> str:
     return f"{hours}{whole // 60 % 60:0{2 if hours else 1}d}:{whole % 60:02d}"
 
 
+def _takes_escapes() -> bool:
+    """Whether lines can be redrawn; consoles of Windows have to be asked for that."""
+    if sys.platform == "win32":
+        import ctypes
+
+        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+        handle = kernel.GetStdHandle(-12)  # of the standard error
+        # 4: ENABLE_VIRTUAL_TERMINAL_PROCESSING
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
+    return True
+
+
 class Show:
     """See ``runner.Watcher``."""
 
     def __init__(self, total: int, workers: int, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and _takes_escapes()
         self._total, self._ended, self._failed = total, 0, 0
         self._began = time.monotonic()
         self._words = [("", self._began)] * workers

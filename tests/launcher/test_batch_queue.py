@@ -1,15 +1,17 @@
 """The queue and what it leaves on disk, with workers that are a few lines of Python."""
 
+import errno
 import importlib
 import io
 import json
+import os
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from syncpack.launcher.batch import runner
+from syncpack.launcher.batch import locks, runner
 from syncpack.launcher.batch import show as show_module
 from syncpack.launcher.batch.inputs import sha256_of
 from syncpack.launcher.batch.journal import Journal
@@ -227,6 +229,50 @@ def test_locks_wait_for_each_other(tmp_path):
         order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
+
+
+def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capsys):
+    def refuse(handle):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "_take", refuse)
+    with pytest.raises(OSError, match="No locks available"), locked(tmp_path / "lock"):
+        pass
+    with Journal(tmp_path / "out") as opened:
+        opened.part(job("a"))
+    assert "warning: there are no locks at" in capsys.readouterr().err
+
+
+def test_what_another_program_has_open_is_waited_for(monkeypatch):
+    monkeypatch.setattr(locks, "PAUSES", (0.0, 0.0))
+    tries = []
+
+    def action(ends):
+        tries.append(ends)
+        if len(tries) < ends:
+            raise PermissionError("in use")
+        return "done"
+
+    assert locks.patiently(lambda: action(3)) == "done" and len(tries) == 3
+    tries.clear()
+    with pytest.raises(PermissionError, match="in use"):
+        locks.patiently(lambda: action(4))
+    assert len(tries) == 3
+
+
+def test_a_job_keeps_its_files_where_new_ones_cannot_take_their_place(journal, monkeypatch):
+    run(journal, [job("a")], Scripted())
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source).name.startswith("a-"):
+            raise PermissionError(errno.EACCES, "Access is denied")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    changed = run(journal, [job("a", key="2")], Scripted())
+    assert changed.records["a"]["error"] == "its files cannot be kept: Access is denied"
+    assert names(journal.folder) == ["a"] and journal.is_done(job("a"))
 
 
 def test_files_that_cannot_be_kept_are_a_failure_of_that_job(journal):

@@ -317,6 +317,20 @@ def test_without_ray_one_line_says_what_to_install(tmp_path):
     assert (done.returncode, done.stderr) == (2, install) and not batch.out.exists()
 
 
+def test_an_interrupt_leaves_the_program_with_ray_its_time():
+    """Where a program cannot be replaced by another, this one waits for it, and both hear Ctrl-C."""
+    codes = [KeyboardInterrupt, KeyboardInterrupt, 130]
+
+    class Started:
+        def wait(self):
+            code = codes.pop(0)
+            if isinstance(code, int):
+                return code
+            raise code
+
+    assert on_ray._waited_for(Started()) == 130 and codes == []
+
+
 def test_the_extra_of_pyproject_is_what_the_line_says():
     assert f'ray = ["{on_ray.REQUIREMENT}"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
