@@ -1,6 +1,8 @@
 """Workers as actors of Ray, here or on a cluster. The only file that imports Ray, and only when it is asked for.
 
-An actor owns one host on its machine. Ray starts a killed actor anew, wherever there is room, and runs its job again.
+An actor owns one host on its machine. Ray starts a killed actor anew, wherever there is room; its job is dealt again by
+the queue: Ray would try it as often as it may within seconds, while a machine that has left is not missed yet, and does
+not tell how often it ran.
 Input files travel with the job. Outputs are written straight to the output folder where the actor's machine has it
 (it finds a token there under the same path), else they travel back through Ray's object store.
 """
@@ -81,7 +83,6 @@ class Actor:
 
     def __init__(self, spec: Spec, shared: Shared) -> None:
         self._contents: Mapping[str, Any] = {}
-        self._first = True  # run in this life of the process
         self._words = ""
         self._shared, self._worker = shared, HostWorker(spec, self._bring)
 
@@ -109,13 +110,9 @@ class Actor:
         here = self._shared.is_here()
         folder = Path(part) if here else Path(tempfile.mkdtemp(prefix="synctweedies-made-"))
         try:
-            for left in folder.iterdir():  # of a run of this job whose process was killed
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
             report = self._worker.run(job, folder, self._note)
-            again = self._first and _ray().get_runtime_context().was_current_actor_reconstructed
-            self._first = False
             made = {} if here else {output.name: (folder / output.name).read_bytes() for output in report.outputs}
-            return replace(report, runs=report.runs + again), made
+            return report, made
         finally:
             self._contents, self._words = {}, ""
             if not here:
@@ -134,8 +131,8 @@ class Actor:
 class RayWorker:
     """See ``worker.Worker``: an actor as the queue sees it. ``share``: what it asks the cluster for."""
 
-    def __init__(self, make: Any, spec: Spec, shared: Shared, retries: int, share: str) -> None:
-        self._make, self._spec, self._shared, self._retries, self._share = make, spec, shared, retries, share
+    def __init__(self, make: Any, spec: Spec, shared: Shared, share: str) -> None:
+        self._make, self._spec, self._shared, self._share = make, spec, shared, share
         self._actor: Any = None
 
     def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
@@ -184,14 +181,14 @@ class RayWorker:
         if actor is None:
             return Report(LOST, "the worker was stopped")
         try:
-            running = actor.run.remote(job, str(part), contents)
+            running = actor.run.options(max_task_retries=0).remote(job, str(part), contents)
             self._follow(actor, running, note)
             report, made = ray.get(running)
         except ray.exceptions.RayTaskError as error:
             return Report(FAILED, first_line(error), str(error))
-        except ray.exceptions.RayError as error:  # Ray has tried as often as it may
+        except ray.exceptions.RayError as error:
             self._kill()
-            return Report(LOST, first_line(error), runs=self._retries + 1)
+            return Report(LOST, first_line(error))
         if report.state == DONE:
             for name, content in made.items():
                 target = part / name
@@ -262,7 +259,7 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
         )(Actor)
         shared = journal.token()
         spec = replace(spec, cpu=None if share.gpus else True)
-        workers = [RayWorker(make, spec, shared, wishes.retries, share.words()) for _ in range(share.workers)]
+        workers = [RayWorker(make, spec, shared, share.words()) for _ in range(share.workers)]
         try:
             yield workers
         finally:

@@ -193,12 +193,10 @@ class Runner:
             report = seat.worker.run(job, part, self._note(seat, job))
             seat.ready = report.state != LOST
             with self._changed:
-                self._attempts[job.id] += report.runs
+                self._attempts[job.id] += 1
                 attempts = self._attempts[job.id]
                 if report.state != DONE and self._stopping:
                     return
-                if report.runs > 1 and report.state != LOST:
-                    self._watcher.told(f"{job.id}: its worker died and was started anew")
                 if report.state == LOST and attempts <= self._retries:
                     self._watcher.told(f"{job.id}: {report.error}; it is run again ({attempts} of {self._retries})")
                     self._deal.give_back(job, seat.number)

@@ -32,7 +32,7 @@ class Report:
 
     ``state``: DONE; FAILED, an error of the workflow, which would come again; LOST, the worker died or hung, and the
     job may run again elsewhere. ``error`` is one line, ``log`` what stands behind it. ``seconds`` of the run alone.
-    ``memory``: MiB at the peak, by kind. ``runs``: how often the worker's own machinery has tried.
+    ``memory``: MiB at the peak, by kind.
     """
 
     state: str
@@ -44,7 +44,6 @@ class Report:
     memory: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     worker: Mapping[str, Any] = field(default_factory=dict)
-    runs: int = 1
 
 
 @dataclass(frozen=True)
