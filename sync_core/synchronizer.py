@@ -112,7 +112,12 @@ class SyncPlan:
         """Raise ValueError where a view that is not asked would be missed."""
         named = f"visits {self.visits.policy} leave views out, and "
         if self.stochastic is not None:
-            raise ValueError(f"{named}StochSync's views take turns as it is; set visits to all, or use process 2")
+            if self.visits.policy in ("turning", "auto"):
+                return  # (they say which views take the next turn)
+            raise ValueError(
+                f"visits {self.visits.policy} are no turns, and StochSync's views take turns; set visits to turning "
+                "(drawn anew at each step), or to all (the same again and again)"
+            )
         if not averages(self.rule):
             what = "SyncSDE" if self.coupling else f"process {self.process}"
             raise ValueError(f"{named}{what} needs what the model says of each; set visits to all, or use process 2")
