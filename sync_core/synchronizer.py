@@ -30,11 +30,8 @@ from .walked_variance import WalkedVariance, correction_of
 
 Aggregation = Method | Reduction
 AGGREGATIONS: tuple[Aggregation, ...] = (*METHODS, *REDUCTIONS)
-
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
-
-
 # Processes that average clean estimates, so that one of them can stand for a cell until it is seen again.
 HOLDING = (2, 5)
 
@@ -127,11 +124,8 @@ class SyncPlan:
                 f"travel_times {self.travel.times} or a sync_start, sync_end or sync_every does not; use process 2 or "
                 "5, travel_times 1 and all steps synchronised, or visits turning"
             )
-        wished = (
-            ("sync_strength", 1.0, self.schedule.strength),
-            ("variance_correction", 0.0, self.variance_correction),
-        )
-        for name, off, value in wished:
+        strength, correction = self.schedule.strength, self.variance_correction
+        for name, off, value in (("sync_strength", 1.0, strength), ("variance_correction", 0.0, correction)):
             if value != off:
                 raise ValueError(
                     f"{named}{name} {value:g} needs what the model says of each; use {off:g}, or set visits to all"
