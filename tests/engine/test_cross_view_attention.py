@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from syncpack.sync_core.shared_attention import attend, shared_attention
+from syncpack.sync_core.attention.shared import attend, shared_attention
 
 HEADS = 2
 
