@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -59,18 +58,8 @@ class Overlaps:
 def shown_cells(views: Views) -> Tensor:
     """bool [N, N, h, w]: for each view, which of its cells each other view shows too, by the maps."""
     shown = torch.zeros(views.count, views.count, views.height, views.width, dtype=torch.bool)
-    for other, cells in enumerate(_seen(views)):
+    for other in range(views.count):
+        seen = views.seen_cells(other).float().reshape(1, 1, *views.canonical)
         # (a pixel that mixes cells shows what most of it is)
-        shown[:, other] = views.project(cells.float().reshape(1, 1, *views.canonical))[:, 0] >= 0.5
+        shown[:, other] = views.project(seen)[:, 0] >= 0.5
     return shown
-
-
-def _seen(views: Views) -> Iterator[Tensor]:
-    """bool [K] for each view: the cells that it reads."""
-    pixels = views.height * views.width
-    for matrix in views.maps():
-        view, cell = matrix.row_of_entry // pixels, matrix.indices.long()
-        for number in range(matrix.rows // pixels):
-            seen = torch.zeros(views.cells, dtype=torch.bool)
-            seen[cell[view == number]] = True
-            yield seen

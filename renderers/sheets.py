@@ -30,9 +30,12 @@ class Sheet:
 
     def shift(self, seen: int, by: int) -> tuple[float, float]:
         """How many (rows, columns) view ``seen`` must be moved to lie on the side of view ``by`` where it is nearer."""
-        gap = (self.origins[seen] - self.origins[by]).tolist()
-        around = [-round(g / p) * p if p else 0.0 for g, p in zip(gap, self.period, strict=True)]
-        return around[0], around[1]
+
+        def around(axis: int) -> float:
+            gap, period = float(self.origins[seen, axis] - self.origins[by, axis]), self.period[axis]
+            return -round(gap / period) * period if period else 0.0
+
+        return around(0), around(1)
 
 
 def one_place(views: int, rows: int, columns: int) -> Sheet:

@@ -220,6 +220,18 @@ class ViewSet:
         key = self.view_of_entry * self.cells + self.forward.indices.long()
         return unique_groups(key)[0].numel() == key.numel()
 
+    def _seen(self) -> tuple[Tensor, Tensor]:
+        """(cell, view) of all that is seen. A cell counts when its own centre is: interpolation reads past a view's
+        border, and views that only touch would seem to overlap."""
+        if self.gather is None:
+            return self.forward.indices.long(), self.view_of_entry
+        return self.gather.row_of_entry, self.gather.indices.long() // (self.height * self.width)
+
+    def seen_cells(self, number: int) -> Tensor:
+        """bool [K]: the cells that a view sees."""
+        cell, view = self._seen()
+        return torch.zeros(self.cells, dtype=torch.bool).index_fill_(0, cell[view == number].cpu(), True)
+
     def maps(self) -> Iterator[LinearMap]:
         """What pixels read, some views at a time: here all at once."""
         yield self.forward
@@ -230,12 +242,8 @@ class ViewSet:
 
     def shared_cells(self) -> Tensor:
         """int64 [N, N]: how many cells two views both see; the diagonal holds what each sees."""
-        cell, pixel = self.forward.indices.long(), self.forward.row_of_entry
-        if self.gather is not None:
-            # A cell counts when its own centre is seen: interpolation reads past a view's border, and views that only
-            # touch would seem to overlap.
-            cell, pixel = self.gather.row_of_entry, self.gather.indices.long()
-        key = unique_groups(pixel // (self.height * self.width) * self.cells + cell)[0]
+        cell, view = self._seen()
+        key = unique_groups(view * self.cells + cell)[0]
         view, cell = key // self.cells, key % self.cells
         shared = torch.zeros(self.count, self.count, dtype=torch.int64)
         marks = torch.zeros(self.cells, dtype=torch.bool)

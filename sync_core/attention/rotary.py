@@ -52,7 +52,7 @@ class Turn:
         """[rows, heads, tokens, C], neighbouring channels being a pair: the leading channels turned."""
         cos, sin = self.cos[:, None, None], self.sin[:, None, None]
         turned = 2 * self.cos.shape[-1]
-        pair = x[..., :turned].float().unflatten(-1, (-1, 2))
-        first, second = pair.unbind(-1)
+        pairs = x[..., :turned].float().reshape(*x.shape[:-1], -1, 2)
+        first, second = pairs[..., 0], pairs[..., 1]
         new = torch.stack([cos * first - sin * second, sin * first + cos * second], -1).flatten(-2).to(x.dtype)
         return new if turned == x.shape[-1] else torch.cat([new, x[..., turned:]], -1)

@@ -77,9 +77,9 @@ def attend(
         values = _gathered(v, rows, sources, (first, last), None)
         biases = [] if sharing.bias is None else [sharing.bias(i, sources[i]) for i in rows]
         if biases and any(bias is not None for bias in biases):
-            none = keys.new_zeros(1, keys.shape[-2])
-            stacked = torch.stack(torch.broadcast_tensors(*(none if bias is None else bias for bias in biases)))
-            result[start:end] = attention(queries, keys, values, stacked)
+            shape = next(bias.shape for bias in biases if bias is not None)
+            given = torch.stack([keys.new_zeros(shape) if bias is None else bias for bias in biases])
+            result[start:end] = attention(queries, keys, values, given)
         else:
             result[start:end] = attention(queries, keys, values)
     return result

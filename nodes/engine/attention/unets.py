@@ -43,8 +43,12 @@ class CrossViewPatch:
         groups = len(options.get("cond_or_uncond", [0]))
         views = views_of_call(options, q.shape[0], groups, len(plan.table))
         near, reference = plan.rows(views, groups, options.get(ASKED))
+
+        def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+            return host.attention_to_many(q, k, v, options, bias)
+
         return shared_attention(
-            lambda q, k, v, bias=None: host.attention_to_many(q, k, v, options, bias),
+            attention,
             q,
             k,
             v,

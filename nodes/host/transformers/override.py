@@ -47,11 +47,12 @@ def with_attention(options: dict[str, Any], first: Callable[[int, int], int | No
         said.pop("skip_reshape", None)
         # The host's default on a CPU takes several times as long as torch's own with keys of several views.
         best = attention_layers.attention_pytorch if q.device.type == "cpu" else function
-        asked = best if inner is None else partial(inner, best)
+        asked: Any = best if inner is None else partial(inner, best)
 
         def ask(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, /) -> Tensor:
             told = mask if bias is None else bias
-            return asked(q, k, v, heads, mask=told, skip_reshape=True, skip_output_reshape=True, **said)
+            shape: dict[str, Any] = {"skip_reshape": True, "skip_output_reshape": True}
+            return asked(q, k, v, heads, mask=told, **shape, **said)
 
         if not split:
             channels = q.shape[-1] // heads
