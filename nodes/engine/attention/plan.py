@@ -94,7 +94,7 @@ class AttentionPlan:
 
 @dataclass(frozen=True)
 class Keys:
-    """What the keys of a layer weigh, whose picture is ``frames`` times a grid of (rows, columns) places.
+    """What the keys of a layer weigh, whose picture is a grid of (rows, columns) places.
 
     views: the view of each row of the call.
     """
@@ -102,7 +102,6 @@ class Keys:
     plan: AttentionPlan
     views: Sequence[int]
     grid: tuple[int, int]
-    frames: int = 1
 
     def bias(self, sources: Sequence[int], device: Any) -> Tensor | None:
         """float32 [len(sources), keys of a row]: -log of how many of the rows show each key's place; None: all one."""
@@ -110,17 +109,17 @@ class Keys:
         if overlaps is None or len(sources) < 2:
             return None
         bias = overlaps.bias(tuple(self.views[row] for row in sources), self.grid, device)
-        return bias.reshape(len(sources), -1).repeat(1, self.frames)
+        return bias.reshape(len(sources), -1)
 
     def scale(self, own: int) -> Callable[[int, Sequence[int]], float] | None:
         """What scores are multiplied by; ``own``: how many more keys (text) a row has for itself."""
         if not self.plan.entropy:
             return None
-        places = self.frames * self.grid[0] * self.grid[1]
+        places = self.grid[0] * self.grid[1]
 
         def of(row: int, sources: Sequence[int]) -> float:
             overlaps, seen = self.plan.overlaps, tuple(self.views[row] for row in sources)
-            shown = len(seen) * places if overlaps is None else overlaps.places(seen, self.grid) * self.frames
+            shown = len(seen) * places if overlaps is None else overlaps.places(seen, self.grid)
             return entropy_scale(own + shown, own + places)
 
         return of

@@ -141,7 +141,7 @@ class _Placed:
         if not self.near:
             return ask(q, k, v)
         own = k.shape[-2] - (last - first)
-        keys = Keys(self.plan, self.views, self.picture.grid, self.picture.frames)
+        keys = Keys(self.plan, self.views, self.picture.grid)
 
         def bias(row: int, sources: Sequence[int]) -> Tensor | None:
             counts = keys.bias(sources, q.device)

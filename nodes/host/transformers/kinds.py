@@ -45,22 +45,25 @@ class Transformer:
         patch = self.patch(call.network)
         height, width = call.x.shape[-2:]
         frames = call.x.shape[2] if call.x.ndim == 5 else 1
-        return Picture(self, call, (math.ceil(height / patch), math.ceil(width / patch)), frames, patch)
+        if frames > 1:
+            raise ValueError(
+                f"views of {frames} frames cannot be placed on a canvas; use one frame, or leave the node out"
+            )
+        return Picture(self, call, (math.ceil(height / patch), math.ceil(width / patch)), patch)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The picture's tokens in one model call: ``frames`` times a grid of (rows, columns), each ``patch`` cells wide."""
+    """The picture's tokens in one model call: a grid of (rows, columns), each ``patch`` cells wide."""
 
     of: Transformer
     call: ModelCall
     grid: tuple[int, int]
-    frames: int
     patch: int
 
     @property
     def tokens(self) -> int:
-        return self.frames * self.grid[0] * self.grid[1]
+        return self.grid[0] * self.grid[1]
 
     def first(self) -> First:
         """Finds the picture in this call's sequences; it counts calls, so a model call needs a new one."""
