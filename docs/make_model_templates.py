@@ -142,9 +142,9 @@ def flux_wide_image() -> Graph:
     return told(
         graph,
         "A wide image from words with Flux, a diffusion transformer: seven windows of 1024 pixels, denoised together.",
-        "Cross-view Attention tells each window where it lies and lets it see two neighbours in its group of four. With "
-        "neighbours 0 windows know of each other only by being averaged (MultiDiffusion) and need less memory; with "
-        "group 0 and all six neighbours Flux paints the whole canvas at once.",
+        "Cross-view Attention tells each window where it lies and lets it see two neighbours in its group of four. "
+        "With neighbours 0 windows know of each other only by being averaged (MultiDiffusion) and need less memory; "
+        "with group 0 and all six neighbours Flux paints the whole canvas at once.",
         "Guidance stands in Flux Guidance, so cfg stays at 1 and the negative prompt is not read. A stride of 256 in "
         "View Rig joins windows better at twice the calls.",
     )

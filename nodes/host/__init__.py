@@ -85,7 +85,15 @@ from .sampling import (
     takes_noise_sampler,
     times_left,
 )
-from .transformers import Ask, ModelCall, Picture, around_model_calls, transformer_of, with_attention
+from .transformers import (
+    Ask,
+    ModelCall,
+    Picture,
+    Transformer,
+    around_model_calls,
+    transformer_of,
+    with_attention,
+)
 from .types3d import (
     HAS_FILE_3D,
     HAS_MESH,
@@ -127,6 +135,7 @@ __all__ = [
     "Picture",
     "ProgressBar",
     "TimestepSequential",
+    "Transformer",
     "UNetModel",
     "X0Sampling",
     "add_wrapper",

@@ -15,8 +15,8 @@ from ..widgets import SCENE
     "sampling",
     inputs={
         "model": Socket("MODEL").says(
-            "A model of the SD1, SD2 or SDXL family; in a ComfyUI of late 2025 or newer also Flux, Chroma, SD3, "
-            "Qwen-Image, Wan, Lumina 2, Z-Image or HiDream. LoRAs, IPAdapter and PAG can stay on it."
+            "A model of the SD1, SD2 or SDXL family; in a ComfyUI of late 2025 or newer also Flux, SD3, Qwen-Image, "
+            "Wan, Z-Image, HiDream and other transformers. LoRAs, IPAdapter and PAG can stay on it."
         ),
         **SCENE,
         "weight": Number(1.0, 0.0, 1.0).says(

@@ -183,6 +183,119 @@ def attentive(model: Any) -> Any:
     return model
 
 
+def flux2() -> Any:
+    from comfy.ldm.flux.model import FluxParams
+
+    if "global_modulation" not in FluxParams.__dataclass_fields__:
+        pytest.skip("hosts of the autumn of 2025 have no Flux.2")
+    changes = dict(txt_ids_dims=[3], axes_dim=[4, 4, 4, 4], global_modulation=True, mlp_silu_act=True, vec_in_dim=None)
+    return flux(**changes, qkv_bias=False, ops_bias=False)
+
+
+def hunyuan(patch: list[int], axes: list[int], **changes: Any) -> Any:
+    from comfy.ldm.hunyuan_video.model import HunyuanVideoParams
+
+    known = HunyuanVideoParams.__dataclass_fields__
+    newer = dict(use_cond_type_embedding=False, vision_in_dim=None, meanflow_sum=False)
+    settings = dict(
+        in_channels=16,
+        out_channels=16,
+        vec_in_dim=None,
+        context_in_dim=SD3_TEXT,
+        hidden_size=32,
+        mlp_ratio=2.0,
+        num_heads=2,
+        depth=2,
+        depth_single_blocks=2,
+        axes_dim=axes,
+        theta=256,
+        patch_size=patch,
+        qkv_bias=True,
+        guidance_embed=True,
+        byt5=False,
+        meanflow=False,
+        **{name: value for name, value in newer.items() if name in known},
+    )
+    return official("HunyuanVideo", "HunyuanImage21", settings)
+
+
+def cosmos() -> Any:
+    settings = dict(
+        image_model="cosmos_predict2",
+        max_img_h=240,
+        max_img_w=240,
+        max_frames=128,
+        in_channels=16,
+        out_channels=16,
+        patch_spatial=2,
+        patch_temporal=1,
+        model_channels=48,
+        num_blocks=2,
+        num_heads=2,
+        mlp_ratio=2.0,
+        crossattn_emb_channels=SD3_TEXT,
+        pos_emb_cls="rope3d",
+        rope_h_extrapolation_ratio=4.0,
+        rope_w_extrapolation_ratio=3.0,
+    )
+    model = official("CosmosT2IPredict2", "CosmosPredict2", settings)
+    # (what makes frequencies is no table that a checkpoint brings)
+    for part in ("spatial", "temporal"):
+        frequencies = getattr(model.model.diffusion_model.pos_embedder, f"dim_{part}_range")
+        frequencies.copy_(torch.arange(0, 8, 2) / 8)
+    return model
+
+
+def omnigen2() -> Any:
+    settings = dict(
+        image_model="omnigen2",
+        patch_size=2,
+        in_channels=16,
+        hidden_size=48,
+        num_layers=2,
+        num_refiner_layers=2,
+        num_attention_heads=3,
+        num_kv_heads=1,
+        multiple_of=16,
+        axes_dim_rope=(4, 6, 6),
+        text_feat_dim=SD3_TEXT,
+    )
+    return official("Omnigen2", "Omnigen2", settings)
+
+
+def aura() -> Any:
+    settings = dict(
+        in_channels=16,
+        out_channels=16,
+        dim=32,
+        n_layers=3,
+        n_double_layers=1,
+        n_heads=2,
+        global_conddim=32,
+        cond_seq_dim=SD3_TEXT,
+        max_seq=16 * 16,
+    )
+    return official("AuraFlow", "AuraFlow", settings)
+
+
+def krea2() -> Any:
+    settings = dict(
+        image_model="krea2",
+        features=64,
+        tdim=32,
+        txtdim=SD3_TEXT // 2,
+        heads=4,
+        kvheads=2,
+        multiplier=2,
+        layers=2,
+        channels=16,
+        txtlayers=2,
+        txtheads=2,
+        txtkvheads=2,
+    )
+    return official("Krea2", "Krea2", settings)
+
+
 @dataclass(frozen=True)
 class Dit:
     make: Callable[[], Any]
@@ -212,6 +325,13 @@ DITS: dict[str, Dit] = {
     "Lumina 2": Dit(lumina, options=_counted),
     "Z-Image": Dit(zimage, options=_counted),
     "HiDream": Dit(hidream, options=_llama),
+    "Flux.2": Dit(flux2, options=_pooled),
+    "HunyuanImage": Dit(lambda: hunyuan([2, 2], [8, 8])),
+    "HunyuanVideo": Dit(lambda: hunyuan([1, 2, 2], [4, 6, 6]), frames=True),
+    "Cosmos-Predict2": Dit(cosmos, frames=True),
+    "OmniGen2": Dit(omnigen2, options=_counted),
+    "AuraFlow": Dit(aura),
+    "Krea 2": Dit(krea2),
 }
 
 

@@ -30,7 +30,7 @@ class TransformerViews:
     """Goes around every call of the model. sheet: where views lie, in cells; None: each where the network puts it."""
 
     plan: AttentionPlan
-    transformer: Any
+    transformer: host.Transformer
     sheet: Sheet | None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TransformerViews:
@@ -110,8 +110,7 @@ class _Placed:
             return None, None
         shifts = self.picture.shifts(self._origins, sheet.size, len(rotary.axes))
         picture, text = (
-            None if shift is None or not shift.any() else Turn.of(rotary.angles(shift)).to(self._device)
-            for shift in shifts
+            None if shift is None or not shift.any() else rotary.turn(shift).to(self._device) for shift in shifts
         )
         return picture, text
 
@@ -129,9 +128,8 @@ class _Placed:
         if shift == (0.0, 0.0):
             return keys
         if pair not in self._around:
-            moved = torch.zeros(1, len(rotary.axes), dtype=torch.float64)
-            moved[0, 1:3] = self.picture.in_tokens(torch.tensor(shift, dtype=torch.float64))
-            self._around[pair] = Turn.of(rotary.angles(moved)).to(self._device)
+            moved = self.picture.on_axes(torch.tensor([shift], dtype=torch.float64), len(rotary.axes))
+            self._around[pair] = rotary.turn(moved).to(self._device)
         return self._around[pair](keys[None])[0]
 
     def share(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, ask: host.Ask, first: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Self-attention of a U-Net that also sees the neighbouring views, hooked in where the host lets a layer be replaced.
 
 The host's list of patches before attention (attn1_patch) cannot express this: it only lengthens the keys, for the whole
-batch at once and without weights (benchmarks/bench_attention.py: 1.76 times the time of none and 1.8 GiB more, against
-1.10 times and nothing more here). A replaced layer (attn1_replace) can, but has one owner. So a layer that is replaced
+batch at once and without weights (benchmarks/bench_attention.py: 1.6 times the time of none and 1.7 GiB more, against
+1.1 times and nothing more here). A replaced layer (attn1_replace) can, but has one owner. So a layer that is replaced
 already keeps its owner, and what the other views add is added to its result; and a node that replaces the layer later,
 or for one extra model call as perturbed attention does, simply owns it then.
 """

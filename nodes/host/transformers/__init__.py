@@ -6,8 +6,9 @@ of the host is replaced.
 """
 
 from .calls import HAS_OVERRIDE, ModelCall, around_model_calls
-from .kinds import KNOWN, Picture, transformer_of
+from .kinds import KNOWN, transformer_of
 from .override import Ask, with_attention
+from .pictures import Picture, Transformer
 
 __all__ = [
     "HAS_OVERRIDE",
@@ -15,6 +16,7 @@ __all__ = [
     "Ask",
     "ModelCall",
     "Picture",
+    "Transformer",
     "around_model_calls",
     "transformer_of",
     "with_attention",

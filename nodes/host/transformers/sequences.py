@@ -6,6 +6,7 @@ A layer does not say what it attends to. Lengths tell, and where two lengths are
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .calls import ModelCall
 
@@ -25,17 +26,38 @@ def finds_joint(call: ModelCall, tokens: int) -> First:
 
 def finds_leading(call: ModelCall, tokens: int) -> First:
     """The picture, then text."""
-    return lambda queries, keys: 0 if queries == keys >= tokens else None
+    return _leading(call, tokens, 0)
 
 
-def finds_sd3(call: ModelCall, tokens: int) -> First:
-    """Text and picture; in some layers the picture alone, too."""
-    text = _text(call) + getattr(call.network, "register_length", 0)
+def _leading(call: ModelCall, tokens: int, of_text: int) -> First:
+    text, count = _text(call), 0
+
+    def first(queries: int, keys: int) -> int | None:
+        nonlocal count
+        count += 1
+        return 0 if queries == keys >= tokens and not (count <= of_text and queries == text) else None
+
+    return first
+
+
+def finds_hunyuan(call: ModelCall, tokens: int) -> First:
+    """Some layers with the text alone, then text and picture; in hosts of 2025 picture and text."""
+    blocks = call.network.txt_in.individual_token_refiner.blocks
+    if hasattr(call.network.params, "use_cond_type_embedding"):
+        return finds_after_blocks_of_text(lambda network: blocks)(call, tokens)
+    return _leading(call, tokens, len(blocks))
+
+
+def finds_with_registers(call: ModelCall, tokens: int) -> First:
+    """Perhaps registers, text and picture; in some layers the picture alone, too."""
+    registers = getattr(call.network, "register_tokens", None)
+    more = getattr(call.network, "register_length", 0) if registers is None else registers.shape[1]
+    text = _text(call) + more
     starts = {tokens: 0, text + tokens: text}
     return lambda queries, keys: starts.get(queries) if queries == keys else None
 
 
-def finds_wan(call: ModelCall, tokens: int) -> First:
+def finds_before_text(call: ModelCall, tokens: int) -> First:
     """The picture alone; afterwards it reads the text, which may be as long as it."""
     a_block = 3 if getattr(call.network, "model_type", "") == "i2v" else 2
     alike, count = _text(call) == tokens, 0
@@ -49,19 +71,23 @@ def finds_wan(call: ModelCall, tokens: int) -> First:
     return first
 
 
-def finds_lumina(call: ModelCall, tokens: int) -> First:
-    """Some layers with the text alone, some with the picture, then text and picture; both may be filled up."""
-    network = call.network
-    filled = getattr(network, "pad_tokens_multiple", None) or 1
-    picture = -(-tokens // filled) * filled
-    text = -(-_text(call) // filled) * filled
-    of_text, count = len(network.context_refiner), 0
+def finds_after_blocks_of_text(blocks: Callable[[Any], Any]) -> Callable[[ModelCall, int], First]:
+    """Some layers with the text alone (the network's ``blocks``), perhaps some with the picture, then text, perhaps
+    pictures of reference, and the picture; text and picture may be filled up."""
 
-    def first(queries: int, keys: int) -> int | None:
-        nonlocal count
-        count += 1
-        if queries != keys or queries < picture or (count <= of_text and queries == text):
-            return None
-        return queries - picture
+    def finds(call: ModelCall, tokens: int) -> First:
+        filled = getattr(call.network, "pad_tokens_multiple", None) or 1
+        picture = -(-tokens // filled) * filled
+        text = -(-_text(call) // filled) * filled
+        of_text, count = len(blocks(call.network)), 0
 
-    return first
+        def first(queries: int, keys: int) -> int | None:
+            nonlocal count
+            count += 1
+            if queries != keys or queries < picture or (count <= of_text and queries == text):
+                return None
+            return queries - picture
+
+        return first
+
+    return finds
