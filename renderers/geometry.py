@@ -20,6 +20,7 @@ from ..sync_core.views import ViewSet
 from ..sync_core.visits.cover import Covers
 from ..sync_core.visits.policy import Tilings
 from ..sync_core.walked import Views
+from .borders import Borders
 from .cameras.backgrounds import Background
 from .cameras.chosen import Coverage
 from .cameras.orbits import Lens
@@ -47,6 +48,11 @@ class Space(Protocol):
     @property
     def height(self) -> int:
         """Image pixels."""
+        ...
+
+    @property
+    def borders(self) -> Borders | None:
+        """What lies beyond its borders; None where it is no picture that could be looked at as it is."""
         ...
 
 

@@ -206,6 +206,11 @@ class ViewSet:
         """What pixels read, some views at a time: here all at once."""
         yield self.forward
 
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(view, cell) int64 [n] each, of whatever sees what, some views at a time: here all. A pair may come twice."""
+        cell, pixel, _ = self.contributions()
+        yield pixel // (self.height * self.width), cell
+
     def drawn(self, draw: Draw, canonical: Tensor, fresh: Fresh) -> Tensor:
         """Noise of a view batch [B*N, C, h, w] that shares ``canonical`` [B, C, *canonical], as ``draw`` makes it."""
         return draw(self, canonical, fresh, lambda: self.disjoint_rows)
@@ -226,21 +231,18 @@ class ViewSet:
 
     def contributions(self) -> tuple[Tensor, Tensor, Tensor]:
         """What averaging sums over: (cell int64, view pixel int64, float weight), [n] each; a pair may occur twice."""
-        cell, pixel, weight = self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights
+        own = (self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights)
         if self.gather is None:
-            return cell, pixel, weight
-        return (
-            torch.cat([cell, self.gather.row_of_entry]),
-            torch.cat([pixel, self.gather.indices.long()]),
-            torch.cat([weight, self.gather.weights]),
-        )
+            return own
+        read = (self.gather.row_of_entry, self.gather.indices.long(), self.gather.weights)
+        cell, pixel, weight = (torch.cat(both) for both in zip(own, read, strict=True))
+        return cell, pixel, weight
 
     @cached_property
     def views_per_cell(self) -> Tensor:
         """int64 [K]: how many distinct views see each cell."""
-        cell, pixel, _ = self.contributions()
-        key = pixel // (self.height * self.width) * self.cells + cell
-        return torch.bincount(unique_groups(key)[0] % self.cells, minlength=self.cells)
+        view, cell = next(self.pairs())
+        return torch.bincount(unique_groups(view * self.cells + cell)[0] % self.cells, minlength=self.cells)
 
     def to(self, device: torch.device | str) -> ViewSet:
         """The same views on another device."""
@@ -268,8 +270,7 @@ class ViewSet:
         batch, channels = z.shape[:2]
         if tuple(z.shape[2:]) != self.canonical:
             raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
-        columns = z.reshape(batch * channels, self.cells).T
-        pixels = self.forward.apply(columns)
+        pixels = self.forward.apply(z.reshape(batch * channels, self.cells).T)
         return self.views_from_pixels(pixels, batch, channels)
 
     def as_pixels(self, views: Tensor) -> tuple[int, int, Tensor]:

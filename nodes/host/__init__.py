@@ -2,7 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .devices import Devices, on_one_device
+from .devices import Devices, made_again_by, on_one_device
 from .differentiable import (
     clip_tokens,
     differentiable_decoder,
@@ -169,6 +169,7 @@ __all__ = [
     "load_models",
     "loaded_models",
     "luminance",
+    "made_again_by",
     "max_denoise",
     "memory_beside",
     "metadata_disabled",

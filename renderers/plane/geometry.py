@@ -47,7 +47,7 @@ class PlaneGeometry(Geometry):
 
     def views(self, cell: int, finer: int) -> Views:
         placement = self.placement(cell).scaled(finer)
-        if too_large(placement.count * placement.height * placement.width):
+        if too_large(placement.count * placement.height * placement.width, crops=True):
             return WalkedViews(WindowWalk(placement, self.rig.taper))
         return window_views(placement, self.rig.taper)
 
