@@ -19,9 +19,9 @@ _KINDS = {
     "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap VideoMotion VideoSpace ViewRig",
     WORDS: "CLIPTextEncode CanonicalPrompt FluxGuidance IllusionPrompts PromptJourney ViewPrompts",
     HINTS: "ControlNetApplyAdvanced ControlStrengthSchedule EquirectFromPicture EquirectViews ImageScale ImageToMask "
-    "ImageCrop InvertMask InstructPixToPixConditioning LoadImage MaskComposite MaskToImage MeshViews PanoramaDepthViews "
-    "ReferenceLatent SetLatentNoiseMask SolidMask SplatMask SplatViews SyncTweediesControlNet SyncTweediesViewImages "
-    "ThresholdMask VAEEncode",
+    "ImageCrop InvertMask InstructPixToPixConditioning LoadImage MaskComposite MaskToImage MeshViews "
+    "PanoramaDepthViews ReferenceLatent SetLatentNoiseMask SolidMask SplatMask SplatViews SyncTweediesControlNet "
+    "SyncTweediesViewImages ThresholdMask VAEEncode",
     SAMPLING: "BasicScheduler CFGGuider CrossViewAttention KSampler KSamplerSelect SamplerCustomAdvanced StructureLock "
     "SyncCoherence SyncEdit SyncEditGuider SyncTweediesNoise SyncTweediesPatch SyncTweediesSampler "
     "SyncTweediesSamplerWrap SyncTweediesUpscale SyncTweediesViewLatents SyncVisits ViewBackground",

@@ -92,7 +92,7 @@ class VideoSpace:
 )
 class VideoMotion:
     """Finds what of each frame is where in the next, there and back; what does not come back to where it began is taken
-    for hidden. Costs a tenth of a second a frame of 512 x 512 with OpenCV."""
+    for hidden. Costs some tenths of a second a frame of 512 x 512 with OpenCV, some seconds without."""
 
     def find(self, video: Tensor, loop: bool, method: Any, flow: Any = None) -> tuple[Any, Tensor, Tensor, str]:
         motion, text = video_motion(video, loop, method, flow)

@@ -2,8 +2,9 @@
 
 A pixel that the frame before knows (``Motion``) goes on as what it was there, any other begins as a cell of its own.
 Positions are kept between the pixels of the frame where they began and rounded once, so that no error of rounding grows
-with time. In a loop there are two ways to the first frame, ahead and back, and a pixel fades from one to the other, so
-that what the motion is wrong by is spread over all frames.
+with time. In a loop there are two ways to the first frame, ahead and back. A pixel that gets there on one goes that
+way; one that is in view all around fades from one to the other, so that what the motion is wrong by is spread over all
+frames.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class Tracks:
         if not loop or frames == 1:
             return found
         back = _chain(motion.ahead, motion.before, ((t, (t + 1) % frames) for t in range(frames - 1, 0, -1)))
-        late = (torch.arange(frames) / frames).repeat_interleave(found.cells.shape[0] // frames)[:, None]
+        late = (torch.arange(frames) / frames)[:, None, None].expand(ahead.key.shape)
+        # (the same all along what is one thing, which would else be made twice and mixed)
+        late = torch.where(ahead.key == 0, torch.where(back.key == 0, late, 0.0), (back.key == 0).float())
+        late = late.reshape(-1, 1)
         other = back.entries(between)
         cells = torch.cat([found.cells, other.cells], 1)
         return _merged(cells, torch.cat([found.shares * (1 - late), other.shares * late], 1))

@@ -76,6 +76,16 @@ def test_a_loop_that_closes_reads_one_cell_and_one_that_does_not_fades():
     assert late.tolist() == pytest.approx([0, 0.25, 0.5, 0.75])
 
 
+def test_what_comes_into_a_loop_and_goes_is_one_thing():
+    """A camera that goes once around 96 pixels: no place is in view all the way, so none fades, and the last frame
+    shows what the first one does."""
+    motion = pan(12, 8, loop=True)
+    tracks = Tracks.of(motion, loop=True, between=False)
+    assert bool((tracks.shares.amax(1) == 1).all())
+    first = tracks.first.reshape(12, 48, 64)
+    assert torch.equal(first[11, :, 8:], first[0, :, :56])
+
+
 def test_frames_become_one_exactly_along_a_known_motion():
     """F.A: neighbours agree to the bit where the motion holds, and a video that agrees already keeps every bit."""
     motion, draw = pan(4, 5), torch.Generator().manual_seed(0)
