@@ -87,7 +87,7 @@ class Host:
             self.say(f"execution_{state}", {"prompt_id": number})
 
     def paint(self, inputs: dict[str, Any]) -> str:
-        time.sleep(float(inputs["seconds"]))
+        time.sleep(0 if os.environ.get("TINY_COMFYUI_HURRY") else float(inputs["seconds"]))
         if inputs["mode"] == "fail":
             raise ValueError("no paint is left")
         if inputs["mode"] == "die":

@@ -131,7 +131,7 @@ def test_a_killed_host_costs_a_retry_and_nothing_else(batch, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_no_host_and_the_next_one_goes_on(batch, number):
     # (the later ones take so long that the signal finds some of them running, on a busy machine too)
-    batch.table([paint(f"j{n}", seed=n, seconds=0.15 if n < 2 else 2.0) for n in range(6)])
+    batch.table([paint(f"j{n}", seed=n, seconds=0.15 if n < 2 else 30.0) for n in range(6)])
     batch.environ["TMPDIR"] = str(batch.folder / "tmp")
     (batch.folder / "tmp").mkdir()
     started = batch.start("--workers", 2)
@@ -149,6 +149,7 @@ def test_a_stopped_run_leaves_no_host_and_the_next_one_goes_on(batch, number):
         assert started.returncode == 130 and said.endswith("stopped\n")
         assert re.search(rf"^ +{len(before)} +0 +0 +{6 - len(before)} ", out, re.MULTILINE)
         assert list((batch.out / ".batch").iterdir()) == [batch.out / ".batch" / "lock"]
+    batch.environ["TINY_COMFYUI_HURRY"] = "1"
     done = batch.run()
     assert done.returncode == 0 and re.search(rf"^ +{6 - len(before)} +{len(before)} +0 +0 ", done.stdout, re.MULTILINE)
     assert {name: batch.record(name) for name in before} == before and len(batch.made()) == 6
