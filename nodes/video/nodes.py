@@ -77,7 +77,7 @@ class VideoSpace:
         ),
     },
     optional={
-        "flow": Socket("IMAGE,OPTICAL_FLOW,FLOW").says(
+        "flow": Socket("IMAGE,RAFT_FLOW,OPTICAL_FLOW").says(
             "Instead of estimating: from each frame to the next, as pictures of coordinates (where a pixel is there: "
             "red 0 at the left edge to 1 at the right, green from the top), or pixels to go [frames, 2, height, width]."
         ),

@@ -44,6 +44,7 @@ def video_space(
         raise ValueError(f"motion is {type(motion).__name__}; connect VideoMotion's")
     if motion is not None and loop and motion.frames > 1 and not motion.loops:
         raise ValueError("the motion knows no way from the last frame to the first; set VideoMotion's loop too")
+    sampling = "nearest" if motion is None else sampling
     space = Video(shape.width, shape.height, shape.frames, loop, motion, noise, sampling)
     return space, Windows(shape.width, shape.height, shape.width, shape.height, "flat")
 

@@ -14,9 +14,9 @@ def given_motion(given: Any, frames: Tensor, loop: bool) -> Motion:
     """The motion of a video [T, H, W, 3] by flows from each frame to the next, T - 1 of them (T where the last leads to
     the first).
 
-    given: pictures of coordinates [n, H, W, 2 or more], where each pixel of a frame is in the next one, from the left
-    edge (0) to the right (1) and from the top to the bottom; or [n, 2, H, W], pixels to go. The way back is worked out
-    from them. Raises ValueError for flows of another size or number, and for what is no flow.
+    given: pictures of coordinates [n, H, W, 3 or more], where each pixel of a frame is in the next one, from the left
+    edge (0) to the right (1) and from the top to the bottom; or [n, 2, H, W] or [n, H, W, 2], pixels to go. The way
+    back is worked out from them. Raises ValueError for flows of another size or number, and for what is no flow.
     """
     count, height, width = frames.shape[:3]
     ahead = _pixels(given, width, height)
@@ -38,16 +38,17 @@ def _pixels(given: Any, width: int, height: int) -> Tensor:
             "flow is no flow: connect pictures of coordinates [frames, height, width, channels], or pixels to go "
             "[frames, 2, height, width]"
         )
-    flow, coordinates = flow.detach().cpu().float(), flow.shape[1] != 2
-    size = tuple(flow.shape[1:3]) if coordinates else tuple(flow.shape[2:])
-    if size != (height, width) or (coordinates and flow.shape[-1] < 2):
+    flow = flow.detach().cpu().float()
+    flow = flow.movedim(1, -1) if flow.shape[1] == 2 and flow.shape[-1] != 2 else flow
+    size = tuple(flow.shape[1:3])
+    if size != (height, width) or flow.shape[-1] < 2:
         raise ValueError(
             f"a flow of {size[1]} x {size[0]} for frames of {width} x {height}; make it from frames of that size"
         )
     if not bool(torch.isfinite(flow).all()):
         raise ValueError("the flow holds values that are no numbers; make it anew, or mend its picture")
-    if not coordinates:
-        return flow.movedim(1, -1).contiguous()
+    if flow.shape[-1] == 2:
+        return flow.contiguous()
     across = flow[..., 0] * width - 0.5 - torch.arange(width)
     return torch.stack([across, flow[..., 1] * height - 0.5 - torch.arange(height)[:, None]], -1)
 

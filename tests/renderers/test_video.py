@@ -200,7 +200,7 @@ def test_given_flows_are_coordinates_or_pixels():
     across = (torch.arange(64) - 4 + 0.5) / 64
     down = (torch.arange(48)[:, None] + 0.5) / 48
     coordinates = torch.stack(torch.broadcast_tensors(across, down, torch.zeros(())), -1).expand(2, -1, -1, -1)
-    for given in (pixels, coordinates, list(pixels)):
+    for given in (pixels, coordinates, list(pixels), true.ahead[:2]):
         found = given_motion(given, frames, False)
         assert torch.allclose(found.ahead[:2], true.ahead[:2], atol=1e-4)
         assert torch.equal(found.behind, true.behind) and torch.allclose(
