@@ -10,7 +10,7 @@ from ...renderers.video.flow import METHODS
 from ...renderers.video.space import NOISES, SAMPLINGS
 from ..declare import LINKED, Choice, Node, Socket, Switch, Whole
 from ..widgets import side
-from .video import Shape, video_motion, video_report, video_space
+from .video import Shape, checked, video_motion, video_report, video_space
 
 
 @Node(
@@ -62,7 +62,8 @@ class VideoSpace:
         noise: Any = "auto",
         sampling: Any = "nearest",
     ) -> tuple[Any, Any]:
-        return video_space(Shape.of(video, motion, Shape(width, height, frames)), loop, motion, noise, sampling)
+        known = checked(motion)
+        return video_space(Shape.of(video, known, Shape(width, height, frames)), loop, known, noise, sampling)
 
 
 @Node(
@@ -119,4 +120,4 @@ class VideoReport:
     where a loop closes. Costs some milliseconds a frame."""
 
     def report(self, video: Tensor, motion: Any = None, style: Tensor | None = None) -> tuple[str, str]:
-        return video_report(video, motion, style)
+        return video_report(video, checked(motion), style)

@@ -20,6 +20,13 @@ from ...sync_core.quality import intra_distance
 from .. import host
 
 
+def checked(motion: Any) -> Motion | None:
+    """What a VIDEO_MOTION socket was given. Raises ValueError for anything else."""
+    if motion is not None and not isinstance(motion, Motion):
+        raise ValueError(f"motion is {type(motion).__name__}; connect VideoMotion's")
+    return motion
+
+
 @dataclass(frozen=True)
 class Shape:
     """Of a video: pixels, and a number of frames."""
@@ -37,11 +44,9 @@ class Shape:
 
 
 def video_space(
-    shape: Shape, loop: bool, motion: Any, noise: Noise = "auto", sampling: Sampling = "nearest"
+    shape: Shape, loop: bool, motion: Motion | None, noise: Noise = "auto", sampling: Sampling = "nearest"
 ) -> tuple[Video, Windows]:
-    """(The space, a rig of one view a frame). Raises ValueError for what is no motion, or one of another video."""
-    if motion is not None and not isinstance(motion, Motion):
-        raise ValueError(f"motion is {type(motion).__name__}; connect VideoMotion's")
+    """(The space, a rig of one view a frame). Raises ValueError for a motion of another video."""
     if motion is not None and loop and motion.frames > 1 and not motion.loops:
         raise ValueError("the motion knows no way from the last frame to the first; set VideoMotion's loop too")
     sampling = "nearest" if motion is None else sampling
@@ -77,7 +82,7 @@ def video_motion(video: Tensor, loop: bool, method: Method, flow: Any = None) ->
     )
 
 
-def video_report(video: Tensor, motion: Any, style: Tensor | None) -> tuple[str, str]:
+def video_report(video: Tensor, motion: Motion | None, style: Tensor | None) -> tuple[str, str]:
     """(The figures of a video [T, H, W, C], one a line; the same as a JSON object). style: pictures to be like.
 
     Raises ValueError for a single frame, or a motion of another video.

@@ -7,6 +7,7 @@ one shift that suits the whole picture best (phase correlation), and at every pi
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -15,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..arrays import array_of, tensor_of
-from ..pictures import filtered
 from .motion import Motion, inside, places, read
 
 Method = Literal["auto", "lucas-kanade", "opencv dis"]
@@ -29,7 +29,7 @@ _COARSEST = 12
 _ROUNDS = 3
 # The window's reach (standard deviation), pixels of its level.
 _WINDOW = 2.2
-_SOFT = torch.tensor([[1.0, 2.0, 1.0]]) * torch.tensor([[1.0], [2.0], [1.0]]) / 16
+_SOFT = 0.7
 
 
 def motion_of(frames: Tensor, loop: bool, method: Method = "auto", step: Callable[[], None] = lambda: None) -> Motion:
@@ -94,7 +94,7 @@ def _better(first: Tensor, second: Tensor, begun: Callable[[Tensor], Tensor]) ->
 def _pyramid(first: Tensor, second: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The two pictures [C, h, w], from coarse to fine."""
     # (read between pixels a picture is softer, which must not count as motion)
-    levels = [(filtered(first[None], _SOFT)[0], filtered(second[None], _SOFT)[0])]
+    levels = [(_around(first, _SOFT), _around(second, _SOFT))]
     while min(levels[-1][0].shape[1:]) >= 2 * _COARSEST:
         a, b = (F.interpolate(p[None], scale_factor=0.5, mode="bilinear", antialias=True)[0] for p in levels[-1])
         levels.append((a, b))
@@ -144,9 +144,9 @@ def _step(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
 def _smoothed(flow: Tensor) -> Tensor:
     """The median of each pixel and those around it, so that no single one runs away, a little softened: what reading
     between pixels does to grain is no motion."""
-    padded = F.pad(flow.movedim(-1, 0)[None], (1, 1, 1, 1), mode="replicate")[0]
     height, width = flow.shape[:2]
-    around = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    wide = _widened(_widened(flow.movedim(-1, 0), -2, 1), -1, 1)
+    around = [wide[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
     return _around(torch.stack(around).median(0).values, 1.0).movedim(0, -1)
 
 
@@ -159,8 +159,8 @@ def _warped(picture: Tensor, flow: Tensor) -> Tensor:
 
 def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
     """Across and down, [C, H, W] each, from pixels on both sides."""
-    padded = F.pad(picture[None], (1, 1, 1, 1), mode="replicate")[0]
-    return (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2, (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
+    across, down = _widened(picture, -1, 1), _widened(picture, -2, 1)
+    return (across[..., 2:] - across[..., :-2]) / 2, (down[:, 2:] - down[:, :-2]) / 2
 
 
 def _misses(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
@@ -171,10 +171,19 @@ def _misses(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
 
 def _around(values: Tensor, reach: float) -> Tensor:
     """[C, H, W], the mean around each pixel, weighted by a bell of that standard deviation."""
-    at = torch.arange(-round(2.5 * reach), round(2.5 * reach) + 1).float()
-    line = torch.exp(-0.5 * (at / reach) ** 2)
-    line = line / line.sum()
-    return filtered(filtered(values[None], line[:, None]), line[None])[0]
+    radius = round(2.5 * reach)
+    bell = [math.exp(-0.5 * (at / reach) ** 2) for at in range(-radius, radius + 1)]
+    for axis in (-2, -1):
+        wide, length = _widened(values, axis, radius), values.shape[axis]
+        values = sum((wide.narrow(axis, at, length) * share for at, share in enumerate(bell)), start=0.0) / sum(bell)
+    return values
+
+
+def _widened(values: Tensor, axis: int, by: int) -> Tensor:
+    """With ``by`` pixels more at both ends, as the last ones. (Convolutions and pads of the library do the same for a
+    hundred times the time on small pictures: they wait for threads.)"""
+    length = values.shape[axis]
+    return values.index_select(axis, torch.arange(-by, length + by, device=values.device).clamp(0, length - 1))
 
 
 def moved(picture: Tensor, flow: Tensor) -> Tensor:
