@@ -64,7 +64,7 @@ class StandIn:
             raise value
         return value
 
-    def wait(self, values, timeout=None):
+    def wait(self, values, timeout=None, num_returns=1):
         ready = self.waits.pop(0) if self.waits else True
         return (values, []) if ready else ([], values)
 
@@ -172,6 +172,23 @@ def test_who_waits_is_told_what_for(ray, monkeypatch, tmp_path):
         ray.waits = running + running + [True] + running + running + asked
         assert worker.run(job(), journal.part(job()), said.append).state == "done"
         assert said[2:] == ["Paint 3/20", waits] and ray.waits == []
+
+
+def test_who_gives_up_waiting_for_room_is_let_go_at_once(ray, tmp_path):
+    def impatient(words):
+        raise KeyboardInterrupt
+
+    with Journal(tmp_path / "out") as journal:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            on_ray.crew(Spec(str(ROOT)), journal, "", Wishes(1, None, 2)) as [worker],
+        ):
+            ray.waits = [False]
+            try:
+                worker.open(note=impatient)
+            finally:
+                assert worker.ending() is None
+        assert len(ray.killed) == 1
 
 
 SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
