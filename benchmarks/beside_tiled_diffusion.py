@@ -1,15 +1,15 @@
-"""Wide pictures beside ComfyUI-TiledDiffusion, in one run on one host: same network, same windows, same noise, same steps.
+"""Wide pictures beside ComfyUI-TiledDiffusion on one host: same network, windows, noise and steps.
 
 ``python benchmarks/beside_tiled_diffusion.py FOLDER [--repeat N]``: FOLDER is a copy of
-https://github.com/shiimizu/ComfyUI-TiledDiffusion, which needs a checkout of ComfyUI (``COMFYUI_DIR``). Nothing of it is
-part of this pack. Every row is a process of its own.
+https://github.com/shiimizu/ComfyUI-TiledDiffusion, which needs a checkout of ComfyUI (``COMFYUI_DIR``). Nothing of it
+is part of this pack. Every row is a process of its own.
 
-Two networks: a UNet of random weights on latents of 512 x 3072 pixels, for calls, time and memory, and the small model of
-this pack on 384 x 64 pixels, for pictures; windows of 64 x 64 cells, guidance, four windows a call. areas: windows that
-went through the network at a step, in areas of the canvas. seconds: of the processor, for a whole run, and those outside
-of the network. MiB: at the peak, beyond what was there before. seam: squared steps across the borders of the last step's
-windows over those elsewhere. steepest: the column of the steepest step over the usual one, wherever windows were. detail:
-variance of the Laplacian. Medians of the seeds.
+Two networks: a UNet of random weights on latents of 512 x 3072 pixels, for calls, time and memory, and the small
+model of this pack on 384 x 64 pixels, for pictures; windows of 64 x 64 cells, guidance, four windows a call. areas:
+windows that went through the network at a step, in areas of the canvas. seconds: of the processor, for a whole run,
+and those outside of the network. MiB: at the peak, beyond what was there before. seam: squared steps across the
+borders of the last step's windows over those elsewhere. steepest: the column of the steepest step over the usual one,
+wherever windows were. detail: variance of the Laplacian. Medians of the seeds.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class ViewSet:
         yield self.forward
 
     def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(view, cell) int64 [n] each, of whatever sees what, some views at a time: here all. A pair may occur twice."""
+        """(view, cell) int64 [n] each, of whatever sees what, some views at a time: here all. Pairs may recur."""
         cell, pixel, _ = self.contributions()
         yield pixel // (self.height * self.width), cell
 
