@@ -47,7 +47,7 @@ _CODE = re.compile(
 _TEXT = r'("[^"]+"(?:\s*\+\s*"[^"]+")*)'
 _SHOWN = re.compile(
     rf"\b(?:before|hint|choice|lost|without|tooltip|shown|title|textContent): {_TEXT}"
-    rf"|\b\w*(?:BEFORE|HINT|LOST) = {_TEXT}|\.button\({_TEXT}, {_TEXT}|\bhint: (`[^`]+`)"
+    rf"|\b\w*(?:BEFORE|HINT|LOST) = {_TEXT}|\.button\({_TEXT}, {_TEXT}|\bhint: (`[^`]+`)|\bfill\({_TEXT}"
 )
 _BETWEEN = re.compile(r"\$\{[^}]*\}| ?· ")
 
@@ -186,6 +186,8 @@ def faults(language: str, said: dict[str, str]) -> Iterator[str]:
             yield f"{where} lacks the number {', '.join(lost)}"
         if (more := sorted(now - old - {"1"})) and not _WORDS_OF_NUMBERS.search(text):
             yield f"{where} has a number that is not there: {', '.join(more)}"
+        if text.count("#") != new.count("#"):
+            yield f"{where} has another number of #, which stand for values"
         if text[-1] == "." and new[-1] not in ".。…":
             yield f"{where} does not end as a sentence"
     for text in said.keys() - texts.keys():

@@ -19,6 +19,8 @@ from .venv import ensure_venv, say, supported_python
 # Not "python -m pytest", which would put this folder on sys.path, where nodes/ hides ComfyUI's nodes.
 _PYTEST = "import sys; sys.path.pop(0); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 _HOST_TESTS_ONLY = ("-m", "host")
+_MOST_WORKERS = 4
+_MEMORY_OF_WORKER = 4 << 30  # bytes: a host in the process, one beside it, and a browser at times
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,39 @@ def run_on(directory: Path | None, root: Path, arguments: Sequence[str]) -> Resu
         "SYNCTWEEDIES_PYTHON": python
     }
     environ |= {} if directory is None else {"COMFYUI_DIR": str(directory)}
+    shared = workers(python, arguments)
+    if shared:  # threads of one that spin while they wait take the other's core
+        environ = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"} | environ
     say(f"tests on {name}{'' if directory is None else f' ({directory})'}")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [python, "-c", _PYTEST, f"--junitxml={report}", *arguments]
+        command = [python, "-c", _PYTEST, f"--junitxml={report}", *shared, *arguments]
         code = subprocess.run(command, cwd=root, env=environ).returncode
         return read_report(name, code, report)
+
+
+def workers(python: str, arguments: Sequence[str]) -> tuple[str, ...]:
+    """What makes pytest share all tests among processes, a file each; nothing for a choice of tests, for one core, and
+    where a Python lacks pytest-xdist. arguments: what the user gives pytest."""
+    count = min(_MOST_WORKERS, _cores(), _memory() // _MEMORY_OF_WORKER)
+    chosen = any(not word.startswith("-") and "tests" in word for word in arguments)
+    if count < 2 or chosen or any(word.startswith(("-n", "-k", "--pdb", "-s", "--numprocesses")) for word in arguments):
+        return ()
+    if subprocess.run([python, "-c", "import xdist"], capture_output=True).returncode:
+        return ()
+    return ("-n", str(count), "--dist", "loadfile")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """Bytes of the machine; as much as all workers want, where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return _MOST_WORKERS * _MEMORY_OF_WORKER
 
 
 def test_python(directory: Path | None, root: Path, environ: Mapping[str, str]) -> str:

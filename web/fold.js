@@ -2,6 +2,7 @@
 // for. Values, their order and links stay as they are: only what is in view changes.
 import { app } from "../../scripts/app.js";
 import { folds, height, isOurs, optionsOf } from "./fold/rules.mjs";
+import { fill } from "./viewer/words.mjs";
 
 const MORE = "synctweedies_more"; // a property of the node, on front ends that keep no such state themselves
 const TEXT = 70; // pixels
@@ -101,7 +102,7 @@ class Fold {
     }
     if (!this.button) return;
     const rare = Object.values(kinds).filter((kind) => kind === "rare").length;
-    this.button.label = open ? "fewer" : `${rare} more`;
+    this.button.label = open ? fill("fewer") : fill("# more", rare);
     hide(this.node, this.button, !rare || always(), false);
   }
 

@@ -37,6 +37,12 @@ def _bezier(a: Point, b: Point, c: Point, d: Point, n: int = 24) -> list[Point]:
     return found
 
 
+def _straight(points: list[Point], n: int = 24) -> list[Point]:
+    return [
+        (a[0] + (b[0] - a[0]) * k / n, a[1] + (b[1] - a[1]) * k / n) for a, b in pairwise(points) for k in range(n + 1)
+    ]
+
+
 def path(start: Point, corners: list[Point], end: Point) -> list[Point]:
     """Points of a link over its reroutes, as the canvas draws splines."""
     points = [start, *corners, end]
@@ -75,7 +81,8 @@ class Plan:
     def under(self, link: list[Any], corners: list[Point]) -> set[int]:
         """Nodes that a link runs under; its own two count where it does more than leave or arrive at its socket."""
         start, end = self.ends(link)
-        points = path(start, corners, end)
+        # (some front ends draw flatter curves: the straight lines count as well)
+        points = path(start, corners, end) + _straight([start, *corners, end] if corners else [])
         found = set()
         for i, (left, top, right, bottom) in self.boxes.items():
             near, far = (SOCKET if i == link[3] else INSIDE), (SOCKET if i == link[1] else INSIDE)

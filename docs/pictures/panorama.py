@@ -55,6 +55,17 @@ PICTURES = (
         across=2,
     ),
     Picture(
+        "rig_preview",
+        ("RigPreview",),
+        "what it draws",
+        "Around an object its cameras; on a panorama the outlines of the views, brighter where more of them see.",
+        Tile("", workflow="mesh_exemplar"),
+        (
+            Tile("Orbit Rig", show="17.0", set=("RigPreview.size=512",)),
+            Tile("View Rig, kind = sphere", workflow="panorama_exemplar", show="17.0", set=("RigPreview.size=512",)),
+        ),
+    ),
+    Picture(
         "panorama_process",
         ("SyncTweediesSampler",),
         "process, on a sphere",

@@ -75,6 +75,14 @@ PICTURES = (
         choices("noise", "polar", "independent"),
     ),
     Picture(
+        "travel_times",
+        (SAMPLER,),
+        "travel_times",
+        "Views whose starting noise is their own (independent): doing steps again lets them settle on one picture.",
+        over(WALL, f"{SAMPLER}.noise=independent", f"{SAMPLER}.sampler_name=euler"),
+        choices("travel_times", 1, 3),
+    ),
+    Picture(
         "step_noise",
         (SAMPLER,),
         "step_noise",

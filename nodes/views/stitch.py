@@ -11,14 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...renderers.frames import in_frames
 from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.coherence.tiers import perceptual
 from ..engine.latents import to_canonical
-from ..engine.vae import decoded
+from ..engine.vae import decoded, vae_decode
+from ..engine.wrapping import WrappedVAE
 from ..host.objects import VAE
 from ..saving import jpeg_bytes, png_bytes, save_files
 from .figures import Figures, apart, figures_of
+
+DECODES = ("view by view", "whole picture")
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
@@ -31,8 +35,31 @@ def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
     yield from decoded(vae, consistent.unsqueeze(2) if samples.ndim == 5 else consistent)
 
 
+def decoded_whole(scene: Scene, vae: Any, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """View latents [B*N, C, (1,) h, w] made one picture and decoded in one piece, by a VAE that wraps where the picture
+    does -> (pictures [B, H, W, C], coverage [B, H, W]). Raises ValueError without a VAE, and for a space that is no
+    picture."""
+    borders = scene.space.borders
+    if vae is None:
+        raise ValueError("nothing to decode the views with; connect vae")
+    if borders is None:
+        raise ValueError(
+            f"a space of kind {scene.space.kind} is no picture that a VAE could decode in one piece; set decode to "
+            f"{DECODES[0]}"
+        )
+    whole, views = to_canonical(scene, samples)
+    width, height = scene.geometry.size
+    pictures = vae_decode(WrappedVAE(vae, scene.space) if borders.meet else vae, whole).cpu()
+    scale = pictures.shape[-2] // whole.shape[-1]
+    seen = (views.views_per_cell.cpu().reshape(views.canonical) > 0).float()
+    coverage = seen.repeat_interleave(scale, 0).repeat_interleave(scale, 1)[:height, :width]
+    # The last cell may stick out of the picture.
+    return pictures[:, :height, :width].contiguous(), coverage.expand(len(pictures), -1, -1).contiguous()
+
+
 def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:
-    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], coverage [B, H, W]: 1 seen, 0 not).
+    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], of a video all of its frames, and
+    coverage [B, H, W]: 1 seen, 0 not).
 
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
@@ -42,7 +69,10 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
         raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
     stream = iter(images)
     joined = [scene.geometry.stitch(cell, itertools.islice(stream, count)) for _ in range(total // count)]
-    return torch.stack([picture for picture, _ in joined]), torch.stack([(w > 0).float() for _, w in joined])
+    pictures = torch.stack([picture for picture, _ in joined]).movedim(-1, 1)
+    seen = torch.stack([(weight > 0).float() for _, weight in joined])[:, None]
+    frames = scene.geometry.frames
+    return in_frames(pictures, frames).movedim(1, -1).contiguous(), in_frames(seen, frames)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -60,9 +90,9 @@ class Report:
 def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
     """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w], and how unlike views
     are that do not overlap. vae: LPIPS of these as pictures too, where the package and its weights are on disk."""
-    whole, views = to_canonical(scene, samples)
-    flat = whole.squeeze(2) if samples.ndim == 5 else whole
     given = samples.squeeze(2) if samples.ndim == 5 else samples
+    mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
+    flat, views = mean(given), mean.views
     consistent = views.project(flat)
     wide, high = scene.view_size
     cell = wide // views.width

@@ -4,6 +4,7 @@ SYNC_SCREENSHOTS=<folder> keeps pictures of the front end.
 """
 
 import json
+import re
 
 import pytest
 from helpers.browser import OURS, READY, ROOT, graph_page, keep, served
@@ -32,6 +33,10 @@ LOOK = """() => {
   app.canvas.ds.offset = [60, 60];
   app.canvas.setDirty(true, true);
 }"""
+
+# What the button says that unfolds the sampler's rare inputs.
+MORE = """() => app.graph._nodes.find((node) => node.type === "SyncTweediesSampler")
+  .widgets.find((widget) => widget.name === "more").label"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,8 @@ def test_every_node_speaks_the_language(page, language):
     assert page.get_by_text(words["Run the workflow to look around in the panorama."]).count() == 1
     assert page.get_by_placeholder(words["Run the workflow to read the report."]).count() == 1
     assert sum(f"{OURS}/words/" in url for url in page.fetched) == 1
+    label = page.evaluate(MORE)
+    assert re.fullmatch(words["# more"].replace("#", r"\d+"), label), label
     keep(page, f"languages_{language}")
     for name in ("process", "steps"):
         assert nodes["SyncTweediesSampler"]["inputs"][name]["tooltip"] == tooltip(page, name)

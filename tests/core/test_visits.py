@@ -328,7 +328,7 @@ def test_values_that_make_no_sense_are_refused():
 
 
 def test_half_of_the_usual_calls_of_a_sphere_and_fewer_than_two_thirds_of_a_meshs():
-    """The usual visits, on a rig that gives them views to choose from, beside the usual rig of all views: 17, and 10."""
+    """The usual visits, on a rig with views to choose from, beside all views of the usual rig: 17, and 10."""
     round_scenes = (
         (Scene(Panorama(96, 48), Lookout(sphere(90, 0.6), 24, 24)), 0.51 * len(sphere(90))),
         (Scene(MeshTexture(torus(), 64, 64), Orbit(orbit(), 40, 40)), 0.65 * len(orbit())),

@@ -45,6 +45,29 @@ def test_a_named_python_without_pytest_is_refused(tmp_path):
     assert testing.test_python(tmp_path, tmp_path, {"SYNCTWEEDIES_PYTHON": sys.executable}) == sys.executable
 
 
+def test_processes_share_all_tests_and_leave_a_few_alone(tmp_path, monkeypatch):
+    def machine(cores: int, gigabytes: int) -> None:
+        monkeypatch.setattr(testing, "_cores", lambda: cores)
+        monkeypatch.setattr(testing, "_memory", lambda: gigabytes << 30)
+
+    machine(2, 16)
+    assert testing.workers(sys.executable, ["--durations=3"]) == ("-n", "2", "--dist", "loadfile")
+    for chosen in (["-k", "mesh"], ["tests/renderers"], ["-n0"], ["--pdb"], ["-s"]):
+        assert testing.workers(sys.executable, chosen) == ()
+    bare = tmp_path / "python"
+    bare.write_text("#!/bin/sh\nexit 1\n")
+    bare.chmod(0o755)
+    if os.name == "posix":
+        assert testing.workers(str(bare), []) == ()
+    for cores, gigabytes, workers in ((1, 64, 0), (64, 64, 4), (64, 12, 3), (8, 6, 0)):
+        machine(cores, gigabytes)
+        assert testing.workers(sys.executable, [])[1:2] == ((str(workers),) if workers else ())
+
+
+def test_the_machine_is_asked():
+    assert testing._cores() >= 1 and testing._memory() > 1 << 30
+
+
 CASES = """
 import os, pytest
 

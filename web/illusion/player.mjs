@@ -1,7 +1,7 @@
 // An ambiguous picture and its readings: press to play from one to the other, drag to go there by hand.
 
 import { BUTTON, make } from "../viewer/viewer.mjs";
-import { say } from "../viewer/words.mjs";
+import { fill, say } from "../viewer/words.mjs";
 
 const HINT = "press: play · drag: by hand · space: play · left and right: frame by frame · Home, End: the two readings";
 const LOST = "The frames are no longer in the temp folder; run the workflow again.";
@@ -138,7 +138,7 @@ export class Panel {
     const { name, prompt, plain } = this.film;
     const share = this.last ? Math.round((100 * this.at) / this.last) : 0;
     const there = prompt || name;
-    const text = share === 0 ? plain || "the picture" : share === 100 ? there : `${share} % of the way to: ${there}`;
+    const text = share === 0 ? plain || fill("the picture") : share === 100 ? there : fill("# % of the way to: #", share, there);
     this.note.textContent = share === 100 && prompt ? `${prompt} (${name})` : text;
     this.note.title = this.note.textContent;
     this.stage.setAttribute("aria-label", this.note.textContent);

@@ -3,6 +3,7 @@ import { SharedDrawer } from "../viewer/shared.mjs";
 import { Viewer } from "../viewer/viewer.mjs";
 import { START, angles, dragged, placed, ray, turned, zoomed } from "./geometry.mjs";
 import { Sphere } from "./sphere.mjs";
+import { fill } from "../viewer/words.mjs";
 
 const WORDS = {
   name: "panorama",
@@ -57,9 +58,9 @@ export class Panel extends Viewer {
   }
 
   told() {
-    const pointed = this.under ? ` · pointer ${way(this.under)}` : "";
-    const view = this.look === this.stood ? `at view ${this.standing} · ` : "";
-    return `${view}view ${way(this.look)}, ${degrees(this.look.fov)} wide${pointed}`;
+    const at = this.look === this.stood ? [fill("at view #", this.standing)] : [];
+    const pointed = this.under ? [fill("pointer #", way(this.under))] : [];
+    return [...at, fill("view #, # wide", way(this.look), degrees(this.look.fov)), ...pointed].join(" · ");
   }
 
   file() {

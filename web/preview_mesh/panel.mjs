@@ -1,6 +1,7 @@
 // The viewer of meshes.
 import { SharedDrawer } from "../viewer/shared.mjs";
 import { HINT, OrbitViewer, RIG_HINT } from "../viewer/orbit_viewer.mjs";
+import { fill } from "../viewer/words.mjs";
 import { readGlb } from "./glb.mjs";
 import { Solid } from "./solid.mjs";
 
@@ -70,7 +71,7 @@ export class Panel extends OrbitViewer {
   }
 
   told() {
-    return `${this.where()} · ${this.item.faces.toLocaleString("en")} triangles`;
+    return `${this.where()} · ${fill("# triangles", this.item.faces.toLocaleString("en"))}`;
   }
 
   keys(shift) {

@@ -1,6 +1,7 @@
 // The viewer of splats.
 import { SharedDrawer } from "../viewer/shared.mjs";
 import { HINT, OrbitViewer, RIG_HINT } from "../viewer/orbit_viewer.mjs";
+import { fill } from "../viewer/words.mjs";
 import { Cloud } from "./cloud.mjs";
 import { readScene } from "./scene.mjs";
 
@@ -35,6 +36,6 @@ export class Panel extends OrbitViewer {
   }
 
   told() {
-    return `${this.where()} · ${this.item.count.toLocaleString("en")} splats`;
+    return `${this.where()} · ${fill("# splats", this.item.count.toLocaleString("en"))}`;
   }
 }

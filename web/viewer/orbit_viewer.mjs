@@ -2,6 +2,7 @@
 import { START, SIDES, clip, dragged, eye, from, panned, standing, turned, zoomed } from "./orbit.mjs";
 import { reachOf } from "./lines.mjs";
 import { Viewer } from "./viewer.mjs";
+import { fill } from "./words.mjs";
 
 const STEP = 15; // degrees a key turns
 const MOVE = 1 / 12; // of the frame a key moves
@@ -47,8 +48,9 @@ export class OrbitViewer extends Viewer {
 
   where() {
     const { azimuth, elevation, distance } = this.look;
-    const view = this.look === this.stood ? `in view ${this.standing} · ` : "";
-    return `${view}view ${Math.round(azimuth)}°, ${Math.round(elevation)}° · distance ${distance.toFixed(2)}`;
+    const at = this.look === this.stood ? [fill("in view #", this.standing)] : [];
+    const view = fill("view #", `${Math.round(azimuth)}°, ${Math.round(elevation)}°`);
+    return [...at, view, fill("distance #", distance.toFixed(2))].join(" · ");
   }
 
   file() {

@@ -17,3 +17,9 @@ export async function learn(app) {
 
 /** A text in the language; of a hint, which says in parts what keys and buttons do, each part. */
 export const say = (text) => words[text] ?? text.split(" · ").map((part) => words[part] ?? part).join(" · ");
+
+/** A text in the language, with a value in place of each # in it. */
+export function fill(text, ...values) {
+  const left = [...values];
+  return say(text).replace(/#/g, () => left.shift());
+}
