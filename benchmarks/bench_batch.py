@@ -1,7 +1,9 @@
 """Batches: what `run.py batch` costs over the same prompts posted to a warm host by hand, what a second worker gives,
 and how long 10,000 jobs would take on many workers that die now and then.
 
-The first two run on the host at hand: EmptyImage, blurred and saved, with no model. The third is a model of the queue.
+The first two run on the host at hand: EmptyImage, blurred and saved, with no model; they need two idle cores and take
+two minutes. The third is a model of the queue. With the output folder of a batch as its argument the script tells how
+long 10,000 jobs that take as long as those in it would need.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import io
+import json
 import math
 import random
 import statistics
@@ -25,8 +28,10 @@ if "syncpack" not in sys.modules:
     sys.modules["syncpack"] = alias = types.ModuleType("syncpack")
     alias.__path__ = [str(HERE.parent)]
 
-JOBS, SIZE, ROUNDS = 10, 1024, 12
+JOBS, SIZE, ROUNDS, PAIRS = 8, 1024, 15, 6
+LIMIT = 150.0  # seconds after which three pairs are enough
 WORKERS = (1, 4, 16, 64, 256)
+DEATHS, RESTART = 1.0, 60.0  # of a worker an hour, and seconds that it is away for
 
 
 def prompt(number: int) -> dict[str, dict[str, object]]:
@@ -81,19 +86,49 @@ def queue_seconds(workers: Sequence[Any], journal: Any, first: int, count: int) 
 
 def overhead(spec: Any) -> tuple[float, float]:
     """(Seconds of a prompt posted by hand, seconds that the queue adds): medians of pairs, one right after the other
-    on the same host, so that what else the machine does is the same for both."""
+    on the same host, in turns, so that what else the machine does is the same for both."""
     from syncpack.launcher import client
     from syncpack.launcher.workflow_format import ApiPrompt
+
+    def by_hand(worker: Any, number: int) -> float:
+        began = time.perf_counter()
+        client.run_prompt(worker.running(), ApiPrompt(prompt(number), {}, {}), None, lambda *_: None)
+        return time.perf_counter() - began
 
     hand: list[float] = []
     added: list[float] = []
     with warm([spec]) as (workers, journal):
         for turn in range(ROUNDS):
-            began = time.perf_counter()
-            client.run_prompt(workers[0].running(), ApiPrompt(prompt(2 * turn), {}, {}), None, lambda *_: None)
-            hand.append(time.perf_counter() - began)
-            added.append(queue_seconds(workers, journal, 2 * turn + 1, 1) - hand[-1])
+            if turn % 2:
+                queue = queue_seconds(workers, journal, 2 * turn, 1)
+                hand.append(by_hand(workers[0], 2 * turn + 1))
+            else:
+                hand.append(by_hand(workers[0], 2 * turn))
+                queue = queue_seconds(workers, journal, 2 * turn + 1, 1)
+            added.append(queue - hand[-1])
     return statistics.median(hand), statistics.median(added)
+
+
+def second_worker(root: str) -> list[float]:
+    """Jobs an hour of two workers over those of one, each host with one thread: pairs, in turns, each pair with the
+    same number of jobs for each worker. The one is each of the two in turn."""
+    from syncpack.launcher.batch.host_worker import Spec
+
+    spec = Spec(root, cpu=True, forced={"OMP_NUM_THREADS": "1"})  # the hosts' alone
+    gains: list[float] = []
+    with warm([spec, spec]) as (workers, journal):
+        began = time.perf_counter()
+        for turn in range(PAIRS):
+            if turn >= 3 and time.perf_counter() - began > LIMIT:
+                break
+            alone = workers[turn % 2 : turn % 2 + 1]
+            first = 10_000 * (turn + 1)
+            counts = ((alone, JOBS), (workers, 2 * JOBS))
+            took: dict[int, float] = {}
+            for crew, count in counts if turn % 4 < 2 else reversed(counts):
+                took[count] = queue_seconds(crew, journal, first + count, count)
+            gains.append(2 * took[JOBS] / took[2 * JOBS])
+    return gains
 
 
 def simulated_hours(
@@ -132,22 +167,50 @@ def expected_hours(jobs: int, workers: int, seconds: float, deaths_per_hour: flo
     return jobs * each / workers / 3600
 
 
+def seconds_of(folder: Path) -> list[float]:
+    """How long the jobs took that are done in the output folder of a batch. Raises ValueError when there are none."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*/job.json")]
+    found = [float(record["seconds"]) for record in records if record["state"] == "done"]
+    if not found:
+        raise ValueError(f"{folder} holds no job that is done: the output folder of a batch was expected")
+    return found
+
+
+def forecast(seconds: list[float], deaths: float = DEATHS) -> list[float]:
+    """Hours for 10,000 jobs that take as long as these, by the number of workers."""
+    return [round(simulated_hours(10_000, workers, seconds, deaths, RESTART), 2) for workers in WORKERS]
+
+
 def run() -> dict[str, object]:
     """Overhead, the gain of a second worker, and hours of 10,000 jobs of a minute with a death an hour and worker."""
     from syncpack.launcher.batch.host_worker import Spec
 
     root = str(HERE.parent)
     hand, added = overhead(Spec(root, cpu=True))
-    specs = [Spec(root, cpu=True, forced={"OMP_NUM_THREADS": "1"}) for n in range(2)]
-    with warm(specs) as (workers, journal):
-        one = queue_seconds(workers[:1], journal, 5000, JOBS)
-        two = queue_seconds(workers, journal, 6000, 2 * JOBS) / 2
-    hours = [round(simulated_hours(10_000, workers, [60.0], 1.0, 60.0), 2) for workers in WORKERS]
+    gains = second_worker(root)
     return {
         "seconds of a job by hand": hand,
         "milliseconds that the queue adds": 1000 * added,
         "overhead": added / hand,
-        "jobs per hour, two workers / one, a thread each": one / two,
+        "jobs per hour, two workers / one, a thread each": statistics.median(gains),
+        "the same, pair by pair": gains,
         "workers": list(WORKERS),
-        "hours for 10,000 jobs of a minute": hours,
+        "hours for 10,000 jobs of a minute": forecast([60.0]),
     }
+
+
+def main(words: list[str]) -> None:
+    from run_all import table
+
+    if words:
+        seconds = seconds_of(Path(words[0]))
+        figures: dict[str, object] = {"jobs": len(seconds), "seconds, on average": statistics.mean(seconds)}
+        figures |= {"workers": list(WORKERS), "hours for 10,000 such jobs": forecast(seconds)}
+        figures["without deaths"] = forecast(seconds, 0.0)
+    else:
+        figures = run()
+    print(table({"batch": {"seconds": 0.0, "figures": figures}}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -64,7 +64,9 @@ def windows(
     across, down = ((side - own) // says.offset + 1 for side, own in zip((width, height), says.view, strict=True))
     near = min(across - 1, max(1, round(0.62 * wide / says.offset))) // 2 * 2 + 1
     chosen = [0, near, across - 1] if across > 4 else [0, near]
-    if "at random" in says.aside:
+    if "side by side" in says.aside:
+        chosen = [round((0.4 + i) * wide / says.offset) for i in range(int(says.aside.split()[0]) - 1)]
+    elif "at random" in says.aside:
         chosen = [(7 * i + 2) % across for i in range(int(says.aside.split()[0]))]
     if "one scene" in says.aside:
         chosen = [across // 2]

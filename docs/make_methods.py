@@ -21,6 +21,7 @@ from syncpack.sync_core.processes import process  # noqa: E402
 from syncpack.sync_core.steering.edits import Edit  # noqa: E402
 from syncpack.sync_core.steering.structure_lock import CoarseLock  # noqa: E402
 from syncpack.sync_core.synchronizer import SyncPlan  # noqa: E402
+from syncpack.sync_core.visits.policy import Visits  # noqa: E402
 
 
 def label_of(plan: SyncPlan) -> str:
@@ -73,6 +74,32 @@ def multidiffusion(method: Preset) -> Graph:
 
 def synctweedies_wide(method: Preset) -> Graph:
     return wide(method, 3072, "41 windows, the largest of the paper's wide pictures: each step costs 41 model calls.")
+
+
+def spotdiffusion(method: Preset) -> Graph:
+    visits = method.steering
+    assert isinstance(visits, Visits)
+    rig = {name: value for name, value in method.views.items() if name != "wrap_x"}
+    graph = with_your_models("wide_image_checkpoint")
+    graph.set(graph.node("CanonicalSpace"), width=2048, height=512, wrap_x=True)
+    graph.set(graph.node("ViewRig"), kind="windows", **rig)
+    graph.set(graph.node("StitchViews"), decode="whole picture")
+    graph.remove(graph.node("SyncReport"))
+    sampler = graph.node("SyncTweediesSampler")
+    node = graph.add(
+        "SyncVisits", (1190, 430), (300, 154), policy=visits.policy, overlap=visits.overlap, last=visits.last
+    )
+    graph.link(node, "VISITS", sampler, "visits")
+    sampled(graph, sampler, method)
+    told(
+        graph,
+        method,
+        "Four windows that only touch are denoised at each step, somewhere else each time, around a picture whose left "
+        "and right border meet: 4 model calls a step, where MultiDiffusion's windows take 25. The rig's 256 windows "
+        "are the places where one may stand.\n\nThe last step's borders may show; set overlap of Sync Visits to "
+        "0.125 for one or two calls more. Stitch Views decodes the picture in one piece, as one that wraps.",
+    )
+    return graph
 
 
 def syncsde(method: Preset) -> Graph:
@@ -241,13 +268,14 @@ def mesh(method: Preset, attention: dict[str, Any], text: str) -> Graph:
 def synctweedies_mesh(method: Preset) -> Graph:
     text = "Ten cameras at 768 pixels, a depth hint for each. Clean estimates are averaged on the texture for 0.8 of "
     text += "the steps; then every view goes on alone and the pictures are baked."
-    return mesh(method, {"neighbours": 2, "reference": 0, "end": 0.8, "reference_end": 0.2}, text)
+    attention = {"neighbours": 2, "reference": 0, "end": 0.8, "reference_end": 0.2, "overlaps": False}
+    return mesh(method, attention, text)
 
 
 def syncmvd(method: Preset) -> Graph:
     text = "The state is a latent texture of 1536; it is given up for its views at 0.8 of the steps, which then go on "
     text += "alone. Weights sharpen on the way (exponent 0 to 6), neighbours look at each other, and all at the front."
-    attention = {"neighbours": 1, "reference": 0, "end": 0.8, "reference_end": 0.8}
+    attention = {"neighbours": 1, "reference": 0, "end": 0.8, "reference_end": 0.8, "overlaps": False}
     graph = mesh(method, attention, text)
     graph.set(graph.node("ControlStrengthSchedule"), start=0.7, end=0.9)
     return graph
@@ -326,6 +354,7 @@ MAKERS: dict[str, Callable[[Preset], Graph]] = {
     "method_stochsync": stochsync,
     "method_csd_edit": csd_edit,
     "method_flowedit": flowedit,
+    "method_spotdiffusion": spotdiffusion,
     "method_syncsde": syncsde,
     "method_diffusehigh": diffusehigh,
 }

@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -49,13 +49,15 @@ def is_free(port: int) -> bool:
 
 @dataclass
 class Server:
-    """A running host. ``output`` is the folder its files appear in; ``log`` everything it printed."""
+    """A running host. ``output`` is the folder its files appear in; ``log`` everything it printed; ``cut`` ends its
+    lifeline."""
 
     process: subprocess.Popen[bytes]
     port: int
     base: Path
     output: Path
     log: Path
+    cut: Callable[[], None] | None = None
 
     @property
     def url(self) -> str:
@@ -97,7 +99,8 @@ class Server:
 
     def stop(self, patience: float = 10.0) -> None:
         """Ask the host to stop, then insist. Returns when its process is gone."""
-        for action in (self._interrupt, self.process.terminate, self.process.kill):
+        # A guard is not ended itself where that can be helped: not every system ends its host along with it.
+        for action in (self._interrupt, self.cut or self.process.terminate, self.process.kill):
             if self.process.poll() is not None:
                 return
             with contextlib.suppress(OSError):
@@ -118,9 +121,10 @@ class Server:
 @dataclass(frozen=True)
 class Start:
     """How the process is started. ``lifeline``: the reading end of a pipe; the host ends when the last writing end is
-    closed, so also when whoever holds it is killed. ``environ``: more variables."""
+    closed, so also when whoever holds it is killed; ``cut`` closes that. ``environ``: more variables."""
 
     lifeline: int | None = None
+    cut: Callable[[], None] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -154,7 +158,7 @@ def running(
             command += ["--extra-model-paths-config", str(small_models.paths_config(more_models, base))]
         with log.open("wb") as sink:
             process = _start(command, base, sink, how or Start())
-        server = Server(process, port, base, output.absolute(), log)
+        server = Server(process, port, base, output.absolute(), log, how.cut if how else None)
         try:
             _wait_until_ready(server)
             yield server

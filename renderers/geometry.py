@@ -20,6 +20,7 @@ from ..sync_core.views import ViewSet
 from ..sync_core.visits.cover import Covers
 from ..sync_core.visits.policy import Tilings
 from ..sync_core.walked import Views
+from .borders import Borders
 from .cameras.backgrounds import Background
 from .cameras.chosen import Coverage
 from .cameras.orbits import Lens
@@ -28,6 +29,7 @@ from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_he
 from .directions import ViewPlace, middle_of
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
 from .pictures import on_canvas, scaled_to
+from .sheets import Sheet, cylinder, on_places, one_place
 
 
 class Space(Protocol):
@@ -46,6 +48,11 @@ class Space(Protocol):
     @property
     def height(self) -> int:
         """Image pixels."""
+        ...
+
+    @property
+    def borders(self) -> Borders | None:
+        """What lies beyond its borders; None where it is no picture that could be looked at as it is."""
         ...
 
 
@@ -115,6 +122,21 @@ class Geometry(Protocol):
     def distances(self, cell: int) -> Tensor:
         """float64 [N, N], symmetric, diagonal 0: how far views are from each other. Usually all equally far."""
         return 1 - torch.eye(self.count(cell), dtype=torch.float64)
+
+    def sheet(self, cell: int) -> Sheet:
+        """Where the views lie on one flat sheet. Usually cameras lie on a cylinder, on which a view is a quarter turn
+        wide, and what are no cameras all at one place."""
+        places, (width, height) = self.places(), self.view_size
+        if any(place.elevation is None for place in places):
+            return one_place(len(places), height // cell, width // cell)
+        return cylinder(places, height // cell, width // cell, math.pi / 2)
+
+    def shown(
+        self, cell: int, view: int, others: Sequence[int], grid: tuple[int, int], through: Callable[[], Tensor]
+    ) -> Tensor:
+        """bool [len(others), *grid]: which places of a view, on its grid of (rows, columns), each of the others shows
+        too. ``through``: what maps say of all views, bool [N, N, h, w] of cells."""
+        return on_places(through()[view, list(others)], grid)
 
     def middle(self, cell: int) -> int:
         """The view that others are made to look like, where nobody names one: nearest to the canvas's middle or to the

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..sync_core.synchronizer import Synchronizer, SyncPlan
 from ..sync_core.views import ViewSet
-from ..sync_core.walked import Views
+from ..sync_core.walked import Views, WalkedViews
 from ..sync_core.walked_mean import WalkedAggregator
 from .walked_pictures import WalkedPictures
 
@@ -111,10 +111,12 @@ class MapMeans:
 
     def begin(self, total: int, progress: float) -> PictureMean:
         """See ``PictureMeans``."""
-        aggregator = self.synchronizer.maps.aggregator
-        if isinstance(aggregator, WalkedAggregator):
+        now = self.synchronizer.at(progress)
+        if isinstance(now.views, WalkedViews):
+            aggregator = now.maps.aggregator
+            assert isinstance(aggregator, WalkedAggregator)
             return WalkedPictures(aggregator, total // aggregator.views.count)
-        return MapMean(self.synchronizer.at(progress), self.centre)
+        return MapMean(now, self.centre)
 
     def keep(self, mean: PictureMean) -> None:
         """Nothing: the next step starts anew."""

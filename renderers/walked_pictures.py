@@ -13,7 +13,7 @@ class WalkedPictures:
     """Running mean of ``batch`` canonical pictures. View i of picture b has index ``b * N + i``.
 
     The mean of the aggregator, by its method; memory is that of the canonical pictures (twice for least squares) and
-    one view.
+    one view. Where views have backgrounds, which are their own, the pictures given are kept, too.
     """
 
     def __init__(self, aggregator: WalkedAggregator, batch: int = 1) -> None:
@@ -22,6 +22,7 @@ class WalkedPictures:
         self._mean: RunningMean | None = None
         self._channels = 0
         self._rows: list[Tensor] = []
+        self._given: dict[int, Tensor] = {}
 
     def add(self, first: int, images: Tensor) -> None:
         """Add views ``first``, ``first + 1``, ... [n, h, w, C]. Each view is to be added once.
@@ -40,6 +41,8 @@ class WalkedPictures:
             self._mean = self._aggregator.begin(self._batch * self._channels, images)
         for index, image in enumerate(images, first):
             picture, number = divmod(index, views.count)
+            if not views.fully_covered:
+                self._given[index] = image
             self._mean.add(number, image.reshape(-1, self._channels).T.contiguous(), picture * self._channels)
 
     def views(self, first: int, last: int) -> Tensor:
@@ -52,5 +55,9 @@ class WalkedPictures:
         views, seen = self._aggregator.views, list[Tensor]()
         for index in range(first, last):
             picture, number = divmod(index, views.count)
-            seen.append(views.forward(number).apply(self._rows[picture]))
+            shown = views.forward(number).apply(self._rows[picture])
+            if index in self._given:
+                own = self._given[index].reshape(shown.shape)
+                shown = torch.where(views.covered[number].reshape(-1, 1), shown, own)
+            seen.append(shown)
         return torch.stack(seen).reshape(last - first, views.height, views.width, self._channels)

@@ -27,8 +27,12 @@ NoiseSampler = Callable[[Tensor, Tensor], Tensor]
 
 
 def nearest_part(views: ViewSet) -> LinearMap:
-    """The map with only the strongest entry of each row: the noise is sampled there (interpolation would colour it)."""
-    forward = views.forward
+    """Where noise is sampled: interpolation would colour it."""
+    return strongest(views.forward)
+
+
+def strongest(forward: LinearMap) -> LinearMap:
+    """The map with only the strongest entry of each row."""
     if int(forward.row_counts().max()) <= 1:
         return forward
     rows = forward.row_of_entry

@@ -15,9 +15,10 @@ from .steering.pull import Pull
 from .steering.structure_lock import CoarseLock
 from .stochastic import Stochastic
 from .synchronizer import SyncPlan
+from .visits.policy import Visits
 
-Steering = CoarseLock | Pull | Edit
-"""What runs beside the plan."""
+Steering = CoarseLock | Pull | Edit | Visits
+"""What runs beside the plan: a node of its own."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,18 @@ PRESETS: tuple[Preset, ...] = (
         workflow="wide_image_coherent",
         steering=Pull(),
         beside="steps, cfg and sampler are free; those are the template's, which needs no file",
+    ),
+    Preset(
+        name="SpotDiffusion",
+        source="Frolov, Moser, Dengel, WACV 2025",
+        plan=SyncPlan(),
+        steps=50,
+        cfg=7.5,
+        sampler="ddim",
+        workflow="method_spotdiffusion",
+        views={"width": 512, "height": 512, "spacing": "stride", "pixels": 8, "weights": "flat", "wrap_x": True},
+        steering=Visits("turning", overlap=0.0, last=0.0),
+        beside="windows that only touch, elsewhere at each step; overlap 0.125 of Sync Visits hides their seams",
     ),
     Preset(
         name="Collaborative Score Distillation",

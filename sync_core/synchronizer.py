@@ -30,11 +30,8 @@ from .walked_variance import WalkedVariance, correction_of
 
 Aggregation = Method | Reduction
 AGGREGATIONS: tuple[Aggregation, ...] = (*METHODS, *REDUCTIONS)
-
 StepNoise = Literal["canonical", "independent"]
 STEP_NOISES: tuple[StepNoise, ...] = ("canonical", "independent")
-
-
 # Processes that average clean estimates, so that one of them can stand for a cell until it is seen again.
 HOLDING = (2, 5)
 
@@ -112,7 +109,12 @@ class SyncPlan:
         """Raise ValueError where a view that is not asked would be missed."""
         named = f"visits {self.visits.policy} leave views out, and "
         if self.stochastic is not None:
-            raise ValueError(f"{named}StochSync's views take turns as it is; set visits to all, or use process 2")
+            if self.visits.policy in ("turning", "auto"):
+                return  # (they say which views take the next turn)
+            raise ValueError(
+                f"visits {self.visits.policy} are no turns, and StochSync's views take turns; set visits to turning "
+                "(drawn anew at each step), or to all (the same again and again)"
+            )
         if not averages(self.rule):
             what = "SyncSDE" if self.coupling else f"process {self.process}"
             raise ValueError(f"{named}{what} needs what the model says of each; set visits to all, or use process 2")
@@ -122,11 +124,8 @@ class SyncPlan:
                 f"travel_times {self.travel.times} or a sync_start, sync_end or sync_every does not; use process 2 or "
                 "5, travel_times 1 and all steps synchronised, or visits turning"
             )
-        wished = (
-            ("sync_strength", 1.0, self.schedule.strength),
-            ("variance_correction", 0.0, self.variance_correction),
-        )
-        for name, off, value in wished:
+        strength, correction = self.schedule.strength, self.variance_correction
+        for name, off, value in (("sync_strength", 1.0, strength), ("variance_correction", 0.0, correction)):
             if value != off:
                 raise ValueError(
                     f"{named}{name} {value:g} needs what the model says of each; use {off:g}, or set visits to all"
@@ -223,9 +222,9 @@ class Synchronizer:
         return Predecessors(self.maps.aggregator)
 
     @cached_property
-    def shares(self) -> HitShares:
-        assert isinstance(self.views, ViewSet)
-        return HitShares.of(self.views)
+    def shares(self) -> HitShares | None:
+        """Of stored views."""
+        return HitShares.of(self.views) if isinstance(self.views, ViewSet) else None
 
     def at(self, progress: float) -> Synchronizer:
         """The same with the weights that views have at a fraction of the run (``ViewSet.at``)."""
@@ -238,7 +237,7 @@ class Synchronizer:
         if rows is None:
             return self
         # (weighing pixels anew takes less than finding what they show)
-        shares = self.given_shares or (self.shares if isinstance(self.views, ViewSet) else None)
+        shares = self.given_shares or self.shares
         held = state.canonical if self.plan.process in HOLDING else None
         return replace(self, given_shares=shares, visited=Visited(rows, held))
 

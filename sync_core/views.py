@@ -3,8 +3,6 @@
 Shapes used everywhere: canonical ``z`` is ``[B, C, *canonical]`` (B canonical signals at once), a batch of views is
 ``[B*N, C, h, w]`` with the N views of one canonical next to each other (canonical-major), as the host's per-view
 conditioning expects.
-
-View weights that change during a run: cosine of the viewing angle to a growing power (SyncMVD: about 0 to 6).
 """
 
 from __future__ import annotations
@@ -19,35 +17,7 @@ import torch
 from torch import Tensor
 
 from .linear_map import LinearMap, unique_groups
-
-
-@dataclass(frozen=True)
-class WeightRamp:
-    """weights(progress) = cosine ** exponent, the exponent going evenly from ``first`` to ``last``.
-
-    cosine: float [N*h*w]; where it is 0 a pixel never counts, at exponent 0 neither.
-    """
-
-    cosine: Tensor
-    first: float
-    last: float
-
-    def exponent(self, progress: float) -> float:
-        """At a fraction of the run's steps, 0 at the first and 1 at the last."""
-        return self.first + (self.last - self.first) * min(max(progress, 0.0), 1.0)
-
-    def weights(self, progress: float) -> Tensor:
-        return cosine_weights(self.cosine, self.exponent(progress))
-
-    def to(self, device: torch.device | str) -> WeightRamp:
-        return WeightRamp(self.cosine.to(device), self.first, self.last)
-
-
-def cosine_weights(cosine: Tensor, exponent: float) -> Tensor:
-    """float32: cosines to a power. What is seen at all keeps some weight, so that a cell which only flat pixels see is
-    no hole; 0 stays 0."""
-    weights = cosine.float().pow(exponent).clamp_min(1e-20)
-    return torch.where(cosine > 0, weights, torch.zeros_like(weights))
+from .ramps import WeightRamp
 
 
 class Combine(Protocol):
@@ -220,9 +190,26 @@ class ViewSet:
         key = self.view_of_entry * self.cells + self.forward.indices.long()
         return unique_groups(key)[0].numel() == key.numel()
 
+    def _seen(self) -> tuple[Tensor, Tensor]:
+        """(cell, view) of all that is seen. A cell counts when its own centre is: interpolation reads past a view's
+        border, and views that only touch would seem to overlap."""
+        if self.gather is None:
+            return self.forward.indices.long(), self.view_of_entry
+        return self.gather.row_of_entry, self.gather.indices.long() // (self.height * self.width)
+
+    def seen_cells(self, number: int) -> Tensor:
+        """bool [K]: the cells that a view sees."""
+        cell, view = self._seen()
+        return torch.zeros(self.cells, dtype=torch.bool).index_fill_(0, cell[view == number].cpu(), True)
+
     def maps(self) -> Iterator[LinearMap]:
         """What pixels read, some views at a time: here all at once."""
         yield self.forward
+
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(view, cell) int64 [n] each, of whatever sees what, some views at a time: here all. A pair may come twice."""
+        cell, pixel, _ = self.contributions()
+        yield pixel // (self.height * self.width), cell
 
     def drawn(self, draw: Draw, canonical: Tensor, fresh: Fresh) -> Tensor:
         """Noise of a view batch [B*N, C, h, w] that shares ``canonical`` [B, C, *canonical], as ``draw`` makes it."""
@@ -230,12 +217,8 @@ class ViewSet:
 
     def shared_cells(self) -> Tensor:
         """int64 [N, N]: how many cells two views both see; the diagonal holds what each sees."""
-        cell, pixel = self.forward.indices.long(), self.forward.row_of_entry
-        if self.gather is not None:
-            # A cell counts when its own centre is seen: interpolation reads past a view's border, and views that only
-            # touch would seem to overlap.
-            cell, pixel = self.gather.row_of_entry, self.gather.indices.long()
-        key = unique_groups(pixel // (self.height * self.width) * self.cells + cell)[0]
+        cell, view = self._seen()
+        key = unique_groups(view * self.cells + cell)[0]
         view, cell = key // self.cells, key % self.cells
         shared = torch.zeros(self.count, self.count, dtype=torch.int64)
         marks = torch.zeros(self.cells, dtype=torch.bool)
@@ -248,21 +231,18 @@ class ViewSet:
 
     def contributions(self) -> tuple[Tensor, Tensor, Tensor]:
         """What averaging sums over: (cell int64, view pixel int64, float weight), [n] each; a pair may occur twice."""
-        cell, pixel, weight = self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights
+        own = (self.forward.indices.long(), self.forward.row_of_entry, self.forward.weights)
         if self.gather is None:
-            return cell, pixel, weight
-        return (
-            torch.cat([cell, self.gather.row_of_entry]),
-            torch.cat([pixel, self.gather.indices.long()]),
-            torch.cat([weight, self.gather.weights]),
-        )
+            return own
+        read = (self.gather.row_of_entry, self.gather.indices.long(), self.gather.weights)
+        cell, pixel, weight = (torch.cat(both) for both in zip(own, read, strict=True))
+        return cell, pixel, weight
 
     @cached_property
     def views_per_cell(self) -> Tensor:
         """int64 [K]: how many distinct views see each cell."""
-        cell, pixel, _ = self.contributions()
-        key = pixel // (self.height * self.width) * self.cells + cell
-        return torch.bincount(unique_groups(key)[0] % self.cells, minlength=self.cells)
+        view, cell = next(self.pairs())
+        return torch.bincount(unique_groups(view * self.cells + cell)[0] % self.cells, minlength=self.cells)
 
     def to(self, device: torch.device | str) -> ViewSet:
         """The same views on another device."""
@@ -290,8 +270,7 @@ class ViewSet:
         batch, channels = z.shape[:2]
         if tuple(z.shape[2:]) != self.canonical:
             raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
-        columns = z.reshape(batch * channels, self.cells).T
-        pixels = self.forward.apply(columns)
+        pixels = self.forward.apply(z.reshape(batch * channels, self.cells).T)
         return self.views_from_pixels(pixels, batch, channels)
 
     def as_pixels(self, views: Tensor) -> tuple[int, int, Tensor]:

@@ -26,6 +26,9 @@ from .views import Draw, Fresh, ViewSet, batch_of
 # Stored maps take up to this many bytes while they are built; above, views are walked.
 MAPS_AT_MOST = 2**30
 
+# The same for crops, which are copied and added as fast as through maps.
+CROPS_AT_MOST = 2**26
+
 # Measured at the peak, for every entry of the maps (pixels times cells that a pixel reads, and the reverse): 100 bytes
 # for windows, 87 for panoramas.
 BYTES_PER_ENTRY = 100
@@ -34,9 +37,9 @@ BYTES_PER_ENTRY = 100
 _CPU = torch.device("cpu")
 
 
-def too_large(entries: int) -> bool:
-    """Whether maps of that many entries are not to be stored."""
-    return entries * BYTES_PER_ENTRY > MAPS_AT_MOST
+def too_large(entries: int, crops: bool = False) -> bool:
+    """Whether maps of that many entries are not to be stored. crops: of views that are rectangles of the picture."""
+    return entries * BYTES_PER_ENTRY > (min(MAPS_AT_MOST, CROPS_AT_MOST) if crops else MAPS_AT_MOST)
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,19 @@ class LoneView:
 class WalkedViews:
     """The projection f of a source's views: what a ``ViewSet`` is, without its maps.
 
-    counting: the views whose pixels count when views are averaged; None: all. device: where values are; ``works``:
+    counting: the views whose pixels count when views are averaged; None: all. progress: at which fraction of a run, for
+    weights that change. device: where values are; ``works``:
     whether it applies maps rightly (see ``LinearMap.to``).
     """
 
     source: ViewSource
     counting: tuple[int, ...] | None = None
+    progress: float = 0.0
     device: torch.device = _CPU
     works: bool = True
 
     combine: ClassVar[None] = None
     composite: ClassVar[None] = None
-    ramp: ClassVar[None] = None
-    fully_covered: ClassVar[bool] = True
 
     @property
     def canonical(self) -> tuple[int, ...]:
@@ -93,9 +96,22 @@ class WalkedViews:
         return not self.source.one_to_one
 
     @property
+    def ramp(self) -> bool | None:
+        """Whether weights change during a run; None where they do not, as in a ``ViewSet``."""
+        return self.source.changing or None
+
+    @cached_property
     def covered(self) -> Tensor:
-        """bool [N, h, w]: every pixel sees the canonical signal."""
-        return torch.ones(1, 1, 1, dtype=torch.bool, device=self.device).expand(self.count, self.height, self.width)
+        """bool [N, h, w]: view pixels that see the canonical signal; the others are background."""
+        if not self.source.background:
+            return torch.ones(1, 1, 1, dtype=torch.bool, device=self.device).expand(self.count, self.height, self.width)
+        seen = [self.source.forward(number).row_counts() > 0 for number in range(self.count)]
+        return torch.stack(seen).reshape(self.count, self.height, self.width).to(self.device)
+
+    @cached_property
+    def fully_covered(self) -> bool:
+        """Whether no view has background."""
+        return not self.source.background or bool(self.covered.all())
 
     @cached_property
     def hits(self) -> Tensor:
@@ -113,12 +129,7 @@ class WalkedViews:
         if counts is None:
             counts = torch.zeros(self.cells, dtype=torch.int64)
             for number in range(self.count):
-                seen = torch.zeros(self.cells, dtype=torch.bool)
-                seen[self.source.forward(number).indices.long()] = True
-                reading = self.source.gather(number)
-                if reading is not None:
-                    seen[reading.cells] = True
-                counts += seen
+                counts[self.part(number).cells.cpu()] += 1
         return counts.to(self.device)
 
     @property
@@ -135,8 +146,14 @@ class WalkedViews:
         return replace(self, device=device, works=device.type == "cpu" or computes_correctly(device))
 
     def at(self, progress: float) -> WalkedViews:
-        """The same views: their weights do not change during a run."""
-        return self
+        """The same views with the weights they have at a fraction of a run: 0 at the first step, 1 at the last."""
+        if not self.source.changing or progress == self.progress:
+            return self
+        moved = replace(self, progress=progress)
+        # What is known of the views does not depend on the weights, and costs more than they do.
+        known = {k: v for k, v in self.__dict__.items() if k not in moved.__dict__}
+        moved.__dict__.update(known)
+        return moved
 
     def only(self, members: tuple[int, ...]) -> WalkedViews:
         """The same views, of which only some count in averages."""
@@ -159,7 +176,7 @@ class WalkedViews:
 
     def weights(self, number: int) -> Tensor:
         """float [h*w]: how much each pixel of a view counts, on the device."""
-        weights = self.source.weights(number).to(self.device)
+        weights = self.source.weights(number, self.progress).to(self.device)
         return weights if self.counts(number) else torch.zeros_like(weights)
 
     def part(self, number: int) -> LoneView:
@@ -172,7 +189,7 @@ class WalkedViews:
             cells, place, _ = unique_groups(torch.cat([read, reading.cells]))
         own = replace(forward, indices=place[: read.numel()].to(torch.int32), cols=cells.numel())
         gather = None if reading is None else _on_rows(reading.pixels, place[read.numel() :], cells.numel())
-        shape, weights = (cells.numel(),), self.source.weights(number)
+        shape, weights = (cells.numel(),), self.source.weights(number, self.progress)
         if not self.counts(number):
             weights = torch.zeros_like(weights)
         views = ViewSet(own, shape, self.height, self.width, weights, gather)
@@ -183,9 +200,21 @@ class WalkedViews:
         """Whether, inside every view, no cell is read by two pixels."""
         return self.source.one_to_one or all(self.part(number).views.disjoint_rows for number in range(self.count))
 
+    def seen_cells(self, number: int) -> Tensor:
+        """bool [K]: the cells that a view sees; where cells may be finer than its pixels, those whose own centre is."""
+        seen, reading = torch.zeros(self.cells, dtype=torch.bool), self.source.gather(number)
+        seen[self.source.forward(number).indices.long() if reading is None else reading.cells] = True
+        return seen
+
     def maps(self) -> Iterator[LinearMap]:
         """What pixels read, one view at a time."""
         return (self.forward(number) for number in range(self.count))
+
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(view, cell) int64 [n] each, of whatever has to do with each other, one view at a time."""
+        for number in range(self.count):
+            cells = self.part(number).cells
+            yield torch.full_like(cells, number), cells
 
     def drawn(self, draw: Draw, canonical: Tensor, fresh: Fresh) -> Tensor:
         """As ``ViewSet.drawn``, every view alone; what is asked of all together is told to each."""
@@ -229,11 +258,16 @@ class WalkedViews:
         batch, channels = z.shape[:2]
         if tuple(z.shape[2:]) != self.canonical:
             raise ValueError(f"canonical signal {tuple(z.shape[2:])} does not fit views of {self.canonical}")
-        rows = as_rows(z)
         out = z.new_empty(batch, self.count, channels, self.height, self.width)
+        rows: Tensor | None = None
         for number in range(self.count):
-            seen = self.forward(number).apply(rows)
-            out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
+            blocks = self.source.blocks(number)
+            for block in blocks:
+                out[(slice(None), number, slice(None), *block.pixels)] = z[(..., *block.cells)]
+            if not blocks:
+                rows = as_rows(z) if rows is None else rows
+                seen = self.forward(number).apply(rows)
+                out[:, number] = seen.T.reshape(batch, channels, self.height, self.width)
         return out.flatten(0, 1)
 
     def by_view(self, views: Tensor) -> tuple[int, int, Tensor]:
@@ -242,8 +276,11 @@ class WalkedViews:
         return batch, views.shape[1], wide(views).reshape(batch, self.count, views.shape[1], -1)
 
     def background_of(self, views: Tensor) -> Tensor:
-        """The view batch with what shows the canonical signal taken away: nothing is left."""
-        return torch.zeros_like(views)
+        """The view batch with what shows the canonical signal set to 0."""
+        if self.fully_covered:
+            return torch.zeros_like(views)
+        keep = ~self.covered.to(views.device)
+        return views * keep.repeat(views.shape[0] // self.count, 1, 1)[:, None].to(views.dtype)
 
 
 Views = ViewSet | WalkedViews

@@ -15,7 +15,7 @@ from torch import Tensor
 from .aggregate import METHODS, Aggregator, HitShares, Method
 from .conjugate import conjugate_gradients
 from .linear_map import LinearMap
-from .view_source import Reading
+from .view_source import Block, Reading
 from .views import ViewSet
 from .walked import Views, WalkedViews, add_at, as_rows, spread
 
@@ -44,10 +44,23 @@ class WalkedAggregator:
 
     def add_weights(self, total: Tensor, number: int) -> None:
         """Add what the pixels of a view count for at each cell to float64 [K]."""
+        views, blocks = self.views, self.views.source.blocks(number)
+        weights, cells = views.weights(number).reshape(views.height, views.width), total.reshape(views.canonical)
+        for block in blocks:
+            cells[block.cells] += weights[block.pixels]
+        if blocks:
+            return
         forward, reading = self.shares(number)
         add_at(total, forward.indices.long(), forward.weights.to(total))
         if reading is not None:
             add_at(total, reading.cells, _row_sums(reading.pixels).to(total))
+
+    def weight_of(self, number: int, cells: Tensor) -> Tensor:
+        """float64 [k]: what a view counts for at all the cells that it sees, int64 [k]."""
+        self.add_weights(self._empty, number)
+        weight = self._empty[cells]
+        self._empty[cells] = 0
+        return weight
 
     @cached_property
     def seen(self) -> Tensor:
@@ -77,21 +90,30 @@ class WalkedAggregator:
         pixel = forward.row_of_entry
         if views.source.one_to_one:
             return forward.with_weights(forward.weights * weights[pixel]), reading
-        exact = exact_type(views.device)
-        hits = torch.zeros(views.cells, dtype=exact, device=views.device)
-        cell = forward.indices.long()
-        add_at(hits, cell, forward.weights.to(exact))
+        hits, cell = self._empty, forward.indices.long()
+        add_at(hits, cell, forward.weights.to(hits))
         if reading is not None:
-            add_at(hits, reading.cells, _row_sums(reading.pixels).to(exact))
-        smallest = torch.finfo(exact).tiny
-        share = forward.weights / hits[cell].clamp_min(smallest) * weights[pixel]
+            add_at(hits, reading.cells, _row_sums(reading.pixels).to(hits))
+        of_pixels, of_cells = hits[cell], None if reading is None else hits[reading.cells]
+        hits[cell] = 0
+        smallest = torch.finfo(hits.dtype).tiny
+        share = forward.weights / of_pixels.clamp_min(smallest) * weights[pixel]
         forward = forward.with_weights(share.to(forward.weights.dtype))
-        if reading is None:
+        if reading is None or of_cells is None:
             return forward, None
+        hits[reading.cells] = 0
         pixels = reading.pixels
-        share = pixels.weights / hits[reading.cells].clamp_min(smallest)[pixels.row_of_entry]
+        share = pixels.weights / of_cells.clamp_min(smallest)[pixels.row_of_entry]
         share = share * weights[pixels.indices.long()]
         return forward, Reading(reading.cells, pixels.with_weights(share.to(pixels.weights.dtype)))
+
+    @cached_property
+    def _empty(self) -> Tensor:
+        """Zeros [K] in which a view's sums are made; whoever uses them leaves them 0. Zeros of its own for each view
+        would cost all of the cells as often as there are views."""
+        # (the next to change them may not be in inference mode)
+        with torch.inference_mode(False):
+            return torch.zeros(self.views.cells, dtype=exact_type(self.views.device), device=self.views.device)
 
     def __call__(self, batch: Tensor, start: Tensor | None = None) -> Tensor:
         """[B*N, C, h, w] -> [B, C, *canonical]; holes are 0. ``start``: a canonical signal to start CG from."""
@@ -144,18 +166,30 @@ class RunningMean:
             return
         # (where nothing counts, the total is 0 and so are the shares)
         total, smallest = aggregator.total, torch.finfo(torch.float32).tiny
-        forward, reading = aggregator.shares(number)
         sums = self.sums[first : first + len(pixels)]
-        spread(sums, forward, forward.weights / total[forward.indices.long()].clamp_min(smallest), pixels)
-        if reading is not None:
-            read = reading.pixels
-            share = read.weights / total[reading.cells].clamp_min(smallest)[read.row_of_entry]
-            for row, more in zip(sums, read.with_weights(share).apply(pixels.T.contiguous()).T, strict=True):
-                add_at(row, reading.cells, more)
+        if blocks := views.source.blocks(number):
+            self._add_blocks(blocks, number, sums, pixels)
+        else:
+            forward, reading = aggregator.shares(number)
+            spread(sums, forward, forward.weights / total[forward.indices.long()].clamp_min(smallest), pixels)
+            if reading is not None:
+                read = reading.pixels
+                share = read.weights / total[reading.cells].clamp_min(smallest)[read.row_of_entry]
+                for row, more in zip(sums, read.with_weights(share).apply(pixels.T.contiguous()).T, strict=True):
+                    add_at(row, reading.cells, more)
         if self.target is not None:
             plain = views.forward(number)
             weighted = pixels * views.weights(number).to(pixels)
             spread(self.target[first : first + len(pixels)], plain, plain.weights, weighted)
+
+    def _add_blocks(self, blocks: tuple[Block, ...], number: int, sums: Tensor, pixels: Tensor) -> None:
+        """The same for a view that is rectangles of the canonical picture."""
+        views, size = self.aggregator.views, (self.aggregator.views.height, self.aggregator.views.width)
+        weights, total = views.weights(number).reshape(size), self.aggregator.total.reshape(views.canonical)
+        rows, values = sums.reshape(-1, *views.canonical), pixels.reshape(-1, *size)
+        for block in blocks:
+            share = weights[block.pixels] / total[block.cells].clamp_min(torch.finfo(torch.float32).tiny)
+            rows[(slice(None), *block.cells)] += values[(slice(None), *block.pixels)] * share.to(sums)
 
     def result(self, start: Tensor | None = None) -> Tensor:
         """The average [R, K] of what was added. ``start``: [R, K] to start CG from."""

@@ -67,24 +67,23 @@ class WalkedVariance:
         own = self.aggregator.views
         gain, seen = (torch.zeros(own.cells, device=own.device) for _ in range(2))
         for number in self.aggregator.counting:
-            share = self._share(number)
-            gain += share**2
-            seen += share > 0
+            cells = own.part(number).cells
+            share = self._share(number, cells)
+            gain[cells] += share**2
+            seen[cells] += share > 0
         return _Gain(torch.where(seen == 1, 1.0, gain), seen > 1)
 
-    def _share(self, number: int) -> Tensor:
-        """float [K]: how much of the weight of each cell is this view's."""
-        device = self.aggregator.views.device
-        own = torch.zeros(self.aggregator.views.cells, dtype=exact_type(device), device=device)
-        self.aggregator.add_weights(own, number)
-        return own.float() / self.aggregator.total.clamp_min(torch.finfo(torch.float32).tiny)
+    def _share(self, number: int, cells: Tensor) -> Tensor:
+        """float [k]: how much of the weight of a view's cells, int64 [k], is this view's."""
+        own = self.aggregator.weight_of(number, cells).float()
+        return own / self.aggregator.total[cells].clamp_min(torch.finfo(torch.float32).tiny)
 
     def _view(self, number: int) -> _View:
         part, known = self.aggregator.views.part(number), self._gain
         seen = seen_by_views(Aggregator(part.views))
         cell = part.cells[seen.cell]
         gain = known.gain[cell]
-        share = torch.where(known.shared[cell], self._share(number)[cell], 1.0)
+        share = torch.where(known.shared[cell], self._share(number, part.cells)[seen.cell], 1.0)
         columns = torch.stack([torch.ones_like(gain), gain, (1 - 2 * share + gain).clamp_min(0)], 1)
         images = part.views.views_from_pixels(seen.show.apply(columns), 1, 3)
         return _View(part.views, part.cells, seen, images / torch.where(images[:, :1] > 0, images[:, :1], 1.0))

@@ -161,7 +161,12 @@ class Reader:
         size = rig["width"], rig["height"]
         if rig["kind"] == "windows":
             step = rig["pixels"] if rig["spacing"] == "stride" else rig["width"] - rig["pixels"]
-            counts = [ceil(max(0, side - own) / step) + 1 for side, own in zip(self.sizes()[-1], size, strict=True)]
+            spaces = [w for _, w in self.all("CanonicalSpace")]
+            wraps = [bool(spaces and spaces[-1][name]) for name in ("wrap_x", "wrap_y")]
+            counts = [
+                ceil(side / step) if around else ceil(max(0, side - own) / step) + 1
+                for side, own, around in zip(self.sizes()[-1], size, wraps, strict=True)
+            ]
             return size, counts[0] * counts[1], step
         looks, directions = self.rig()
         return size, len(looks) or len(directions), 0
@@ -195,6 +200,10 @@ class Reader:
 
     def aside(self) -> str:
         """What acts beside the average."""
+        for _, widgets in self.all("SyncVisits"):
+            if widgets["policy"] == "turning" and widgets["overlap"] == 0:
+                (width, height), (wide, high) = self.sizes()[-1], self.views()[0]
+                return f"{ceil(width / wide) * ceil(height / high)} side by side"
         for node, widgets in self.all("SyncEdit", "SyncCoherence", "StructureLock", "CrossViewAttention"):
             if node["type"] == "SyncEdit" and widgets["walk"] == "random":
                 return f"{widgets['batch']} at a time, at random"

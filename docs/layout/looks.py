@@ -13,7 +13,7 @@ PACK, CORE = "synctweedies", "comfy-core"  # the names of both in the registry
 MODEL, CANVAS, WORDS, HINTS, SAMPLING, RESULT = "Model", "Canvas and views", "Words", "Hints", "Sampling", "Result"
 _KINDS = {
     MODEL: "CheckpointLoaderSimple ControlNetLoader DualCLIPLoader ExemplarModel LoadDiffusersText LoadDiffusersUNet "
-    "LoraLoader SyncTweediesExemplarPicture ToyWorldModel UNETLoader VAELoader",
+    "LoraLoader SyncTweediesExemplarPicture SyncTweediesWrappedVAE ToyWorldModel UNETLoader VAELoader",
     CANVAS: "CameraFileRig CanonicalSpace IllusionBlend IllusionCustomWarp IllusionHinge IllusionHybrid IllusionMirror "
     "IllusionRig IllusionShuffle MeshSpace OrbitRig RigCamera RigPreview RigReport SplatSpace SyncTweediesLoadMesh "
     "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap VideoMotion VideoSpace ViewRig",

@@ -28,6 +28,7 @@ TITLES = {
     "method_factorized": "Factorized Diffusion",
     "method_flowedit": "FlowEdit",
     "method_multidiffusion": "MultiDiffusion",
+    "method_spotdiffusion": "SpotDiffusion",
     "method_stochsync": "StochSync",
     "method_syncmvd": "SyncMVD",
     "method_syncsde": "SyncSDE",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from .summary import INDEX, Summary
 from .worker import Worker
 
 CARRIED = ("COMFYUI_DIR", "COMFYUI_MODELS", "SYNCTWEEDIES_PYTHON")
+LATE = 3.0  # seconds after which the reading of a model file is said
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def run(root: Path, options: Options) -> int:
     if options.only_list:
         options = replace(options, ray=None)  # one host of this machine is enough
     if options.ray is not None:
-        on_ray.move_to_ray(root, options.kind, options.arguments)
+        on_ray.move_to_ray(root, options.kind, options.ray, options.arguments)
     result: list[str] = []  # printed when the workers have ended: Ray prints, too
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: print("\n".join(result), flush=True) if result else None)
@@ -76,18 +78,33 @@ def run(root: Path, options: Options) -> int:
             stack.enter_context(journal)
         workers = stack.enter_context(_crew(root, options, workflows, rows, journal))
         began = time.monotonic()
-        facts = workers[0].open(with_info=True)
+        facts = workers[0].open(with_info=True, note=say)
         say(f"{facts.versions['host']} host up in {time.monotonic() - began:.0f} s")
         for line in facts.warnings:
             say(f"warning: {line}")
         inputs = (directory / "input",) if directory else ()
-        jobs = Planner(facts.info, workflows, inputs, root / "assets").jobs(rows, problems)
+        jobs = Planner(facts.info, workflows, inputs, root / "assets", _hashes(workers[0])).jobs(rows, problems)
         problems.check()
         if options.only_list:
             result += _listed(jobs, journal, options.again)
             return 0
         summary = _work(options, jobs, workers, journal, result)
         return LauncherError.code if summary.count("failed") else 0
+
+
+def _hashes(worker: Worker) -> Callable[[str], Mapping[str, str]]:
+    """The worker's ``model_hashes``, which says so when a large file takes its time."""
+
+    def hashes(name: str) -> Mapping[str, str]:
+        late = threading.Timer(LATE, say, [f"reading {name} for its hash, which is then remembered ..."])
+        late.daemon = True
+        late.start()
+        try:
+            return worker.model_hashes(name)
+        finally:
+            late.cancel()
+
+    return hashes
 
 
 def _work(

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from ..guard import PID_FILE
 from ..progress import Progress
 from ..workflow_format import ApiPrompt
 from .inputs import InputFile, sha256_of
-from .locks import locked
+from .locks import locked, patiently
 from .measures import Watch, memory, reset_peak
+from .models import Models, folders_of
 from .plan import Job
-from .worker import DONE, FAILED, LOST, Facts, Note, Output, Report
+from .worker import DONE, FAILED, LOST, Facts, Note, Output, Report, unheard
 
 _PROGRESS = ("execution_start", "execution_cached", "executing", "progress", "progress_state")
 PREFIX, LOCK = "synctweedies-batch-", "worker.lock"  # of temporary folders
@@ -66,17 +68,29 @@ class HostWorker:
         self._cpu = spec.cpu
         self._stack = contextlib.ExitStack()
         self._server: server.Server | None = None
+        self._models: Models | None = None
         self._versions: dict[str, str] = {}
         self._warnings: tuple[str, ...] = ()
         self._lifeline: int | None = None
         self._handling = threading.Lock()  # of the lifeline
         self._stopped = False
 
-    def open(self, with_info: bool = False) -> Facts:
+    def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
         """Start a host, unless one is running. Raises LauncherError."""
         running = self.running()
         info = client.object_info(running) if with_info else {}
         return Facts(info, self._versions, self._warnings)
+
+    def model_hashes(self, name: str) -> Mapping[str, str]:
+        """See ``worker.Worker``."""
+        running, own = self.running(), Path(self._spec.root) / ".run"
+        if self._models is None:
+            folders = folders_of(running, running.base / "models", own / "small-models")
+            self._models = Models(folders, own / "model-hashes.json")
+        try:
+            return self._models.hashes(name)
+        except OSError as error:
+            raise HostError(f"model file {name} cannot be read: {error.strerror or error}") from error
 
     def running(self) -> server.Server:
         """The host, started when there is none. Raises LauncherError."""
@@ -111,7 +125,7 @@ class HostWorker:
             reading, self._lifeline = os.pipe()
         try:
             made = base / "made"
-            how = server.Start(lifeline=reading, environ=spec.forced)
+            how = server.Start(lifeline=reading, cut=self._cut_lifeline, environ=spec.forced)
             start = server.running(host, root, made, base=base, cpu=self._cpu, more_models=small, how=how)
             running = self._stack.enter_context(start)
         finally:
@@ -186,7 +200,7 @@ class HostWorker:
 
     def close(self) -> None:
         """Stop the host in order and remove its folder."""
-        self._server = None
+        self._server = self._models = None
         try:
             self._stack.close()
         finally:
@@ -248,7 +262,7 @@ def _moved(folder: Path, part: Path) -> tuple[Output, ...]:
         name = path.relative_to(folder).as_posix()
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(str(path), str(target))
+        patiently(partial(shutil.move, str(path), str(target)))
         outputs.append(Output(name, target.stat().st_size, sha256_of(target)))
     return tuple(outputs)
 

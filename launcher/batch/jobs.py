@@ -37,14 +37,19 @@ class Problems:
     """What is wrong with a file of jobs, found before anything starts."""
 
     file: str
-    lines: list[str] = field(default_factory=list)
+    found: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, line: int, text: object) -> None:
-        self.lines.append(f"{self.file}, line {line}: {text}")
+        self.found.append((line, f"{self.file}, line {line}: {text}"))
+
+    @property
+    def lines(self) -> list[str]:
+        """One for each problem, in the order of the file."""
+        return [text for _, text in sorted(self.found, key=lambda problem: problem[0])]
 
     def check(self) -> None:
         """Raises UsageError, one line for each problem."""
-        if self.lines:
+        if self.found:
             raise UsageError("\nerror: ".join(self.lines))
 
 
@@ -72,7 +77,7 @@ def read(path: Path, problems: Problems) -> list[Row]:
         else:
             lines_of[folded] = line
             rows.append(row)
-    if not rows and not problems.lines:
+    if not rows and not problems.found:
         raise UsageError(f"{path} holds no job: a heading and a row for each job were expected")
     return rows
 

@@ -7,22 +7,41 @@ a job (ids hold no dots). DIR/.batch/ is for what is under way.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..errors import UsageError
-from .locks import locked
+from ..venv import say
+from .locks import locked, patiently
 from .plan import Job
 from .worker import DONE, Report
 
+# Of file systems that several machines share: they may be used, without a guard against a second run.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 RECORD, LOG = "job.json", "error.log"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A file of the output folder, by which a worker elsewhere sees whether it has that folder under the same path."""
+
+    path: str
+    content: str
+
+    def is_here(self) -> bool:
+        try:
+            return Path(self.path).read_text(encoding="ascii") == self.content
+        except (OSError, UnicodeDecodeError):
+            return False
 
 
 class Journal:
@@ -38,7 +57,7 @@ class Journal:
         """Raises UsageError when the folder cannot be written to, or another run has it."""
         try:
             self._state.mkdir(parents=True, exist_ok=True)
-            self._stack.enter_context(locked(self._state / "lock", wait=False))
+            self._lock()
             shutil.rmtree(self._parts, ignore_errors=True)  # of runs that were killed
             self._parts.mkdir()
         except BlockingIOError:
@@ -51,11 +70,19 @@ class Journal:
         shutil.rmtree(self._parts, ignore_errors=True)
         self._stack.close()
 
-    def token(self) -> tuple[str, str]:
-        """(path, content) of a file here: who finds both at the same path shares this folder."""
+    def _lock(self) -> None:
+        try:
+            self._stack.enter_context(locked(self._state / "lock", wait=False))
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            say(f"warning: there are no locks at {self.folder}: see to it that no other run writes there")
+
+    def token(self) -> Shared:
+        """A file that is new: who finds it shares this folder."""
         path, content = self._parts / "token", uuid.uuid4().hex
         path.write_text(content, encoding="ascii")
-        return str(path), content
+        return Shared(str(path), content)
 
     def record(self, job_id: str) -> Mapping[str, Any] | None:
         """job.json of a finished job, None when there is none that can be read."""
@@ -111,8 +138,13 @@ class Journal:
         """A folder cannot be renamed over another: between the two steps the job counts as not done."""
         old = self._parts / f"old-{uuid.uuid4().hex[:8]}"
         with contextlib.suppress(FileNotFoundError):
-            os.rename(place, old)
-        os.rename(part, place)
+            patiently(lambda: os.rename(place, old))
+        try:
+            patiently(lambda: os.rename(part, place))
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rename(old, place)
+            raise
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -135,6 +167,7 @@ def _record(job: Job, report: Report, attempts: int) -> dict[str, Any]:
         "versions": dict(report.versions),
         "input_files": {f.name: {"path": f.path, "sha256": f.sha256} for f in job.files}
         | {name: {"path": "assets of the pack", "sha256": digest} for name, digest in job.shipped.items()},
+        "model_files": dict(job.models),
         "prompt": job.nodes,
     }
 

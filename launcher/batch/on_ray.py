@@ -1,6 +1,8 @@
 """Workers as actors of Ray, here or on a cluster. The only file that imports Ray, and only when it is asked for.
 
-An actor owns one host on its machine. Ray starts a killed actor anew, wherever there is room, and runs its job again.
+An actor owns one host on its machine. Ray starts a killed actor anew, wherever there is room; its job is dealt again by
+the queue: Ray would try it as often as it may within seconds, while a machine that has left is not missed yet, and does
+not tell how often it ran.
 Input files travel with the job. Outputs are written straight to the output folder where the actor's machine has it
 (it finds a token there under the same path), else they travel back through Ray's object store.
 """
@@ -9,31 +11,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import hosts
 from ..errors import HostError, LauncherError, UsageError, WorkflowError
 from ..venv import say
+from .addresses import first_line, hushed, knock, why
 from .host_worker import HostWorker, Spec
 from .inputs import InputFile, sha256_of
+from .journal import Journal, Shared
 from .plan import Job
-from .worker import DONE, FAILED, LOST, Facts, Note, Report
-
-if TYPE_CHECKING:
-    from .journal import Journal
+from .shares import Wishes, shares_of
+from .worker import DONE, FAILED, LOST, Facts, Note, Report, unheard
 
 REQUIREMENT = "ray>=2.10"
-ANSWER = 5.0  # seconds in which an address must answer
+ASK = 1.0  # seconds between two questions to an actor how far it is
+ROOM, ROOM_AGAIN = 5.0, 60.0  # seconds without room after which that is said, and said again
+ENDING = 15.0  # seconds in which hosts must have stopped in order
+WORDS = {"words": 1}  # an actor's second thread, which answers while the first one runs a job
 
 
 def has_ray(python: str) -> bool:
@@ -41,10 +45,10 @@ def has_ray(python: str) -> bool:
     return subprocess.run([python, "-c", "import ray"], capture_output=True).returncode == 0
 
 
-def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
+def move_to_ray(root: Path, kind: str | None, address: str, arguments: Sequence[str]) -> None:
     """Go on in an interpreter that has Ray: this one, or the hosts' (then run.py starts again there and this call does
     not return). Raises UsageError with what to install."""
-    _set_variables(os.environ)
+    _set_variables(os.environ, bool(address))
     with contextlib.suppress(ImportError):
         import ray  # noqa: F401
 
@@ -53,31 +57,26 @@ def move_to_ray(root: Path, kind: str | None, arguments: Sequence[str]) -> None:
     if not has_ray(python):
         raise UsageError(f'--ray needs Ray, which is not installed: {python} -m pip install "{REQUIREMENT}"')
     command = [python, str(root / "run.py"), *arguments]
-    if os.name == "nt":
-        sys.exit(subprocess.run(command).returncode)
-    os.execv(python, command)
+    if os.name != "nt":
+        os.execv(python, command)
+    sys.exit(_waited_for(subprocess.Popen(command)))
 
 
-def _set_variables(environ: MutableMapping[str, str]) -> None:
+def _waited_for(started: subprocess.Popen[bytes]) -> int:
+    """Its exit code. Ctrl-C reaches both, and the other one needs its time to end in order."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            return started.wait()
+
+
+def _set_variables(environ: MutableMapping[str, str], joins: bool) -> None:
     """What Ray reads when it is imported, unless the user has set it."""
     environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if joins:  # it would knock twenty times, for 40 seconds each
+        environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     token = Path(environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     if environ.get("RAY_AUTH_TOKEN") or token.is_file():
         environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start` asks for since 2026
-
-
-@dataclass(frozen=True)
-class Shared:
-    """A file of the output folder, by which an actor sees whether it has that folder under the same path."""
-
-    path: str
-    content: str
-
-    def is_here(self) -> bool:
-        try:
-            return Path(self.path).read_text(encoding="ascii") == self.content
-        except (OSError, UnicodeDecodeError):
-            return False
 
 
 class Actor:
@@ -85,13 +84,24 @@ class Actor:
 
     def __init__(self, spec: Spec, shared: Shared) -> None:
         self._contents: Mapping[str, Any] = {}
-        self._first = True  # run in this life of the process
+        self._words = ""
         self._shared, self._worker = shared, HostWorker(spec, self._bring)
+
+    def words(self) -> str:
+        """How far the job is. An answer at all says that the actor has found room."""
+        return self._words
 
     def open(self, with_info: bool) -> Facts | str:
         """The facts, or why there are none (errors of other classes than Ray's own do not cross machines well)."""
         try:
             return self._worker.open(with_info)
+        except LauncherError as error:
+            return str(error)
+
+    def model_hashes(self, name: str) -> Mapping[str, str] | str:
+        """The same."""
+        try:
+            return self._worker.model_hashes(name)
         except LauncherError as error:
             return str(error)
 
@@ -101,46 +111,68 @@ class Actor:
         here = self._shared.is_here()
         folder = Path(part) if here else Path(tempfile.mkdtemp(prefix="synctweedies-made-"))
         try:
-            for left in folder.iterdir():  # of a run of this job whose process was killed
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            report = self._worker.run(job, folder, lambda words: None)
-            again = self._first and _ray().get_runtime_context().was_current_actor_reconstructed
-            self._first = False
+            report = self._worker.run(job, folder, self._note)
             made = {} if here else {output.name: (folder / output.name).read_bytes() for output in report.outputs}
-            return replace(report, runs=report.runs + again), made
+            return report, made
         finally:
-            self._contents = {}
+            self._contents, self._words = {}, ""
             if not here:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         self._worker.close()
 
+    def _note(self, words: str) -> None:
+        self._words = words
+
     def _bring(self, file: InputFile, target: Path) -> None:
         target.write_bytes(_ray().get(self._contents[file.sha256]))
 
 
 class RayWorker:
-    """See ``worker.Worker``: an actor as the queue sees it."""
+    """See ``worker.Worker``: an actor as the queue sees it. ``share``: what it asks the cluster for."""
 
-    def __init__(self, make: Any, spec: Spec, shared: Shared, retries: int) -> None:
-        self._make, self._spec, self._shared, self._retries = make, spec, shared, retries
+    def __init__(self, make: Any, spec: Spec, shared: Shared, share: str) -> None:
+        self._make, self._spec, self._shared, self._share = make, spec, shared, share
         self._actor: Any = None
-        self._stopped = False
+        self._lives = False  # has found room, and was not lost since
 
-    def open(self, with_info: bool = False) -> Facts:
+    def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
         """Waits for room on the cluster. Raises HostError."""
         ray = _ray()
         try:
-            if self._actor is None:
-                self._actor = self._make.remote(self._spec, self._shared)
-            answer = ray.get(self._actor.open.remote(with_info))
+            actor = self._actor
+            if actor is None:
+                actor = self._actor = self._make.remote(self._spec, self._shared)
+                asked, waited = _asked(actor), ROOM
+                while not ray.wait([asked], timeout=waited)[0]:
+                    note(self._room())
+                    waited = ROOM_AGAIN
+                self._lives = True
+            answer = ray.get(actor.open.remote(with_info))
         except ray.exceptions.RayError as error:
             self._kill()
-            raise HostError(_line(error)) from error
+            raise HostError(first_line(error)) from error
         if isinstance(answer, str):
             raise HostError(answer)
         return answer
+
+    def model_hashes(self, name: str) -> Mapping[str, str]:
+        """Of the machine that the actor is on."""
+        ray = _ray()
+        try:
+            answer = ray.get(self._actor.model_hashes.remote(name))
+        except ray.exceptions.RayError as error:
+            raise HostError(first_line(error)) from error
+        if isinstance(answer, str):
+            raise HostError(answer)
+        return answer
+
+    def _room(self) -> str:
+        """Why an actor does not answer. It is said again and again: others may use a cluster for hours."""
+        free, there = _ray().available_resources(), _ray().cluster_resources()
+        told = (f"{free.get(kind, 0.0):g} of {there[kind]:g} {kind}s" for kind in ("CPU", "GPU") if there.get(kind))
+        return f"waiting for room on the cluster: it takes {self._share}; free are {' and '.join(told) or 'none'}"
 
     def run(self, job: Job, part: Path, note: Note) -> Report:
         ray = _ray()
@@ -148,13 +180,18 @@ class RayWorker:
             contents = {file.sha256: ray.put(_content(file)) for file in job.files}
         except WorkflowError as error:
             return Report(FAILED, str(error))
+        actor = self._actor
+        if actor is None:
+            return Report(LOST, "the worker was stopped")
         try:
-            report, made = ray.get(self._actor.run.remote(job, str(part), contents))
+            running = actor.run.options(max_task_retries=0).remote(job, str(part), contents)
+            self._follow(actor, running, note)
+            report, made = ray.get(running)
         except ray.exceptions.RayTaskError as error:
-            return Report(FAILED, _line(error), str(error))
-        except ray.exceptions.RayError as error:  # Ray has tried as often as it may
+            return Report(FAILED, first_line(error), str(error))
+        except ray.exceptions.RayError as error:
             self._kill()
-            return Report(LOST, _line(error), runs=self._retries + 1)
+            return Report(LOST, first_line(error))
         if report.state == DONE:
             for name, content in made.items():
                 target = part / name
@@ -162,23 +199,52 @@ class RayWorker:
                 target.write_bytes(content)
         return report
 
+    def _follow(self, actor: Any, running: Any, note: Note) -> None:
+        """Until a job ends ``note`` hears how far it is."""
+        ray = _ray()
+        asked, since = None, 0.0
+        while not ray.wait([running], timeout=ASK)[0]:
+            if asked is None:
+                asked, since = _asked(actor), time.monotonic()
+            elif ray.wait([asked], timeout=0)[0]:
+                with contextlib.suppress(ray.exceptions.RayError):  # what became of the actor is seen by the job
+                    note(ray.get(asked))
+                asked = None
+            elif time.monotonic() - since > ROOM:  # Ray starts it anew, where there is room
+                note(self._room())
+
     def stop(self) -> None:
         """Kills the actor; its host ends with it."""
-        self._stopped = True
         self._kill()
+
+    def ending(self) -> Any:
+        """What is ready when the host has stopped in order; None where there is no host."""
+        actor = self._actor
+        return actor.close.remote() if actor is not None and self._lives else None
 
     def close(self) -> None:
         """The host stops in order, if it does within a few seconds."""
-        if self._actor is not None:
-            with contextlib.suppress(Exception):
-                _ray().get(self._actor.close.remote(), timeout=15)
-        self._kill()
+        _end([self])
 
     def _kill(self) -> None:
-        actor, self._actor = self._actor, None
+        actor, self._actor, self._lives = self._actor, None, False
         if actor is not None:
             with contextlib.suppress(Exception):
                 _ray().kill(actor, no_restart=True)
+
+
+def _asked(actor: Any) -> Any:
+    return actor.words.options(concurrency_group=next(iter(WORDS))).remote()
+
+
+def _end(workers: Sequence[RayWorker]) -> None:
+    """All of them at once."""
+    with contextlib.suppress(Exception):
+        endings = [ending for worker in workers if (ending := worker.ending()) is not None]
+        if endings:
+            _ray().wait(endings, num_returns=len(endings), timeout=ENDING)
+    for worker in workers:
+        worker.stop()
 
 
 @contextlib.contextmanager
@@ -197,61 +263,24 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
         signal.signal(signal.SIGTERM, handler)  # Ray has put its own there
     ray = _ray()
     try:
-        share = _shares([node["Resources"] for node in ray.nodes() if node["Alive"]], wishes)
+        share = shares_of([node["Resources"] for node in ray.nodes() if node["Alive"]], wishes)
         make = ray.remote(
             num_cpus=share.cores,
             num_gpus=share.gpus,
             max_restarts=-1,
             max_task_retries=wishes.retries,
             scheduling_strategy="SPREAD",
+            concurrency_groups=WORDS,
         )(Actor)
-        shared = Shared(*journal.token())
+        shared = journal.token()
         spec = replace(spec, cpu=None if share.gpus else True)
-        workers = [RayWorker(make, spec, shared, wishes.retries) for _ in range(share.workers)]
+        workers = [RayWorker(make, spec, shared, share.words()) for _ in range(share.workers)]
         try:
             yield workers
         finally:
-            for worker in workers:
-                worker.close()
+            _end(workers)
     finally:
         ray.shutdown()
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How many workers, with how many GPUs each (None: what there is), and how often a lost job runs again."""
-
-    workers: int | None
-    gpus: float | None
-    retries: int
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What each of ``workers`` gets. ``cores``: as many threads Ray lets it use."""
-
-    workers: int
-    gpus: float
-    cores: int
-
-
-def _shares(machines: Sequence[Mapping[str, float]], wishes: Wishes) -> Shares:
-    """``machines``: 'CPU' and 'GPU' of each that is there. Raises UsageError for more than they have."""
-    have = sum(there.get("GPU", 0.0) for there in machines)
-    gpus = (1.0 if have else 0.0) if wishes.gpus is None else wishes.gpus
-    if gpus:
-        places = [int(there.get("GPU", 0.0) // gpus) for there in machines]
-        count = wishes.workers or sum(places)
-        if not 0 < count <= sum(places):
-            raise UsageError(f"{max(count, 1)} workers of {gpus:g} GPUs each need more than the {have:g} that Ray has")
-    else:
-        cores = sum(int(there.get("CPU", 0.0)) for there in machines)
-        count = wishes.workers or len(machines)
-        if count > cores:
-            raise UsageError(f"{count} workers need a CPU core each; Ray has {cores}")
-        places = [-(-count // len(machines))] * len(machines)
-    shares = [int(there.get("CPU", 0.0)) // place for there, place in zip(machines, places, strict=True) if place]
-    return Shares(count, gpus, max(min(shares), 0 if gpus else 1))
 
 
 def _connect(address: str, wishes: Wishes) -> None:
@@ -262,26 +291,12 @@ def _connect(address: str, wishes: Wishes) -> None:
         cores = max(os.cpu_count() or 1, wishes.workers or 1)
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         return
-    _knock(address)
+    knock(address)
     try:
-        ray.init(address=address, **quiet)
+        with hushed():
+            ray.init(address=address, **quiet)
     except Exception as error:  # of many classes, by what is wrong
-        hint = "; a cluster that wants a token needs it here, too: RAY_AUTH_TOKEN" if "connect" in str(error) else ""
-        raise HostError(f"cannot join the Ray at {address}: {_line(error)}{hint}") from error
-
-
-def _knock(address: str) -> None:
-    """Raises HostError when nobody listens at host:port, where Ray itself would wait for minutes."""
-    words = address.removeprefix("ray://")
-    name, colon, port = words.rpartition(":")
-    if words == "auto":
-        return
-    if not (colon and name and port.isdigit()):
-        raise UsageError(f"--ray {address}: host:port was expected, for example 10.0.0.5:6379")
-    try:
-        socket.create_connection((name.strip("[]"), int(port)), timeout=ANSWER).close()
-    except OSError as error:
-        raise HostError(f"nobody answers at {address}: {error}") from error
+        raise HostError(f"cannot join the Ray at {address}: {why(str(error))}") from error
 
 
 def _content(file: InputFile) -> bytes:
@@ -292,13 +307,6 @@ def _content(file: InputFile) -> bytes:
     except OSError as error:
         raise WorkflowError(f"input file {file.path} cannot be read: {error.strerror}") from error
     return content
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error of Ray, which are long, with the last one where that is the cause."""
-    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} ... {lines[-1]}"
 
 
 def _ray() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,8 +27,9 @@ class Job:
     """What a worker needs to run one row.
 
     ``nodes``, ``titles``: the prompt; ``drawing``: the workflow as a front end saves it; ``files``: what the host's
-    input folder must hold, those that it has anyway apart (``shipped``, name -> sha256); ``key``: hash of everything
-    that decides what the job makes; ``group``: the same for jobs that share workflow and models.
+    input folder must hold, those that it has anyway apart (``shipped``, name -> sha256); ``models``: place -> sha256 of
+    the model files; ``key``: hash of everything that decides what the job makes; ``group``: the same for jobs that
+    share workflow and models.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Job:
     shipped: Mapping[str, str]
     key: str
     group: str
+    models: Mapping[str, str] = field(default_factory=dict)
 
     def seeds(self) -> dict[str, Any]:
         """'Title (id).input' -> value of every seed in the prompt."""
@@ -82,14 +84,16 @@ class Planner:
     """Makes jobs of rows for the host whose /object_info is ``info``.
 
     ``inputs``: folders where values of workflows may name files, beside the workflow's own and the table's;
-    ``assets``: the folder whose pictures every host has.
+    ``assets``: the folder whose pictures every host has; ``model_hashes``: as a worker's.
     """
 
     info: Mapping[str, Any]
     workflows: Workflows
     inputs: tuple[Path, ...]
     assets: Path
+    model_hashes: Callable[[str], Mapping[str, str]] = lambda name: {}
     files: Files = field(default_factory=Files)
+    hashed: dict[str, Mapping[str, str]] = field(default_factory=dict)
     converted: dict[Path, ApiPrompt | WorkflowError] = field(default_factory=dict)
 
     def jobs(self, rows: Sequence[Row], problems: Problems) -> list[Job]:
@@ -128,7 +132,10 @@ class Planner:
                 node["inputs"][name] = value
                 if isinstance(value, str) and value.lower().endswith(MODEL_ENDINGS):
                     models.append(value)
-        key = _hash([prompt.nodes, {name: file.sha256 for name, file in files.items()}, shipped])
+        places = {place: digest for name in models for place, digest in self._models(name).items()}
+        # (where a host keeps a model does not decide what it makes)
+        content = [sorted(places.values())] if places else []
+        key = _hash([prompt.nodes, {name: file.sha256 for name, file in files.items()}, shipped, *content])
         for node in prompt.nodes.values():
             if self.info[node["class_type"]].get("output_node"):
                 node["inputs"][MARK] = row.id
@@ -144,7 +151,13 @@ class Planner:
             shipped=shipped,
             key=key,
             group=_hash([str(path), models]),
+            models=places,
         )
+
+    def _models(self, name: str) -> Mapping[str, str]:
+        if name not in self.hashed:
+            self.hashed[name] = self.model_hashes(name)
+        return self.hashed[name]
 
     def _prompt(self, path: Path) -> ApiPrompt:
         """A copy that may be changed. Raises WorkflowError."""

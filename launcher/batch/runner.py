@@ -103,6 +103,7 @@ class Runner:
         self._attempts: Counter[str] = Counter()
         self._changed = threading.Condition()  # guards all of the above
         self._stopping = False
+        self._told_of_waiting = False
         self._why: list[str] = []  # workers that gave up
 
     def run(self) -> None:
@@ -160,7 +161,7 @@ class Runner:
             try:
                 with self._changed:
                     self._watcher.working(seat.number, "starting")
-                seat.worker.open()
+                seat.worker.open(note=self._waits(seat))
                 seat.ready = True
                 return True
             except Exception as error:  # a thread that ends without a word would leave the others waiting
@@ -192,12 +193,10 @@ class Runner:
             report = seat.worker.run(job, part, self._note(seat, job))
             seat.ready = report.state != LOST
             with self._changed:
-                self._attempts[job.id] += report.runs
+                self._attempts[job.id] += 1
                 attempts = self._attempts[job.id]
                 if report.state != DONE and self._stopping:
                     return
-                if report.runs > 1 and report.state != LOST:
-                    self._watcher.told(f"{job.id}: its worker died and was started anew")
                 if report.state == LOST and attempts <= self._retries:
                     self._watcher.told(f"{job.id}: {report.error}; it is run again ({attempts} of {self._retries})")
                     self._deal.give_back(job, seat.number)
@@ -209,6 +208,16 @@ class Runner:
             self._finish(seat, job, report, part)
         finally:
             self._journal.drop(part)
+
+    def _waits(self, seat: Seat) -> Callable[[str], None]:
+        def note(words: str) -> None:
+            with self._changed:
+                self._watcher.working(seat.number, f"starting ({words})")
+                if not self._told_of_waiting:  # once for all: many may wait, and each again and again
+                    self._watcher.told(f"worker {seat.number}: {words}")
+                self._told_of_waiting = True
+
+        return note
 
     def _note(self, seat: Seat, job: Job) -> Callable[[str], None]:
         def note(words: str) -> None:

@@ -1,5 +1,5 @@
 """Progress of a batch for people: a line for each worker and one for the whole, redrawn on a terminal; elsewhere a
-line for each job that ends."""
+line for each job that ends, and one about the whole after a minute without any."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ..progress import WIDTH
 from .plan import Job
 from .worker import DONE
 
+QUIET = 60.0  # seconds without a line after which one is written, where nothing is redrawn
+NAMED = 4  # workers that such a line tells of
+
 
 def clock(seconds: float) -> str:
     """'0:07', '12:34', '5:01:10'."""
@@ -21,16 +24,28 @@ def clock(seconds: float) -> str:
     return f"{hours}{whole // 60 % 60:0{2 if hours else 1}d}:{whole % 60:02d}"
 
 
+def _takes_escapes() -> bool:
+    """Whether lines can be redrawn; consoles of Windows have to be asked for that."""
+    if sys.platform == "win32":
+        import ctypes
+
+        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+        handle = kernel.GetStdHandle(-12)  # of the standard error
+        # 4: ENABLE_VIRTUAL_TERMINAL_PROCESSING
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
+    return True
+
+
 class Show:
     """See ``runner.Watcher``."""
 
     def __init__(self, total: int, workers: int, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and _takes_escapes()
         self._total, self._ended, self._failed = total, 0, 0
         self._began = time.monotonic()
         self._words = [("", self._began)] * workers
-        self._drawn = 0
+        self._drawn, self._written = 0, self._began
 
     def working(self, seat: int, words: str) -> None:
         job, since = self._words[seat]
@@ -51,17 +66,22 @@ class Show:
         self._line(words)
 
     def tick(self) -> None:
-        if not self._live:
-            return
-        width = shutil.get_terminal_size().columns - 1
         lines = [
             f"worker {seat}: {words or 'waiting'}" + (f" ({clock(time.monotonic() - since)})" if words else "")
             for seat, (words, since) in enumerate(self._words)
         ]
+        if not self._live:
+            if time.monotonic() - self._written >= QUIET:
+                more = [f"{len(lines) - NAMED} more workers"] if len(lines) > NAMED else []
+                self._line("; ".join([self.whole(), *lines[:NAMED], *more]))
+            return
+        width, height = shutil.get_terminal_size()
+        if len(lines) > (most := max(height - 3, 1)):  # what scrolls away cannot be redrawn
+            lines[most - 1 :] = [f"{len(lines) - most + 1} more workers"]
         filled = int(WIDTH * self._ended / max(self._total, 1) + 1e-9)
         lines.append(f"[{'#' * filled}{'-' * (WIDTH - filled)}] {self.whole()}")
         self._erase()
-        self._stream.write("".join(f"{line[:width]}\n" for line in lines))
+        self._stream.write("".join(f"{line[: width - 1]}\n" for line in lines))
         self._stream.flush()
         self._drawn = len(lines)
 
@@ -80,6 +100,7 @@ class Show:
 
     def _line(self, text: str) -> None:
         self._erase()
+        self._written = time.monotonic()
         self._stream.write(text + "\n")
         self._stream.flush()
 

@@ -13,6 +13,10 @@ DONE, FAILED, LOST = "done", "failed", "lost"
 Note = Callable[[str], None]
 
 
+def unheard(words: str) -> None:
+    """A Note where nobody listens."""
+
+
 @dataclass(frozen=True)
 class Output:
     """A file that a job made; ``name`` below the job's folder, with slashes."""
@@ -28,7 +32,7 @@ class Report:
 
     ``state``: DONE; FAILED, an error of the workflow, which would come again; LOST, the worker died or hung, and the
     job may run again elsewhere. ``error`` is one line, ``log`` what stands behind it. ``seconds`` of the run alone.
-    ``memory``: MiB at the peak, by kind. ``runs``: how often the worker's own machinery has tried.
+    ``memory``: MiB at the peak, by kind.
     """
 
     state: str
@@ -40,7 +44,6 @@ class Report:
     memory: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     worker: Mapping[str, Any] = field(default_factory=dict)
-    runs: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,13 @@ class Facts:
 class Worker(Protocol):
     """Runs one job at a time. All but ``stop`` are called by one thread at a time."""
 
-    def open(self, with_info: bool = False) -> Facts:
-        """Make ready; again after a loss. Raises HostError when that is not possible."""
+    def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
+        """Make ready; again after a loss. ``note`` hears what it waits for. Raises HostError when that is not
+        possible."""
+        ...
+
+    def model_hashes(self, name: str) -> Mapping[str, str]:
+        """Of the model files that an open worker's host may mean by ``name``: place -> sha256. Raises HostError."""
         ...
 
     def run(self, job: Job, part: Path, note: Note) -> Report:

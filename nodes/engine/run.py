@@ -158,7 +158,8 @@ class Run:
         pull = None
         if settings.coherence is not None:
             pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
-        complete = pull is not None or not views.fully_covered
+        # (StochSync replaces what views see and keeps the rest: nothing but that is read)
+        complete = plan.stochastic is None and (pull is not None or not views.fully_covered)
         return Run(
             settings=settings,
             sync=sync,

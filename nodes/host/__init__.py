@@ -2,7 +2,7 @@
 
 from .attention import attention_to_many, replace_self_attention, self_attention, self_attention_blocks
 from .clip_scores import image_features, text_features
-from .devices import Devices, on_one_device
+from .devices import Devices, made_again_by, on_one_device
 from .differentiable import (
     clip_tokens,
     differentiable_decoder,
@@ -85,6 +85,15 @@ from .sampling import (
     takes_noise_sampler,
     times_left,
 )
+from .transformers import (
+    Ask,
+    ModelCall,
+    Picture,
+    Transformer,
+    around_model_calls,
+    transformer_of,
+    with_attention,
+)
 from .types3d import (
     HAS_FILE_3D,
     HAS_MESH,
@@ -107,6 +116,7 @@ __all__ = [
     "KSAMPLER",
     "SAMPLER_NAMES",
     "SCHEDULER_NAMES",
+    "Ask",
     "BaseModel",
     "CFGGuider",
     "CONDNoiseShape",
@@ -117,15 +127,19 @@ __all__ = [
     "LatentFormat",
     "LatentSD15",
     "LatentSDXL",
+    "ModelCall",
     "ModelConfig",
     "ModelPatcher",
     "ModelType",
     "Operations",
+    "Picture",
     "ProgressBar",
     "TimestepSequential",
+    "Transformer",
     "UNetModel",
     "X0Sampling",
     "add_wrapper",
+    "around_model_calls",
     "attention_to_many",
     "cell_of",
     "check_interrupt",
@@ -155,6 +169,7 @@ __all__ = [
     "load_models",
     "loaded_models",
     "luminance",
+    "made_again_by",
     "max_denoise",
     "memory_beside",
     "metadata_disabled",
@@ -191,11 +206,13 @@ __all__ = [
     "text_encoder",
     "text_features",
     "times_left",
+    "transformer_of",
     "twin",
     "unet_inside",
     "use_cast_layers",
     "vae",
     "weighted_parts",
+    "with_attention",
     "with_lora",
     "with_memory_estimate",
     "with_network",

@@ -7,8 +7,10 @@ included.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import torch
@@ -54,23 +56,76 @@ class Devices:
         for hooks in groups.values():
             network.current_patcher.prepare_hook_patches_current_keyframe(timestep, hooks, model_options)
 
-    def run(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-        """Do at most one job on each device, all at once. Raises the first error, after all of them have ended."""
+    def deal(
+        self, take: Callable[[int], Callable[[], Result] | None], took: Callable[[int, Result, float], None]
+    ) -> None:
+        """Do jobs on all devices at once, one at a time on each.
+
+        ``take(n)`` gives device n, which is free, its next job or None; one that got None is asked again whenever
+        another has ended a job. ``took(n, result, seconds)`` hears what came of it. Both are called in this thread,
+        jobs in the devices' own. Raises the first error, after all jobs have ended.
+        """
         inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        devices = list(self.clones)
+        ended = SimpleQueue[int]()
+        busy = set[int]()
+        failed: BaseException | None = None
 
-        def done(job: Callable[[], Result]) -> Result:
-            # (both are a thread's own)
-            with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
-                return job()
+        def done(number: int, job: Callable[[], Result]) -> tuple[Result, float]:
+            began = time.perf_counter()
+            try:
+                # (both are a thread's own)
+                with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+                    result = job()
+                _wait_for(devices[number])
+                return result, time.perf_counter() - began
+            finally:
+                ended.put(number)
 
-        used = list(self.clones)[: len(jobs)]
-        for device, job in zip(used, jobs, strict=True):
-            self.pool.submit(device, done, job)
-        ended = [self.pool.get_result(device) for device in used]
-        for _, error in ended:
-            if error is not None:
+        for device in devices:
+            self.pool.submit(device, _nothing)
+        for _, error in [self.pool.get_result(device) for device in devices]:
+            if error is not None:  # a thread that did not come to its device does no job, and would never end one
                 raise error
-        return [result for result, _ in ended]
+        while True:
+            try:
+                for number in range(len(devices)):
+                    if failed is None and number not in busy and (job := take(number)) is not None:
+                        self.pool.submit(devices[number], done, number, job)
+                        busy.add(number)
+            except BaseException as error:
+                failed = error
+            if not busy:
+                break
+            number = ended.get()
+            answer, error = self.pool.get_result(devices[number])
+            busy.discard(number)
+            try:
+                if failed is None and error is None:
+                    took(number, *answer)
+                failed = failed or error
+            except BaseException as raised:
+                failed = raised
+        if failed is not None:
+            raise failed
+
+
+def _nothing() -> None:
+    pass
+
+
+def _wait_for(device: torch.device) -> None:
+    """Until a device has computed what it was told: else it would look free, and fast, while it has only begun."""
+    wait = getattr(getattr(torch, device.type, None), "synchronize", None)
+    if device.type != "cpu" and wait is not None:
+        wait(device)
+
+
+def made_again_by(model: Any, make: Callable[[], Any]) -> Any:
+    """The MODEL, whose network the host may make once more for another device: ``make`` gives a MODEL like it with
+    weights of its own, of which the host takes the network alone. Without, its nodes for several devices refuse it."""
+    model.cached_patcher_init = (make, ())
+    return model
 
 
 def on_one_device(model_options: dict[str, Any]) -> dict[str, Any]:

@@ -142,9 +142,12 @@ def load_model(name: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise ValueError(NO_LIBRARY) from error
     facts = read_facts(folder)
-    network, cast = _load_network(DiffusersNetwork, folder, facts)
-    base = DiffusersBaseModel(facts, network, cast)
-    model = host.ModelPatcher(base, host.load_device(), host.offload_device())
+
+    def make() -> Any:
+        base = DiffusersBaseModel(facts, *_load_network(DiffusersNetwork, folder, facts))
+        return host.ModelPatcher(base, host.load_device(), host.offload_device())
+
+    model = host.made_again_by(make(), make)
     if facts.pixels and facts.schedule.clipping:
         model.set_model_sampler_post_cfg_function(clip_after_guidance(facts.schedule.clipping))
     return model, PixelVAE() if facts.pixels else load_vae(folder)

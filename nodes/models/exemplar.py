@@ -160,6 +160,10 @@ def exemplar_model(
     """
     if len(names) != len(images):
         raise ValueError(f"{len(names)} names for {len(images)} exemplars; give one name for each image")
-    prior = ExemplarPrior.from_images([i[..., :3].movedim(-1, 0) * 2.0 - 1.0 for i in images], config)
-    model = ExemplarBaseModel(prior, object_only)
-    return host.ModelPatcher(model, host.load_device(), host.offload_device()), ExemplarClip(names), PixelVAE()
+    pictures = [i[..., :3].movedim(-1, 0) * 2.0 - 1.0 for i in images]
+
+    def make() -> Any:
+        base = ExemplarBaseModel(ExemplarPrior.from_images(pictures, config), object_only)
+        return host.ModelPatcher(base, host.load_device(), host.offload_device())
+
+    return host.made_again_by(make(), make), ExemplarClip(names), PixelVAE()

@@ -140,7 +140,8 @@ LAST: Inputs = {
     )
     .when(process=(COUPLED_LABEL,)),
     "visits": Socket("VISITS").says(
-        "Which views the model is asked about at which step: SyncVisits. Empty: all of them at every step."
+        "Which views the model is asked about at which step: SyncVisits. Empty: all of them at every step, or "
+        "StochSync's fixed turns."
     ),
 }
 # A patched MODEL knows no second prompt.

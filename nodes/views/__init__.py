@@ -8,6 +8,7 @@ from .quality_nodes import SyncTweediesQuality
 from .report import RigPreview, RigReport
 from .spaces import CanonicalSpace, ViewRig
 from .stitch_nodes import StitchViews, SyncReport
+from .wrapping_nodes import SyncTweediesWrappedVAE
 
 NODES = (
     CanonicalSpace,
@@ -24,4 +25,5 @@ NODES = (
     StitchViews,
     SyncReport,
     SyncTweediesQuality,
+    SyncTweediesWrappedVAE,
 )

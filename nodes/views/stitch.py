@@ -16,10 +16,13 @@ from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.coherence.tiers import perceptual
 from ..engine.latents import to_canonical
-from ..engine.vae import decoded
+from ..engine.vae import decoded, vae_decode
+from ..engine.wrapping import WrappedVAE
 from ..host.objects import VAE
 from ..saving import jpeg_bytes, png_bytes, save_files
 from .figures import Figures, apart, figures_of
+
+DECODES = ("view by view", "whole picture")
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
@@ -30,6 +33,28 @@ def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
     whole, views = to_canonical(scene, samples)
     consistent = views.project(whole.squeeze(2) if samples.ndim == 5 else whole)
     yield from decoded(vae, consistent.unsqueeze(2) if samples.ndim == 5 else consistent)
+
+
+def decoded_whole(scene: Scene, vae: Any, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """View latents [B*N, C, (1,) h, w] made one picture and decoded in one piece, by a VAE that wraps where the picture
+    does -> (pictures [B, H, W, C], coverage [B, H, W]). Raises ValueError without a VAE, and for a space that is no
+    picture."""
+    borders = scene.space.borders
+    if vae is None:
+        raise ValueError("nothing to decode the views with; connect vae")
+    if borders is None:
+        raise ValueError(
+            f"a space of kind {scene.space.kind} is no picture that a VAE could decode in one piece; set decode to "
+            f"{DECODES[0]}"
+        )
+    whole, views = to_canonical(scene, samples)
+    width, height = scene.geometry.size
+    pictures = vae_decode(WrappedVAE(vae, scene.space) if borders.meet else vae, whole).cpu()
+    scale = pictures.shape[-2] // whole.shape[-1]
+    seen = (views.views_per_cell.cpu().reshape(views.canonical) > 0).float()
+    coverage = seen.repeat_interleave(scale, 0).repeat_interleave(scale, 1)[:height, :width]
+    # The last cell may stick out of the picture.
+    return pictures[:, :height, :width].contiguous(), coverage.expand(len(pictures), -1, -1).contiguous()
 
 
 def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from ...renderers.scene import Scene
-from ..declare import Node, Socket, Whole
+from ..declare import Choice, Node, Socket, Whole
 from ..engine.vae import GivenViews
 from ..widgets import SCENE, VIEW_PICTURES
-from .stitch import decoded_views, report, save_preview, stitch
+from .stitch import DECODES, decoded_views, decoded_whole, report, save_preview, stitch
 
 
 @Node(
@@ -25,6 +25,11 @@ from .stitch import decoded_views, report, save_preview, stitch
             "Image pixels per latent cell of the model that made the images: 8 for most, 1 for ExemplarModel. 0 = "
             "from the latents, or 8. Only matters for odd sizes."
         ),
+        "decode": Choice(DECODES).says(
+            "How latents become pictures. view by view: memory does not grow with the picture. whole picture: once "
+            "instead of once for every view, and a picture that wraps is decoded as one that wraps; planes and "
+            "panoramas."
+        ),
     },
     outputs={
         "image": Socket("IMAGE").says("The whole picture, exactly the size of the space."),
@@ -34,7 +39,7 @@ from .stitch import decoded_views, report, save_preview, stitch
 )
 class StitchViews:
     """Joins views into the whole picture. Latents are decoded view by view, so memory does not grow with the picture;
-    costs one VAE decode per view."""
+    costs one VAE decode per view, or one of the whole picture."""
 
     def stitch(
         self,
@@ -44,8 +49,11 @@ class StitchViews:
         vae: Any = None,
         images: Tensor | None = None,
         cell: int = 0,
+        decode: str = DECODES[0],
     ) -> tuple[Tensor, Tensor]:
         scene = Scene(space, rig)
+        if views is not None and images is None and decode == DECODES[1]:
+            return decoded_whole(scene, vae, views["samples"])
         if views is not None:
             cell = cell or scene.cell_of_views(tuple(views["samples"].shape))
         given = GivenViews(views, vae, images)

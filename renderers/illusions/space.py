@@ -31,6 +31,7 @@ class Illusion:
     kind = "illusion"
     wrap_x = False
     wrap_y = False
+    borders = None
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):

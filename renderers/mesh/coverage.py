@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ...sync_core.noise import nearest_part
-from ...sync_core.views import ViewSet
+from ...sync_core.noise import strongest
+from ...sync_core.walked import Views
 from ..arrays import distinct
 from .bake.bake import picture_of
 from .uvs.uv_raster import Texels
@@ -99,12 +99,15 @@ def mesh_hole_warning(found: MeshCoverage) -> str:
     )
 
 
-def sharing(views: ViewSet) -> float:
+def sharing(views: Views) -> float:
     """Share of the view pixels that see the canonical signal whose nearest cell is read by another view too: what noise
     drawn on the canonical grid can have in common between views."""
-    nearest = nearest_part(views)
-    cell = nearest.indices.long()
-    view = nearest.row_of_entry // (views.height * views.width)
+    read, size, first = list[tuple[Tensor, Tensor]](), views.height * views.width, 0
+    for forward in views.maps():
+        nearest = strongest(forward)
+        read.append((nearest.indices.long(), (first + nearest.row_of_entry) // size))
+        first += forward.rows
+    cell, view = (torch.cat(each) for each in zip(*read, strict=True))
     pair = distinct(cell * views.count + view)
     per_cell = torch.bincount(pair // views.count, minlength=views.cells)
     return float((per_cell[cell] > 1).double().mean()) if cell.numel() else 0.0

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.views import ViewSet, WeightRamp, cosine_weights
-from ...sync_core.walked import Views
+from ...sync_core.ramps import WeightRamp, cosine_weights
+from ...sync_core.views import ViewSet
+from ...sync_core.walked import Views, WalkedViews, too_large
 from ..cameras.backgrounds import Background
 from ..cameras.viewpoints import Orbit, Viewpoint
 from ..cells import check_multiple
@@ -19,6 +20,7 @@ from ..counts import RigSight, heat
 from ..directions import ViewPlace, orbit_places
 from ..geometry import Geometry, Wing
 from ..neighbours import angles_between
+from ..picture_means import MapMeans, MeanWish, PictureMeans
 from .drawn import mesh_drawing
 from .maps.maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .maps.surface import Surface, surface
@@ -27,6 +29,7 @@ from .report import mesh_sight
 from .space import MeshTexture
 from .uvs.seams import texture_seam_ratio
 from .uvs.uv_raster import Texels, surface_per_picture
+from .walk import CameraWalk, texel_reads
 
 # Longer side of the views that density is measured on.
 _PROBE = 192
@@ -77,35 +80,47 @@ class MeshGeometry(Geometry):
     def _texels_per_width(self) -> float:
         """Cells along a square grid, for every pixel of a view's width, at which a cell is as large as a pixel."""
 
-        def build() -> float:
+        return self._probed()[0]
+
+    def _probed(self) -> tuple[float, float, float]:
+        """Of small views: (``_texels_per_width``, how many pixels of all views see the mesh, in views; how much of the
+        texture's picture all views see, in pictures)."""
+
+        def build() -> tuple[float, float, float]:
             shrink = min(1.0, _PROBE / max(self.rig.width, self.rig.height))
             height, width = (max(8, round(side * shrink)) for side in (self.rig.height, self.rig.width))
             seen = self.surfaces(height, width)
             per_picture = surface_per_picture(self.space.mesh, self.space.places)
             part = torch.cat([view.area / per_picture[view.face] for view in seen]).double()
             weight = torch.cat([view.cosine for view in seen]).double().square()
-            weight[~torch.isfinite(part)] = 0
+            finite = torch.isfinite(part)
+            weight[~finite] = 0
             ordered, order = part.sort()
             total = weight[order].cumsum(0)
             median = ordered[int(torch.searchsorted(total, total[-1] / 2))]
-            return 1 / math.sqrt(max(float(median), 1e-12)) / width
+            return (
+                1 / math.sqrt(max(float(median), 1e-12)) / width,
+                len(part) / (height * width),
+                min(float(part[finite].sum()), float(len(seen))),
+            )
 
         return self.space.kept.get(("density", self.rig), build)
 
+    def surface_of(self, number: int, height: int, width: int) -> Surface:
+        """What one camera sees, at that size. Raises ValueError when it sees nothing of the mesh."""
+        space, camera = self.space, self.cameras()[number]
+        view = surface(space.mesh, space.places, camera, height, width, space.backend)
+        if not view.pixel.numel():
+            place = ", ".join(f"{v:.3g}" for v in camera.position)
+            raise ValueError(
+                f"camera {number} at ({place}) sees nothing of mesh '{space.mesh.name}' "
+                f"at {width} x {height}; turn it to the mesh, or move it"
+            )
+        return view
+
     def surfaces(self, height: int, width: int) -> list[Surface]:
-        """What every camera sees, at that size. Raises ValueError when some camera sees nothing of the mesh."""
-        space = self.space
-        found: list[Surface] = []
-        for number, camera in enumerate(self.cameras()):
-            view = surface(space.mesh, space.places, camera, height, width, space.backend)
-            if not view.pixel.numel():
-                place = ", ".join(f"{v:.3g}" for v in camera.position)
-                raise ValueError(
-                    f"camera {number} at ({place}) sees nothing of mesh '{space.mesh.name}' "
-                    f"at {width} x {height}; turn it to the mesh, or move it"
-                )
-            found.append(view)
-        return found
+        """What every camera sees, at that size. Raises as ``surface_of``."""
+        return [self.surface_of(number, height, width) for number in range(len(self.rig.viewpoints))]
 
     def texels(self, rows: int, columns: int) -> Texels:
         """The covered texels of a grid over the texture's picture. Raises ValueError for coordinates that overlap."""
@@ -125,13 +140,33 @@ class MeshGeometry(Geometry):
             backend=space.backend,
         )
 
-    def views(self, cell: int, finer: int) -> ViewSet:
+    def views(self, cell: int, finer: int) -> Views:
+        walk = self._walk(cell, finer)
+        if too_large(self._entries(walk)):
+            key = ("walk", self.rig, walk.height, walk.width, walk.canonical, walk.sampling)
+            return self.space.kept.get(key, lambda: WalkedViews(walk))
+        return self.views_on(walk.height, walk.width, *walk.canonical, walk.sampling)
+
+    def is_walked(self, cell: int, finer: int) -> bool:
+        """Whether these views are too many and too large for stored maps (``sync_core/walked.py``)."""
+        return too_large(self._entries(self._walk(cell, finer)))
+
+    def _walk(self, cell: int, finer: int) -> CameraWalk:
         check_multiple("view width", self.rig.width, cell)
         check_multiple("view height", self.rig.height, cell)
         height, width = (size // cell * finer for size in (self.rig.height, self.rig.width))
         rows, columns = (size * finer for size in self.grid(cell))
         sampling = self.space.sampling if finer == 1 else "bilinear"
-        return self.views_on(height, width, rows, columns, sampling)
+        return CameraWalk(self, height, width, (rows, columns), sampling)
+
+    def _entries(self, walk: CameraWalk) -> int:
+        """About how much the maps of all views would hold, both ways."""
+        _, pixels, pictures = self._probed()
+        read = pixels * walk.height * walk.width + pictures * walk.canonical[0] * walk.canonical[1]
+        return round(read * (4 if walk.sampling == "bilinear" else 1))
+
+    def means(self, wish: MeanWish) -> PictureMeans:
+        return MapMeans.of(wish, self.picture_entries, unchecked=self.is_walked(wish.cell, wish.cell))
 
     def views_on(self, height: int, width: int, rows: int, columns: int, sampling: Sampling) -> ViewSet:
         """Views of ``height`` x ``width`` pixels of a grid of ``rows`` x ``columns`` cells.
@@ -161,13 +196,9 @@ class MeshGeometry(Geometry):
         points: list[Tensor] = []
         read: list[tuple[Tensor, Tensor]] = []
         for view, camera, (index, _) in zip(views, self.cameras(), taps, strict=True):
-            seen = self.seen(grid, camera, view.height, view.width)
-            if sampling == "nearest":
-                hit = torch.zeros(len(grid.index), dtype=torch.bool)
-                hit[index.reshape(-1)] = True
-                seen = seen.only(~hit[seen.point])
-            points.append(seen.point)
-            read.append(pixel_taps(seen, grid, view, Screen.of(view), camera, sampling, self.space.backend))
+            point, own = texel_reads(self, grid, view, camera, index, sampling)
+            points.append(point)
+            read.append(own)
         return gather_map(points, read, views[0].height * views[0].width, grid)
 
     def _cosines(self, views: list[Surface]) -> Tensor:

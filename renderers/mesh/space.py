@@ -54,6 +54,7 @@ class MeshTexture:
     kind = "mesh"
     wrap_x = False
     wrap_y = False
+    borders = None
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 8:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ...sync_core.views import ViewSet
+from ...sync_core.walked import Views
 from ..cameras.viewpoints import Orbit, Viewpoint
 from .maps.surface import Surface
 from .raster.visibility import Seen
@@ -29,7 +29,7 @@ class Viewed(Protocol):
         """(rows, columns) that latents of ``cell`` pixels a cell are averaged on."""
         ...
 
-    def views(self, cell: int, finer: int) -> ViewSet:
+    def views(self, cell: int, finer: int) -> Views:
         """See ``Geometry``."""
         ...
 

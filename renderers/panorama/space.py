@@ -18,6 +18,7 @@ from torch import Tensor
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import ViewSet
 from ..arrays import triple
+from ..borders import Borders
 from ..cameras.looks import Look, angles, angular_hann, direction, pixels_of, rays
 from ..cells import nearest_multiple
 from ..pictures import corners
@@ -49,6 +50,7 @@ class Panorama:
     kind = "panorama"
     wrap_x = True
     wrap_y = False
+    borders = Borders(x=True, poles=True)
 
     def __post_init__(self) -> None:
         check_whole_sphere("a panorama", self.width, self.height)

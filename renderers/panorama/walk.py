@@ -8,7 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.view_source import Reading
+from ...sync_core.view_source import Block, Reading
 from ..cameras.looks import angular_hann, pixels_of
 from .space import Lookout, cells_read_view, equirect_directions, look_map, row_offsets, taps_of
 
@@ -26,7 +26,7 @@ class LookWalk:
     width: int
     canonical: tuple[int, int]
 
-    one_to_one = False
+    one_to_one = background = changing = False
 
     @property
     def count(self) -> int:
@@ -51,7 +51,10 @@ class LookWalk:
         pixels = LinearMap(offsets, index.reshape(-1), weight.reshape(-1), self.height * self.width)
         return Reading(cells, pixels)
 
-    def weights(self, number: int) -> Tensor:
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        return ()
+
+    def weights(self, number: int, progress: float = 0.0) -> Tensor:
         return self._weights[self.rig.looks[number].fov]
 
     def views_per_cell(self) -> Tensor | None:

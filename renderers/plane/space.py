@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.views import ViewSet
+from ..borders import Borders
 from ..cells import check_multiple, nearest_multiple
 
 Taper = Literal["hann", "triangle", "flat"]
@@ -36,6 +37,10 @@ class Plane:
         for name, value in (("width", self.width), ("height", self.height)):
             if value < 1:
                 raise ValueError(f"{name} {value} is not a canvas; use at least 1 pixel")
+
+    @property
+    def borders(self) -> Borders:
+        return Borders(self.wrap_x, self.wrap_y)
 
     def grid(self, cell: int) -> tuple[int, int]:
         """(rows, columns) of cells that hold the whole canvas; the last may stick out and are cropped at the end."""

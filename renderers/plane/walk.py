@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.view_source import Reading
+from ...sync_core.view_source import Block, Reading
 from .space import Placement, Taper, window_weights
 
 
@@ -21,6 +21,7 @@ class WindowWalk:
     taper: Taper
 
     one_to_one = True
+    background = changing = False
 
     @property
     def canonical(self) -> tuple[int, ...]:
@@ -62,7 +63,15 @@ class WindowWalk:
     def gather(self, number: int) -> Reading | None:
         return None
 
-    def weights(self, number: int) -> Tensor:
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        """One, or the parts on each side of an edge that a window reaches around."""
+        rows, columns = self.placement.grid
+        top, left = divmod(number, len(self.placement.columns))
+        down = _pieces(self.placement.rows[top], self.height, rows)
+        across = _pieces(self.placement.columns[left], self.width, columns)
+        return tuple(Block((y, x), (row, column)) for y, row in down for x, column in across)
+
+    def weights(self, number: int, progress: float = 0.0) -> Tensor:
         return self._weights
 
     def views_per_cell(self) -> Tensor | None:
@@ -85,3 +94,14 @@ class WindowWalk:
 def _reached(starts: tuple[int, ...], size: int, length: int) -> Tensor:
     reached = torch.zeros(len(starts), length, dtype=torch.int64)
     return reached.scatter_(1, (torch.tensor(starts)[:, None] + torch.arange(size)) % length, 1)
+
+
+def _pieces(start: int, size: int, length: int) -> list[tuple[slice, slice]]:
+    """(pixels of a window, cells of a line of ``length``) of the parts of a window that goes around it."""
+    found, done = list[tuple[slice, slice]](), 0
+    while done < size:
+        place = (start + done) % length
+        count = min(size - done, length - place)
+        found.append((slice(done, done + count), slice(place, place + count)))
+        done += count
+    return found

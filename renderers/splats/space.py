@@ -48,6 +48,7 @@ class SplatColours:
     kind = "splats"
     height = 1
     wrap_x = wrap_y = False
+    borders = None
 
     def __post_init__(self) -> None:
         check_rule(self.rule)

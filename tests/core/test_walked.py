@@ -237,12 +237,13 @@ def sphere(width: int) -> Scene:
 
 def test_the_size_decides() -> None:
     for scene, walks in (
-        (Scene(Plane(1024, 1024), Windows(512, 512, 256, 256)), False),
+        (Scene(Plane(768, 512), Windows(512, 512, 256, 256)), False),
+        (Scene(Plane(1024, 1024), Windows(512, 512, 256, 256)), True),
         (Scene(Plane(4096, 4096), Windows(512, 512, 256, 256)), True),
         (sphere(512), False),
         (sphere(4096), True),
     ):
-        assert isinstance(scene.views(8), ViewSet)
+        assert isinstance(scene.views(16), ViewSet)
         assert isinstance(scene.views(1), WalkedViews) == walks
 
 
@@ -264,7 +265,8 @@ def test_many_small_windows_are_placed_at_once() -> None:
 
 
 def test_the_limit_is_one_gibibyte() -> None:
-    assert walked.MAPS_AT_MOST == 2**30
+    assert walked.MAPS_AT_MOST == 2**30 and walked.CROPS_AT_MOST == 2**26
+    assert too_large(2**26 // walked.BYTES_PER_ENTRY + 1, crops=True)
     assert too_large(2**30 // walked.BYTES_PER_ENTRY + 1) and not too_large(2**30 // walked.BYTES_PER_ENTRY)
 
 

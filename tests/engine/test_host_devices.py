@@ -6,6 +6,7 @@ network and its thread. What a test cannot show without GPUs is that tensors lie
 
 import importlib.util
 import threading
+import time
 
 import pytest
 import torch
@@ -23,8 +24,11 @@ from helpers.hosting import (
     tiny_unet,
     with_hints,
 )
-from helpers.model_files import LORA, checkpoint, text
+from helpers.model_files import LORA, checkpoint, run_host_node, text
 from helpers.model_files import written as file_written
+from syncpack.nodes.models.exemplar import exemplar_model
+from syncpack.nodes.models.toy_nodes import ToyWorldModel
+from syncpack.sync_core.exemplar.prior import ExemplarConfig
 
 if not importlib.util.find_spec("comfy.multigpu"):
     pytest.skip("this host keeps a model on one device", allow_module_level=True)
@@ -138,6 +142,61 @@ def test_a_lora_that_comes_in_the_middle_of_the_run():
     assert relative_error(picture(watch.model, 2, hooked(), **rest), alone) <= 1e-5
     assert relative_error(picture(network(), 64, text("a forest"), **rest), alone) > 1e-3, "the LoRA has no effect"
     assert watch.devices() == {"cpu", "cpu:1"}
+
+
+def test_a_device_that_is_slower_gets_fewer_views_once_that_is_known():
+    def slow(device, rows):
+        time.sleep((0.2 if device == SECOND else 0.01) * rows)
+
+    watch = Watch(fail=slow)
+    assert relative_error(picture(watch.model, steps=4), picture(tiny_unet(), steps=4)) <= 1e-5
+    rows = [len(rows) for device, *_, rows in watch.seen if device == "cpu:1"]
+    assert rows[:2] == [2, 2] and sum(rows[2:]) <= 2, "nearly nothing, in the last two steps together"
+
+
+def with_the_host_s_node(monkeypatch, model):
+    """The MODEL behind MultiGPU CFG Split, on a machine that says it had two devices."""
+    management = host_module("comfy.model_management", "")
+    management.unload_all_models()  # (models of other tests, which are gone, would stand in its list)
+    monkeypatch.setattr(management, "get_all_torch_devices", lambda *a, **k: [torch.device("cpu"), SECOND])
+    node = host_module("comfy_extras.nodes_multigpu", "").MultiGPUCFGSplitNode
+    split = node.execute(model, 2).result[0]
+    networks = [split, *split.get_additional_models_with_key("multigpu")]
+    assert len({id(one.model.diffusion_model) for one in networks}) == 2
+    used: list[int] = []
+
+    def evaluate(apply, args):
+        used.append(id(apply.__self__))
+        return apply(args["input"], args["timestep"], **args["c"])
+
+    split.set_model_unet_function_wrapper(evaluate)
+    return split, used
+
+
+def test_the_pack_s_own_model_behind_the_host_s_node(monkeypatch):
+    """With its LoRA and its ControlNet: the second device's network is read anew and patched alike."""
+    model, clip, _, control = ToyWorldModel().load(0.9)
+    words = [run_host_node("CLIPTextEncode", clip=clip, text=said)[0] for said in ("a wall of gold", "")]
+    hint = torch.linspace(0, 1, 64)[None, :, None, None].expand(3, 64, 64, 3)
+    sides = run_host_node("ControlNetApplyAdvanced", *words, control, hint, 1.0, 0.0, 1.0)[:2]
+    split, used = with_the_host_s_node(monkeypatch, model)
+
+    def made(network):
+        space, rig = Plane(128, 64), Windows(64, 64, 32, 64)
+        return run_node(network, space, rig, positive=sides[0], negative=sides[1], steps=2)[0]["samples"]
+
+    alone = made(model)
+    assert relative_error(made(split), alone) <= 1e-4 and len(set(used)) == 2
+    assert relative_error(made(ToyWorldModel().load(0.0)[0]), alone) > 1e-2, "the LoRA has no effect"
+
+
+def test_the_exemplar_model_behind_the_host_s_node(monkeypatch):
+    image = torch.rand(1, 48, 48, 3, generator=torch.Generator().manual_seed(0))
+    model, clip, _ = exemplar_model([image[0]], ["wall"], ExemplarConfig(periodic=True))
+    sides = [run_host_node("CLIPTextEncode", clip=clip, text=words)[0] for words in ("wall", "")]
+    split, used = with_the_host_s_node(monkeypatch, model)
+    alone = picture(model, 2, *sides, cfg=1.0)
+    assert relative_error(picture(split, 2, *sides, cfg=1.0), alone) <= 1e-4 and len(set(used)) == 2
 
 
 def test_a_full_device_gets_fewer_views():

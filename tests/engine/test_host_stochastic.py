@@ -26,6 +26,9 @@ from helpers.hosting import (
 from oracles.stochsync_twin import stochsync
 from syncpack.nodes.engine.walks.stochastic import turns
 from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
+from syncpack.renderers.cameras.lookouts import fibonacci
+from syncpack.renderers.panorama.space import Lookout, Panorama
+from syncpack.sync_core.visits.policy import Visits
 
 pytestmark = pytest.mark.host
 
@@ -190,3 +193,49 @@ def test_a_broken_model_is_named():
     with pytest.raises(ValueError) as caught:
         run_node(model, SPACE, RIG, positive=POSITIVE, negative=NEGATIVE, **WALK)
     one_line(caught.value, "SyncTweediesSampler", "NaN")
+
+
+# Windows at every cell: turns are drawn among them.
+MANY = Windows(64, 64, 8, 64)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.125])
+def test_turns_may_be_drawn_anew(overlap):
+    """Each sees the whole canvas once, elsewhere each time, so one step from noise is enough; views end in agreement
+    and the rest is the walk as ever."""
+    model, visits = opinionated(), Visits("turning", overlap, 0.0)
+    views, whole = run_node(model, SPACE, MANY, steps=4, sampler_name="euler", visits=visits, **WALK)
+    rows = [x.shape[0] for x, _ in model.model.calls]
+    # (one step from noise, one that begins at timestep 742, and the last two of twice as many rungs; see above)
+    assert len(rows) == 4 + 3 + 9 + 8 and max(rows) <= 5
+    scene = Scene(SPACE, MANY)
+    seen = scene.views(8).project(whole["samples"])
+    assert relative_error(views["samples"], seen) < 1e-6
+    again, _ = run_node(opinionated(), SPACE, MANY, steps=4, sampler_name="euler", visits=visits, **WALK)
+    assert torch.equal(views["samples"], again["samples"])
+    other, _ = run_node(opinionated(), SPACE, MANY, steps=4, sampler_name="euler", visits=visits, seed=6, **WALK)
+    assert not torch.equal(views["samples"], other["samples"])
+
+
+def test_turns_that_are_drawn_keep_the_variance():
+    """But for a little where two of them overlap, at the ends of the canvas."""
+    model, visits = gaussian(0.7), Visits("turning", 0.0, 0.0)
+    own = float(plain_sample(model, torch.zeros(40, 4, 8, 8), steps=20).std())
+    given = {**WALK, "inner_steps": 20}
+    _, whole = run_node(model, SPACE, MANY, steps=12, batch_size=16, visits=visits, **given)
+    assert own - 0.03 <= float(whole["samples"].std()) <= 0.715
+
+
+@pytest.mark.parametrize("policy", ["few then all", "still changing"])
+def test_only_turns_can_be_drawn(policy):
+    with pytest.raises(ValueError) as caught:
+        run_node(gaussian(), SPACE, MANY, visits=Visits(policy), **WALK)
+    one_line(caught.value, "SyncTweediesSampler", f"visits {policy} are no turns", "set visits to turning")
+
+
+def test_a_sphere_is_painted_by_turns_that_are_drawn():
+    """Turns of cameras leave some of it out; steps begin with noise until all of it was seen."""
+    space, rig = Panorama(256, 128), Lookout(fibonacci(90.0, 0.6), 64, 64, "nearest")
+    visits = Visits("turning", 0.0, 0.0, leave=0.3)
+    _, whole = run_node(opinionated(), space, rig, steps=5, visits=visits, **WALK)
+    assert bool((whole["samples"] != 0).any(1).all())

@@ -30,7 +30,6 @@ from helpers.meshes import box
 from syncpack.nodes.engine.coherence import Coherence
 from syncpack.nodes.engine.tagged_conds import VIEWS_KEY
 from syncpack.nodes.engine.walks import unfinished
-from syncpack.nodes.sampling.plan import STOCHASTIC_LABEL
 from syncpack.nodes.sampling.visits import SyncVisits
 from syncpack.renderers.cameras.lookouts import fibonacci
 from syncpack.renderers.cameras.orbits import orbit
@@ -38,6 +37,7 @@ from syncpack.renderers.cameras.viewpoints import Orbit
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.sync_core.aggregate import Aggregator
+from syncpack.sync_core.presets import PRESETS
 from syncpack.sync_core.processes import PROCESSES
 from syncpack.sync_core.steering.pull import Pull
 from syncpack.sync_core.visits.policy import Visiting, Visits, averages
@@ -320,7 +320,6 @@ def test_contrast_is_that_of_all_views():
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"process": STOCHASTIC_LABEL}, ("StochSync", "set visits to all")),
         ({"process": 0}, ("process 0", "use process 2")),
         ({"sync_strength": 0.5}, ("sync_strength 0.5", "use 1")),
         ({"rgb_vae": object()}, ("rgb_vae", "disconnect rgb_vae")),
@@ -330,6 +329,32 @@ def test_what_reads_every_view_is_refused(changes, parts):
     with pytest.raises(ValueError) as caught:
         views_and_whole(gaussian(), visits=TURNING, **changes)
     one_line(caught.value, "SyncTweediesSampler", "visits turning leave views out", *parts)
+
+
+def test_spotdiffusion_is_its_algorithm():
+    """The method's settings against its published loop: windows side by side, the canvas moved around at random after
+    every step. Where the moves lead is read off the visits."""
+    method = next(preset for preset in PRESETS if preset.name == "SpotDiffusion")
+    space, rig, steps = Plane(192, 64, wrap_x=True), Windows(64, 64, 8, 64, "flat"), 6
+    model = opinionated()
+    _, whole = run_node(model, space, rig, steps=steps, sampler_name=method.sampler, visits=method.steering)
+    assert asked(model) == [3] * steps, "three windows are the area of the canvas"
+    scene = Scene(space, rig)
+    tilings = scene.geometry.tilings
+    visiting = Visiting.of(method.steering, lambda o: tilings(scene.views(8), o), 24, steps, 5, False)
+    starts = [rows[0] for rows in visiting.sets]
+    assert len(set(starts)) > 2, "they stand somewhere else each time"
+    levels = host.k_sampler_sigmas(model, steps, method.sampler, "normal", 1.0).double()
+    latent = host.prepare_noise(torch.zeros(1, 4, 8, 24), 5).double() * (1 + levels[0] ** 2).sqrt()
+    moved = 0
+    for step, start in enumerate(starts):
+        latent, moved = latent.roll(moved - start, -1), start
+        for left in (0, 8, 16):
+            window = latent[..., left : left + 8]
+            clean = model.model.clean(window, levels[step].reshape(1, 1, 1, 1))
+            ratio = levels[step + 1] / levels[step]
+            latent[..., left : left + 8] = ratio * window + (1 - ratio) * clean
+    assert relative_error(whole["samples"].double(), latent.roll(moved, -1)) < 1e-5
 
 
 def test_views_that_are_asked_attend_to_each_other():

@@ -61,7 +61,8 @@ class Host:
             "seconds": ["FLOAT", {"default": 0.0, "min": 0.0, "max": 60.0}],
             "mode": [MODES],
         }
-        optional = {"file": [["none", *files], {"image_upload": True}]}
+        models = sorted(path.name for path in (self.base / "models" / "checkpoints").glob("*"))
+        optional = {"file": [["none", *files], {"image_upload": True}], "model": [["none", *models]]}
         entry = {"input": {"required": required, "optional": optional}, "display_name": "Paint", "output_node": True}
         return {"Paint": entry}
 

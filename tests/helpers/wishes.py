@@ -1,8 +1,9 @@
 """What people type to find a node, and nodes that they should find."""
 
 WISHES = {
-    "seamless": ["CanonicalSpace"],
-    "tileable": ["CanonicalSpace"],
+    "seamless": ["CanonicalSpace", "SyncTweediesWrappedVAE"],
+    "tileable": ["CanonicalSpace", "SyncTweediesWrappedVAE"],
+    "circular vae": ["SyncTweediesWrappedVAE"],
     "ultrawide": ["CanonicalSpace", "SyncTweediesSampler"],
     "large image": ["CanonicalSpace", "SyncTweediesSampler"],
     "big image": ["CanonicalSpace", "SyncTweediesSampler"],

@@ -92,6 +92,15 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path):
     assert all(line.startswith(f"jobs.jsonl, {end}") for line, end in zip(lines, ends, strict=True))
 
 
+def test_problems_are_told_in_the_order_of_the_file():
+    problems = Problems("jobs.csv")
+    for line in (3, 2, 9, 3):
+        problems.add(line, "wrong")
+    with pytest.raises(UsageError) as caught:
+        problems.check()
+    assert str(caught.value).split("\nerror: ") == [f"jobs.csv, line {line}: wrong" for line in (2, 3, 3, 9)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -1,14 +1,19 @@
 """From rows to jobs: what is changed, what is refused before anything starts, which files travel, what decides that a
 job is run again."""
 
+import hashlib
 import json
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 from syncpack.launcher import overrides
+from syncpack.launcher.batch import models
+from syncpack.launcher.batch.inputs import sha256_of
 from syncpack.launcher.batch.jobs import Problems, Row
 from syncpack.launcher.batch.plan import MARK, Planner, Workflows
+from syncpack.launcher.errors import HostError
 from syncpack.launcher.workflow_format import load
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -48,7 +53,7 @@ def planned(tmp_path):
     (pack / "assets" / "wall.png").write_bytes(b"wall")
     (pack / "workflows" / "paint.json").write_text(json.dumps(PROMPT))
 
-    def plan(*rows, info=INFO, workflow="paint"):
+    def plan(*rows, info=INFO, workflow="paint", hashes=lambda name: {}):
         problems = Problems("jobs.csv")
         listed = [
             Row(line, f"job{line}", workflow, tuple(overrides.parse(f"{k}={v}") for k, v in settings.items()))
@@ -58,7 +63,7 @@ def planned(tmp_path):
         workflows.load(listed, problems)
         if problems.lines:
             return [], problems.lines
-        return Planner(info, workflows, (), pack / "assets").jobs(listed, problems), problems.lines
+        return Planner(info, workflows, (), pack / "assets", hashes).jobs(listed, problems), problems.lines
 
     plan.table, plan.pack = table, pack
     return plan
@@ -83,6 +88,53 @@ def test_the_key_is_what_decides_the_result(planned):
     assert groups[0] == groups[2] == groups[4] != groups[3], "workflow and models"
     (planned.pack / "assets" / "wall.png").write_bytes(b"another wall")
     assert planned({})[0][0].key not in keys
+
+
+def test_a_changed_model_makes_another_job(planned):
+    asked: list[str] = []
+
+    def hashes(content):
+        return lambda name: asked.append(name) or {f"checkpoints/{name}": content}
+
+    [one, two] = planned({}, {"Model.name": "b.ckpt"}, hashes=hashes("1"))[0]
+    assert one.models == {"checkpoints/a.ckpt": "1"} and two.models == {"checkpoints/b.ckpt": "1"}
+    assert asked == ["a.ckpt", "b.ckpt"], "each once"
+    assert planned({}, hashes=hashes("2"))[0][0].key != one.key == planned({}, hashes=hashes("1"))[0][0].key
+    moved = planned({}, hashes=lambda name: {"unet/a.ckpt": "1"})[0][0]
+    assert moved.key == one.key, "where it lies decides nothing"
+
+    def broken(name):
+        raise HostError("model file a.ckpt cannot be read: Input/output error")
+
+    assert planned({}, hashes=broken)[1] == ["jobs.csv, line 2: model file a.ckpt cannot be read: Input/output error"]
+
+
+def test_models_are_found_where_the_host_looks_and_read_once(tmp_path, monkeypatch):
+    read: list[str] = []
+    monkeypatch.setattr(models, "sha256_of", lambda path: read.append(path.name) or sha256_of(path))
+    for name in ("one/a.ckpt", "one/sub/b.ckpt", "two/a.ckpt", "two/c.ckpt", "vae/c.ckpt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, (1, 1))
+    one, two = tmp_path / "one", tmp_path / "two"
+    folders = {"checkpoints": [one, two], "unet": [two], "diffusion_models": [two], "vae": [tmp_path / "vae"]}
+
+    def hashes(name):
+        return models.Models(folders, tmp_path / "run" / "memory.json").hashes(name)
+
+    def digest(name):
+        return hashlib.sha256(name.encode()).hexdigest()
+
+    assert hashes("a.ckpt") == {"checkpoints/a.ckpt": digest("one/a.ckpt"), "unet/a.ckpt": digest("two/a.ckpt")}
+    assert hashes("sub/b.ckpt") == {"checkpoints/sub/b.ckpt": digest("one/sub/b.ckpt")} and hashes("d.ckpt") == {}
+    assert hashes("c.ckpt") == {"checkpoints/c.ckpt": digest("two/c.ckpt"), "vae/c.ckpt": digest("vae/c.ckpt")}
+    assert len(hashes("a.ckpt")) == 2 and len(read) == 5, "the second time nothing is read"
+    (one / "a.ckpt").write_bytes(b"another")
+    assert hashes("a.ckpt")["checkpoints/a.ckpt"] == digest("another") and len(read) == 6
+    hashes("a.ckpt")
+    assert len(read) == 7, "a file that was written just now may change unseen"
+    (tmp_path / "run" / "memory.json").write_text("[")
+    assert len(hashes("c.ckpt")) == 2 and len(read) == 9
 
 
 def test_what_a_host_would_refuse_is_said_with_its_line(planned):

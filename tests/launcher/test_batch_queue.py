@@ -1,15 +1,18 @@
 """The queue and what it leaves on disk, with workers that are a few lines of Python."""
 
+import errno
 import importlib
 import io
 import json
+import os
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from syncpack.launcher.batch import runner
+from syncpack.launcher.batch import locks, runner
+from syncpack.launcher.batch import show as show_module
 from syncpack.launcher.batch.inputs import sha256_of
 from syncpack.launcher.batch.journal import Journal
 from syncpack.launcher.batch.locks import locked
@@ -31,14 +34,17 @@ def job(name: str, group: str = "g", key: str = "k") -> Job:
 class Scripted:
     """Writes a file for each job, after what ``plan`` says of its first runs: 'lost', 'failed', 'raise', 'wait'."""
 
-    def __init__(self, plan=None, refuse=0):
-        self.plan, self.refuse = dict(plan or {}), refuse
+    def __init__(self, plan=None, refuse=0, waits=""):
+        self.plan, self.refuse, self.waits = dict(plan or {}), refuse, waits
         self.ran: list[str] = []
         self.opened = 0
         self.stopped = threading.Event()
 
-    def open(self, with_info=False):
+    def open(self, with_info=False, note=None):
         self.opened += 1
+        if self.waits and note is not None:
+            note(self.waits)
+            note(self.waits)
         if self.refuse:
             self.refuse -= 1
             raise HostError("no room")
@@ -142,6 +148,11 @@ def test_workers_that_do_not_start_are_tried_again_and_given_up(journal):
         run(journal, [job("c")], Scripted(refuse=99), Scripted(refuse=99))
 
 
+def test_workers_that_wait_for_room_are_told_of_once(journal):
+    runs = run(journal, [job(name) for name in "abc"], Scripted(waits="no room"), Scripted(waits="no room"))
+    assert runs.said.count("no room") == 1 and "3 of 3" in runs.said
+
+
 def test_an_interrupt_keeps_what_is_done_and_a_later_run_goes_on(tmp_path):
     jobs = [job(name) for name in "abcd"]
     with Journal(tmp_path / "out") as journal:
@@ -220,6 +231,50 @@ def test_locks_wait_for_each_other(tmp_path):
     assert order == ["first", "second"]
 
 
+def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capsys):
+    def refuse(handle):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "_take", refuse)
+    with pytest.raises(OSError, match="No locks available"), locked(tmp_path / "lock"):
+        pass
+    with Journal(tmp_path / "out") as opened:
+        opened.part(job("a"))
+    assert "warning: there are no locks at" in capsys.readouterr().err
+
+
+def test_what_another_program_has_open_is_waited_for(monkeypatch):
+    monkeypatch.setattr(locks, "PAUSES", (0.0, 0.0))
+    tries = []
+
+    def action(ends):
+        tries.append(ends)
+        if len(tries) < ends:
+            raise PermissionError("in use")
+        return "done"
+
+    assert locks.patiently(lambda: action(3)) == "done" and len(tries) == 3
+    tries.clear()
+    with pytest.raises(PermissionError, match="in use"):
+        locks.patiently(lambda: action(4))
+    assert len(tries) == 3
+
+
+def test_a_job_keeps_its_files_where_new_ones_cannot_take_their_place(journal, monkeypatch):
+    run(journal, [job("a")], Scripted())
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source).name.startswith("a-"):
+            raise PermissionError(errno.EACCES, "Access is denied")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    changed = run(journal, [job("a", key="2")], Scripted())
+    assert changed.records["a"]["error"] == "its files cannot be kept: Access is denied"
+    assert names(journal.folder) == ["a"] and journal.is_done(job("a"))
+
+
 def test_files_that_cannot_be_kept_are_a_failure_of_that_job(journal):
     class Cut(Scripted):
         def run(self, job, part, note):
@@ -242,6 +297,16 @@ def test_the_model_of_the_queue_is_its_closed_form(monkeypatch):
     assert hours > 1.15 * bench.simulated_hours(4000, 8, [60.0], 0.0, 30.0) == pytest.approx(1.15 * 4000 / 8 / 60)
 
 
+def test_a_forecast_takes_the_seconds_of_a_folder(monkeypatch, journal):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    bench = importlib.import_module("bench_batch")
+    run(journal, [job(name) for name in "abc"], Scripted({"c": [FAILED]}))
+    assert bench.seconds_of(journal.folder) == [0.5, 0.5]
+    assert bench.forecast([0.5], 0.0)[:2] == [round(5000 / 3600, 2), round(1250 / 3600, 2)]
+    with pytest.raises(ValueError, match="holds no job that is done"):
+        bench.seconds_of(journal.folder / "a")
+
+
 # --- what people see -------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +327,32 @@ def test_a_terminal_shows_a_line_for_each_worker():
     show.ended(job("b"), {"state": "failed", "seconds": 1.0, "error": "no paint"})
     assert stream.getvalue().endswith("\x1b[3A\x1b[Jb: failed: no paint\n")
     assert [clock(seconds) for seconds in (7.9, 754, 18070)] == ["0:07", "12:34", "5:01:10"]
+
+
+def test_a_terminal_shows_no_more_workers_than_it_has_lines(monkeypatch):
+    monkeypatch.setenv("LINES", "6")
+    monkeypatch.setenv("COLUMNS", "80")
+    show = Show(4, 9, stream := Terminal())
+    show.tick()
+    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()][:-1] == [
+        "worker 0",
+        "worker 1",
+        "7 more workers",
+    ]
+
+
+def test_where_nothing_is_redrawn_a_line_comes_after_a_minute_without_one(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(show_module.time, "monotonic", lambda: now[0])
+    show = Show(4, 6, stream := io.StringIO())
+    show.working(1, "a Paint 3/20")
+    for now[0] in (30.0, 61.0, 70.0, 122.0):
+        show.tick()
+    first, second = stream.getvalue().splitlines()
+    assert first == (
+        "0 of 4; worker 0: waiting; worker 1: a Paint 3/20 (1:01); worker 2: waiting; worker 3: waiting; 2 more workers"
+    )
+    assert "(2:02)" in second
 
 
 def test_the_summary_counts_and_shows_everything(tmp_path):

@@ -1,21 +1,24 @@
 """Workers of Ray: with a stand-in for Ray everywhere, and with Ray itself where it is installed, here or in the Python
 that SYNCTWEEDIES_RAY_PYTHON names."""
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from helpers.batches import Batch, parent, until
-from syncpack.launcher.batch import on_ray
+from syncpack.launcher.batch import addresses, on_ray
 from syncpack.launcher.batch.host_worker import Spec
 from syncpack.launcher.batch.inputs import InputFile, sha256_of
 from syncpack.launcher.batch.journal import Journal
-from syncpack.launcher.batch.on_ray import Wishes
 from syncpack.launcher.batch.plan import Job
+from syncpack.launcher.batch.shares import Shares, Wishes, shares_of
 from syncpack.launcher.errors import HostError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +38,7 @@ class StandIn:
         self.machine = {"Alive": True, "Resources": resources}
         self.kept, self.options, self.killed = [], {}, []
         self.dies = 0  # runs in which the actor's process dies for good
+        self.waits = []  # whether the next waits see their thing ready; then all do
 
     def init(self, **options):
         self.options["init"] = options
@@ -60,14 +64,19 @@ class StandIn:
             raise value
         return value
 
+    def wait(self, values, timeout=None, num_returns=1):
+        ready = self.waits.pop(0) if self.waits else True
+        return (values, []) if ready else ([], values)
+
+    def available_resources(self):
+        return {"CPU": 1.0}
+
+    def cluster_resources(self):
+        return {"CPU": 8.0, "GPU": 2.0}
+
     def kill(self, actor, no_restart):
         assert no_restart
         self.killed.append(actor)
-
-    def get_runtime_context(self):
-        return self
-
-    was_current_actor_reconstructed = False
 
 
 class Made:
@@ -78,6 +87,10 @@ class Made:
 
     def __getattr__(self, name):
         return Made(self._ray, getattr(self._thing, name))
+
+    def options(self, concurrency_group="words", max_task_retries=0):
+        assert concurrency_group in self._ray.options["remote"]["concurrency_groups"] and max_task_retries == 0
+        return self
 
     def remote(self, *words):
         made = self._thing
@@ -115,33 +128,20 @@ def test_files_travel_both_ways(ray, monkeypatch, tmp_path, shared):
     with Journal(tmp_path / "out") as journal, on_ray.crew(spec, journal, "", Wishes(1, None, 2)) as [worker]:
         assert "Paint" in worker.open(with_info=True).info
         part = journal.part(job())
-        (part / "left.txt").write_text("by a run whose process was killed")
         report = worker.run(job(file, file="x.png"), part, lambda words: None)
         assert [output.name for output in report.outputs] == ["paint_00001_.txt"] and report.state == "done"
         assert (part / "paint_00001_.txt").read_bytes() == b"a 1 picture" and ray.kept == [b"picture"]
-        assert shared is not (part / "left.txt").exists()
         failed = worker.run(job(mode="fail"), journal.part(job()), lambda words: None)
         assert (failed.state, failed.error) == ("failed", "Paint (node 1): ValueError: no paint is left")
         ray.dies = 1
         lost = worker.run(job(), part, lambda words: None)
-        assert (lost.state, lost.error, lost.runs) == ("lost", "the actor died ... long", 3), "Ray has tried thrice"
+        assert (lost.state, lost.error) == ("lost", "the actor died ... long")
         (tmp_path / "picture.png").unlink()
         assert worker.run(job(file), part, lambda words: None).error.endswith(
             "cannot be read: No such file or directory"
         )
     assert ray.options["remote"]["max_restarts"] == -1 and ray.options["remote"]["max_task_retries"] == 2
     assert ray.options["init"]["address"] == "local" and len(ray.killed) == 1
-
-
-def test_a_run_that_ray_has_done_again_counts_twice(ray, monkeypatch, tmp_path):
-    for name, value in Batch(tmp_path).environ.items():
-        monkeypatch.setenv(name, value)
-    ray.was_current_actor_reconstructed = True
-    actor = on_ray.Actor(Spec(str(ROOT)), on_ray.Shared("nowhere", ""))
-    try:
-        assert [actor.run(job(seed=seed), "", {})[0].runs for seed in (5, 6)] == [2, 1]
-    finally:
-        actor.close()
 
 
 def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
@@ -151,6 +151,44 @@ def test_a_host_that_does_not_start_on_another_machine(ray, tmp_path):
         if "COMFYUI_DIR" not in os.environ:
             with pytest.raises(HostError, match="no ComfyUI checkout found"):
                 workers[0].open()
+
+
+def test_who_waits_is_told_what_for(ray, monkeypatch, tmp_path):
+    """Where a cluster is full, and where a job's actor has to find another place; else how far the job is."""
+    for name, value in Batch(tmp_path).environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(on_ray, "ROOM", 0.0)
+    waits = "waiting for room on the cluster: it takes 4 cores; free are 1 of 8 CPUs and 0 of 2 GPUs"
+    said: list[str] = []
+    with (
+        Journal(tmp_path / "out") as journal,
+        on_ray.crew(Spec(str(ROOT)), journal, "", Wishes(1, None, 2)) as [worker],
+    ):
+        ray.waits = [False, False, True]
+        worker.open(note=said.append)
+        assert said == [waits, waits] and ray.waits == []
+        monkeypatch.setattr(on_ray.Actor, "words", lambda self: "Paint 3/20")
+        running, asked = [False], [False]
+        ray.waits = running + running + [True] + running + running + asked
+        assert worker.run(job(), journal.part(job()), said.append).state == "done"
+        assert said[2:] == ["Paint 3/20", waits] and ray.waits == []
+
+
+def test_who_gives_up_waiting_for_room_is_let_go_at_once(ray, tmp_path):
+    def impatient(words):
+        raise KeyboardInterrupt
+
+    with Journal(tmp_path / "out") as journal:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            on_ray.crew(Spec(str(ROOT)), journal, "", Wishes(1, None, 2)) as [worker],
+        ):
+            ray.waits = [False]
+            try:
+                worker.open(note=impatient)
+            finally:
+                assert worker.ending() is None
+        assert len(ray.killed) == 1
 
 
 SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
@@ -178,28 +216,90 @@ SMALL, LARGE, BOX = {"CPU": 4.0}, {"CPU": 9.0}, {"CPU": 16.0, "GPU": 4.0}
 def test_workers_and_what_each_of_them_gets(machines, workers, gpus, shares):
     if isinstance(shares, str):
         with pytest.raises(UsageError, match=shares):
-            on_ray._shares(machines, Wishes(workers, gpus, 2))
+            shares_of(machines, Wishes(workers, gpus, 2))
     else:
-        assert on_ray._shares(machines, Wishes(workers, gpus, 2)) == on_ray.Shares(*shares)
+        assert shares_of(machines, Wishes(workers, gpus, 2)) == Shares(*shares)
 
 
-def test_addresses_that_nobody_answers(ray, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        on_ray._knock(f"127.0.0.1:{port}")
-        on_ray._knock(f"ray://127.0.0.1:{port}")
-        on_ray._knock("auto")
-    with pytest.raises(HostError, match=f"^nobody answers at 127.0.0.1:{port}: "):
-        on_ray._knock(f"127.0.0.1:{port}")
+class Answering(threading.Thread):
+    """A server on a port of its own that answers every client with ``words``, or with nothing for None."""
+
+    def __init__(self, words):
+        super().__init__(daemon=True)
+        self.words, self.clients = words, []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            self.clients.append(client)
+            if self.words is not None:
+                client.recv(99)
+                client.sendall(self.words)
+                client.close()
+
+    def __enter__(self):
+        return self.address
+
+    def __exit__(self, *_):
+        self.listening.shutdown(socket.SHUT_RDWR)  # (closing alone would leave the thread waiting for a client)
+        self.listening.close()
+
+
+def test_addresses_where_no_ray_answers(monkeypatch):
+    monkeypatch.setattr(addresses, "ANSWER", 0.3)
+    with Answering(b"\0\0\x18\x04\0\0\0\0\0") as address:
+        addresses.knock(address)
+        addresses.knock(f"ray://{address}")
+        addresses.knock("auto")
+    with pytest.raises(HostError, match=f"^nobody answers at {address}: "):
+        addresses.knock(address)
+    with Answering(None) as address, pytest.raises(HostError, match=f"^nobody answers at {address} within 0.3 s$"):
+        addresses.knock(address)
+    for words in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""):
+        with Answering(words) as address, pytest.raises(HostError, match=f"^what answers at {address} is no Ray: "):
+            addresses.knock(address)
     with pytest.raises(UsageError, match=r"^--ray somewhere: host:port was expected, for example 10\.0\.0\.5:6379$"):
-        on_ray._knock("somewhere")
+        addresses.knock("somewhere")
 
+
+VERSIONS = """Version mismatch: The cluster was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+This process on node 10.0.0.5:0 was started with:
+    Ray: 2.9.0
+    Python: 3.12.1
+"""
+ENDS = {
+    VERSIONS: "it is Ray 2.60.0 on Python 3.11.7, this is Ray 2.9.0 on Python 3.12.1; install the same here, or there",
+    "Could not find any running Ray instance. Please specify the one to connect to by setting `--address` flag": (
+        "there is none on this machine; start one (ray start --head), or use --ray alone"
+    ),
+    "Failed to connect to Ray cluster at 10.0.0.5:6379": (
+        "Failed to connect to Ray cluster at 10.0.0.5:6379; a cluster that wants a token needs it here, too: "
+        "RAY_AUTH_TOKEN"
+    ),
+    "\x1b[31mNo\x1b[0m\n\nbecause\n so": "No ... so",
+}
+
+
+@pytest.mark.parametrize("said", ENDS)
+def test_clusters_that_cannot_be_joined(ray, capfd, said):
     def refuse(**options):
-        raise RuntimeError("Version mismatch: The cluster was started with:\n  Ray: 2.9.0\nThis process has 2.60.0")
+        os.write(2, b"a library's own words\n")
+        raise RuntimeError(said)
 
     ray.init = refuse
-    with pytest.raises(HostError, match=r"^cannot join the Ray at auto: Version mismatch: .* \.\.\. This process has"):
+    with pytest.raises(HostError) as caught:
         on_ray._connect("auto", Wishes(1, None, 2))
+    assert str(caught.value) == f"cannot join the Ray at auto: {ENDS[said]}"
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
 
 
 def test_without_ray_one_line_says_what_to_install(tmp_path):
@@ -216,6 +316,20 @@ def test_without_ray_one_line_says_what_to_install(tmp_path):
     assert (done.returncode, done.stderr) == (2, install) and not batch.out.exists()
 
 
+def test_an_interrupt_leaves_the_program_with_ray_its_time():
+    """Where a program cannot be replaced by another, this one waits for it, and both hear Ctrl-C."""
+    codes = [KeyboardInterrupt, KeyboardInterrupt, 130]
+
+    class Started:
+        def wait(self):
+            code = codes.pop(0)
+            if isinstance(code, int):
+                return code
+            raise code
+
+    assert on_ray._waited_for(Started()) == 130 and codes == []
+
+
 def test_the_extra_of_pyproject_is_what_the_line_says():
     assert f'ray = ["{on_ray.REQUIREMENT}"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -230,10 +344,106 @@ def test_ray_is_imported_in_one_file():
 PYTHON = os.environ.get("SYNCTWEEDIES_RAY_PYTHON") or sys.executable
 
 
-@pytest.mark.skipif(
+with_ray = pytest.mark.skipif(
     sys.platform != "linux" or not on_ray.has_ray(PYTHON),
     reason='Ray is not installed: pip install "ray>=2.10" (or name a Python that has it: SYNCTWEEDIES_RAY_PYTHON)',
 )
+
+# A Ray of one core, which another program holds until somebody is told that there is no room.
+FULL = """
+import json, sys
+from pathlib import Path
+import ray
+from launcher.batch import on_ray
+from launcher.batch.host_worker import Spec
+from launcher.batch.journal import Journal
+from launcher.batch.plan import Job
+from launcher.batch.shares import Wishes
+
+on_ray.ROOM, on_ray.ROOM_AGAIN, on_ray.ASK = 0.5, 0.5, 0.2
+connect, said = on_ray._connect, []
+
+@ray.remote(num_cpus=1)
+class Other:
+    def here(self):
+        return True
+
+def connected(address, wishes):
+    global other
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    other = Other.remote()
+    ray.get(other.here.remote())
+
+def note(words):
+    global other
+    said.append(words)
+    other = None
+
+on_ray._connect = connected
+nodes = {"1": {"class_type": "Paint", "inputs": json.loads(sys.argv[2])}}
+job = Job("a", 2, "paint", {}, nodes, {"1": "Paint"}, None, (), {}, "key", "group")
+with Journal(Path("out")) as journal, on_ray.crew(Spec(sys.argv[1]), journal, "", Wishes(1, None, 2)) as [worker]:
+    worker.open(note=note)
+    report = worker.run(job, journal.part(job), said.append)
+sys.stdout = sys.__stdout__
+print(json.dumps([report.state, *dict.fromkeys(said)]))
+"""
+
+
+@with_ray
+def test_a_full_ray_says_so_and_a_job_how_far_it_is(tmp_path):
+    batch = Batch(tmp_path)
+    inputs = {"text": "a", "seed": 1, "seconds": 1.5, "mode": "paint"}
+    words = [PYTHON, "-c", FULL, str(ROOT), json.dumps(inputs)]
+    environ = {**os.environ, **batch.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), environ["PYTHONPATH"]))
+    done = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told[0] == "done" and "Paint" in told[2:], told
+    assert told[1] == "waiting for room on the cluster: it takes 1 core; free are 0 of 1 CPUs"
+
+
+# Two machines of one core each, as far as Ray can tell; the second one leaves when a line is read.
+MACHINES = """
+import sys
+import ray
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@with_ray
+def test_a_machine_that_leaves_costs_a_retry(tmp_path):
+    batch = Batch(tmp_path, python=PYTHON)
+    batch.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    batch.table([{"id": f"j{n}", "Paint.seed": n, "Paint.seconds": 2.0} for n in range(6)])
+    environ, pipe = {**os.environ, **batch.environ}, subprocess.PIPE
+    machines = subprocess.Popen([PYTHON, "-c", MACHINES], env=environ, stdin=pipe, stdout=pipe, text=True)
+    try:
+        started = batch.start("--ray", machines.stdout.readline().strip(), "--workers", 2)
+        until(lambda: len(batch.hosts()) == 2 and len(batch.done()) >= 2, 60)
+        machines.stdin.write("leave\n")
+        machines.stdin.flush()
+        _, said = started.communicate(timeout=100)
+    finally:
+        machines.stdin.close()
+        machines.wait(30)
+    assert started.returncode == 0 and len(batch.made()) == 6, said
+    assert said.count("it is run again (1 of 2)") == 1, said
+    assert sorted(batch.record(f"j{n}")["attempts"] for n in range(6)) == [1] * 5 + [2]
+    until(lambda: not batch.hosts(), 10)
+
+
+@with_ray
 def test_nothing_is_lost_when_hosts_workers_and_the_driver_die(tmp_path):
     """24 jobs on two workers; a host is killed, then a worker's process, then the run is interrupted and started
     again: every job is done once, whole, and bit for bit as in an undisturbed run."""
@@ -255,8 +465,7 @@ def test_nothing_is_lost_when_hosts_workers_and_the_driver_die(tmp_path):
     until(lambda: len(batch.done()) >= 16)
     started.send_signal(signal.SIGINT)
     _, said = started.communicate(timeout=60)
-    assert started.returncode == 130 and said.count("it is run again (1 of 2)") == 1, said
-    assert said.count("its worker died and was started anew") == 1, said
+    assert started.returncode == 130 and said.count("it is run again (1 of 2)") == 2, said
     until(lambda: not batch.hosts(), 10)
     first = {name: batch.record(name) for name in batch.done()}
     assert 16 <= len(first) < 24 and len(batch.made()) == len(first)

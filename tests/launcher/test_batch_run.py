@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers.batches import Batch, parent, until
+from syncpack.launcher import server
 from syncpack.launcher.batch import command
 from syncpack.launcher.batch.command import Options
 from syncpack.launcher.batch.host_worker import HostWorker, Spec
@@ -107,6 +108,57 @@ def test_files_of_the_table_reach_the_host(batch):
     assert list(batch.record("c")["input_files"]) == ["stone_wall.png"]
     (batch.folder / "mine.png").write_bytes(b"another")
     assert re.search(r"^ +2 +1 +0 +0 ", batch.run().stdout, re.MULTILINE)
+
+
+def test_a_model_that_was_exchanged_under_its_name_is_a_change(batch):
+    model = batch.folder / "comfy" / "models" / "checkpoints" / "small.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    batch.table([{**paint("a"), "1.model": "small.safetensors"}, paint("b")])
+    prompt = json.loads((batch.folder / "paint.json").read_text())
+    prompt["1"]["inputs"]["model"] = "none"
+    (batch.folder / "paint.json").write_text(json.dumps(prompt))
+    assert batch.run().returncode == 0
+    assert batch.record("a")["model_files"] == {"checkpoints/small.safetensors": sha256_of(model)}
+    assert batch.record("b")["model_files"] == {}
+    model.write_bytes(b"other weights")
+    assert batch.run("--list").stdout.splitlines()[0].startswith("to run again  a")
+    assert re.search(r"^ +1 +1 +0 +0 ", batch.run().stdout, re.MULTILINE)
+
+
+def test_a_file_that_vanishes_while_others_run_is_told_with_its_line(batch):
+    picture = batch.folder / "mine.png"
+    picture.write_bytes(b"my picture")
+    batch.table([paint("a", seconds=1.0), paint("b", file="mine.png"), paint("c")])
+    started = batch.start()
+    until(lambda: list(batch.out.glob(".batch/parts/a-*")))
+    picture.unlink()
+    out, _ = started.communicate(timeout=60)
+    assert started.returncode == 1 and batch.done() == ["a", "c"]
+    line = f"failed: line 2, b: input file {picture} cannot be read: No such file or directory"
+    assert out.splitlines()[0] == line
+
+
+def test_a_guard_that_does_not_end_is_let_go_by_its_pipe():
+    """Ended itself, it would leave its host behind on systems where nobody else ends that."""
+    done = []
+
+    class Process:
+        def poll(self):
+            return None if "cut" not in done else 0
+
+        def send_signal(self, number):
+            done.append("asked")
+
+        def kill(self):
+            done.append("killed")
+
+        def wait(self, patience=None):
+            if "cut" not in done:
+                raise subprocess.TimeoutExpired("host", 0)
+
+    server.Server(Process(), 1, Path(), Path(), Path(), lambda: done.append("cut")).stop(0.0)
+    assert done == ["asked", "cut"]
 
 
 @on_linux

@@ -53,6 +53,7 @@ def test_what_steers_is_wired_as_published(method: Preset) -> None:
         return
     parts = {"StructureLock": lambda value: value, "SyncCoherence": lambda value: value.pull}
     parts["SyncEdit"] = lambda value: value.edit
+    parts["SyncVisits"] = lambda value: value
     found = []
     for kind, widgets in nodes(method):
         if kind in parts:

@@ -21,6 +21,7 @@ from ...host.objects import Guider, Network
 from ..conds import Bootstrap, ControlCopies, slice_cond
 from ..controlnets import check_hints
 from ..tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
+from .dealing import Call, Dealing, Pace
 from .fitting import fitting_views, too_much
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
@@ -31,9 +32,6 @@ ROWS = "sync_views"
 ASKED = "sync_asked"
 SHOWN = "sync_shown"
 GROUP = "synctweedies_group"
-
-# What evaluates rows of a batch, on one of several devices.
-Call = Callable[[list[int], int | None], list[Tensor]]
 
 
 @dataclass
@@ -60,6 +58,9 @@ class ViewBatches:
 
     devices: host.Devices | None = None
     """Where the model is on several devices: each call's chunks are dealt over them."""
+
+    pace: Pace = field(default_factory=Pace)
+    """How fast each of them has been in this run."""
 
     bootstrap: Bootstrap | None = None
     """What prompts that begin alone are shown; None: there are none."""
@@ -129,54 +130,61 @@ class ViewBatches:
     def _called(self, groups: list[list[int]], size: int, call: Call, unit: int = 1) -> list[Tensor]:
         """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
         once; the results, in the order of the rows. ``unit``: rows that stay together."""
+        if self.devices is not None:
+            pieces = [(key, rows) for n, group in enumerate(groups) for key, rows in self._pieces(n, group, unit)]
+            if len(pieces) > 1:
+                return self._dealt(self.devices, pieces, size, call, unit)
         parts: list[list[Tensor]] = []
-        done = 0
         for number, group in enumerate(groups):
             start = 0
             while start < len(group):
                 host.check_interrupt()
-                chunks = self._round(group, start, size, unit)
-                results = self._fitting(call, chunks, unit)
-                if results is None:
-                    size = self.views_per_batch = max(unit, max(map(len, chunks)) // 2)
+                index = self._next(group, start, size, unit)
+                result = self._fitting(call, index, unit)
+                if result is None:
+                    size = self.views_per_batch = max(unit, len(index) // 2)
                     continue
-                parts += results
-                start += sum(map(len, chunks))
-                done += len(chunks)
+                parts.append(result)
+                start += len(index)
                 if self.progress is not None:
                     left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[number + 1 :])
-                    self.progress(done, done + left)
+                    self.progress(len(parts), len(parts) + left)
         return [torch.cat(p) for p in zip(*parts, strict=True)]
 
-    def _round(self, rows: list[int], start: int, size: int, unit: int) -> list[list[int]]:
-        """The rows of the next model calls, one for each device; together they hold no more than is left."""
-        lanes = 1 if self.devices is None else self.devices.count
-        if lanes > 1:  # (what is left goes to all of them alike, in whole groups)
-            size = max(unit, min(size, -(-(len(rows) - start) // (lanes * unit)) * unit))
-        chunks = list[list[int]]()
-        while start < len(rows) and len(chunks) < lanes:
-            chunks.append(self._next(rows, start, size, unit))
-            start += len(chunks[-1])
-        return chunks
-
-    def _fitting(self, call: Call, chunks: list[list[int]], unit: int) -> list[list[Tensor]] | None:
-        """The calls, or None when a device ran out of memory and fewer views may fit. What cannot be cut any further
-        gets a second chance, alone. Raises MemoryError after that."""
-        if all(len(index) <= unit for index in chunks) and len(chunks) == 1:
-            return [host.once_more(lambda: call(chunks[0], None), too_much(len(chunks[0])))]
-        results = self._at_once(call, chunks)
-        if not any(isinstance(result, BaseException) for result in results):
-            return cast("list[list[Tensor]]", results)
+    def _fitting(self, call: Call, index: list[int], unit: int) -> list[Tensor] | None:
+        """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
+        gets a second chance. Raises MemoryError after that."""
+        if len(index) <= unit:
+            return host.once_more(lambda: call(index, None), too_much(len(index)))
+        result = host.within_memory(partial(call, index, None))
+        if not isinstance(result, BaseException):
+            return result
         host.empty_cache()
-        if any(len(index) > unit for index in chunks):
-            return None
-        return [host.once_more(partial(call, index, None), too_much(len(index))) for index in chunks]
+        return None
 
-    def _at_once(self, call: Call, chunks: list[list[int]]) -> list[list[Tensor] | BaseException]:
-        if self.devices is None or len(chunks) == 1:
-            return [host.within_memory(partial(call, index, None)) for index in chunks]
-        jobs = [partial(host.within_memory, partial(call, index, lane)) for lane, index in enumerate(chunks)]
-        return self.devices.run(jobs)
+    def _pieces(self, number: int, group: list[int], unit: int) -> list[tuple[object, list[int]]]:
+        """(What chunks may not mix, rows that stay together) of all rows of a group."""
+        if unit == 1:
+            return [(number, [row]) for row in group]
+        pictures: dict[int, list[int]] = {}
+        for row in group:
+            pictures.setdefault(row // self.count, []).append(row)
+        return [
+            (picture, rows[start : start + unit])
+            for picture, rows in pictures.items()
+            for start in range(0, len(rows), unit)
+        ]
+
+    def _dealt(
+        self, devices: host.Devices, pieces: list[tuple[object, list[int]]], size: int, call: Call, unit: int
+    ) -> list[Tensor]:
+        """The same on several devices at once."""
+        dealing = Dealing(self.pace, devices.count, size, self.progress)
+        dealing.deal(pieces, unit)
+        parts = dealing.run(devices, call)
+        place = {row: n for n, row in enumerate(row for _, rows in pieces for row in rows)}
+        parts.sort(key=lambda part: place[part[0][0]])
+        return [torch.cat(p) for p in zip(*(results for _, results in parts), strict=True)]
 
     def calc_cond_batch(
         self, executor: Any, model: Network, conds: Conds, x: Tensor, timestep: Tensor, options: Any

@@ -41,6 +41,32 @@ def turns(views: Views) -> tuple[Turn, ...]:
     return tuple(Turn(members, average_of(views.only(members))) for members in disjoint_sets(views))
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Whose turn it is at each step. blank: how many steps it takes until all that views see was seen."""
+
+    sets: tuple[Turn, ...]
+    blank: int
+
+    @staticmethod
+    def of(run: Run, steps: int) -> Turns:
+        """The rig's sets one after the other, or those that visits draw anew for each step."""
+        if run.visiting is None:
+            fixed = turns(run.views)
+            return Turns(tuple(fixed[step % len(fixed)] for step in range(steps)), len(fixed))
+        everyone = tuple(range(run.views.count))
+        made: dict[tuple[int, ...], Turn] = {}
+        missed, blank, sets = average_of(run.views).seen.clone(), 0, list[Turn]()
+        for rows in run.visiting.sets:
+            members = rows or everyone
+            if members not in made:
+                made[members] = Turn(members, average_of(run.views.only(members)))
+            sets.append(made[members])
+            blank += bool(missed.any())
+            missed &= ~sets[-1].mean.seen
+        return Turns(tuple(sets), blank + bool(missed.any()))
+
+
 def ramps(views: Views) -> Tensor:
     """float [N, 1, h, w] in 0..1: 1 in the middle of a view, falling towards its border."""
     weights = views.weight_pictures
@@ -84,13 +110,13 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
     assert run.plan.stochastic is not None
     call, views, steps, packing = run.watched(call), run.views, call.steps, run.packing
     began, z = _beginning(run, call, x)
-    sets = turns(views)
-    if steps < len(sets) and not began:
+    turning = Turns.of(run, steps)
+    if steps < turning.blank and not began:
         raise ValueError(
-            f"StochSync paints the {views.count} views in {len(sets)} turns, and {steps} steps leave some of them out; "
-            f"use {len(sets) + run.plan.stochastic.soft_steps} steps or more, 25 as published"
+            f"StochSync paints the {views.count} views in {turning.blank} turns, and {steps} steps leave some of them "
+            f"out; use {turning.blank + run.plan.stochastic.soft_steps} steps or more, 25 as published"
         )
-    rounds = _Rounds.of(run, call, run.plan.stochastic, sets, began)
+    rounds = _Rounds.of(run, call, run.plan.stochastic, turning.blank, began)
     kept = Unfinished.of(run, call, x)
     begun = kept.read(z) if kept else {}
     if begun:
@@ -98,7 +124,7 @@ def walk_stochastic(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
         rounds.generator.set_state(begun["generator"])
     for step in range(int(begun.get("step", 0)), steps):
         host.check_interrupt()
-        turn = sets[step % len(sets)]
+        turn = turning.sets[step]
         content = run.backgrounds.paint_step(views.project(z), step, steps)
         clean, level = rounds.estimate(step, turn, content)
         check_finite(clean, level)
@@ -137,11 +163,11 @@ class _Rounds:
     generator: torch.Generator
 
     @staticmethod
-    def of(run: Run, call: SamplerCall, rule: Stochastic, sets: tuple[Turn, ...], began: bool) -> _Rounds:
+    def of(run: Run, call: SamplerCall, rule: Stochastic, blank: int, began: bool) -> _Rounds:
         return _Rounds(
             run,
             call,
-            rule.of(call.steps, len(sets), blank=not began),
+            rule.of(call.steps, blank, blank=not began),
             began,
             host.max_denoise(call.model.inner_model, call.sigmas),
             run.packing.framed(ramps(run.views).repeat(run.packing.batch, 1, 1, 1)),

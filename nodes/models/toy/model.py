@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,22 @@ class ToyWorld:
     controlnet: Any
 
 
+def _patcher(sizes: Sizes, network: ToyUNet) -> Any:
+    return host.ModelPatcher(ToyBaseModel(sizes, network), host.load_device(), host.offload_device())
+
+
+def _model_alone(folder: Path) -> Any:
+    sizes, _, network, _ = read_model(folder / MODEL)
+    return _patcher(sizes, network)
+
+
 def toy_world(blueprint: float = 0.0, folder: Path = FOLDER) -> ToyWorld:
     """The model of the pack. blueprint: strength of the LoRA that comes with it, 0 for none.
 
     Raises ValueError (one line) for files that are missing, cut short or of another version.
     """
     sizes, words, unet, text = read_model(folder / MODEL)
-    model = host.ModelPatcher(ToyBaseModel(sizes, unet), host.load_device(), host.offload_device())
+    model = host.made_again_by(_patcher(sizes, unet), partial(_model_alone, folder))
     clip = toy_clip(text, words)
     if blueprint:
         read_file(folder / LORA, "lora")  # (says in one line what is wrong with the file)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ....sync_core.views import ViewSet
+from ....sync_core.walked import Views
 from ...arrays import distinct, tensor_of
 from ...by_scipy import tree
 from .uv_raster import Texels
@@ -40,19 +40,19 @@ def chart_neighbours(texels: Texels) -> tuple[Tensor, Tensor]:
     return edge[has], other[has, fits[has].byte().argmax(1)]
 
 
-def texture_seam_ratio(picture: Tensor, texels: Texels, views: ViewSet) -> float:
+def texture_seam_ratio(picture: Tensor, texels: Texels, views: Views) -> float:
     """Mean squared step per squared distance on the surface, across seams over elsewhere: 1 is seamless.
 
     picture: [C, rows, columns] on the grid of ``texels``. Seams are where charts meet, and between texels that
     different sets of views see. nan when there is nothing to compare, inf when only seams have any step.
     """
     values = picture.detach().double().cpu().reshape(picture.shape[0], -1)[:, texels.index]
-    cell, pixel, _ = views.contributions()
-    view = (pixel // (views.height * views.width)).cpu()
-    pair = distinct(cell.cpu() * views.count + view)
     # (a random number for each view: sets differ when the sums do)
     mark = torch.rand(views.count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    marks = torch.zeros(views.cells, dtype=torch.float64).index_add_(0, pair // views.count, mark[pair % views.count])
+    marks = torch.zeros(views.cells, dtype=torch.float64)
+    for view, cell in views.pairs():
+        pair = distinct(cell.cpu() * views.count + view.cpu())
+        marks.index_add_(0, pair // views.count, mark[pair % views.count])
     seen = marks[texels.index]
     place = texels.place.reshape(texels.rows, texels.columns).long()
     a = torch.cat([place[:, :-1].reshape(-1), place[:-1].reshape(-1)])
