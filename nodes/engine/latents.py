@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...renderers.frames import in_frames, in_one
+from ...renderers.pictures import in_frames, in_one
 from ...renderers.scene import Scene
 from ...sync_core.walked import Views
 from .. import host

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...renderers.frames import in_frames
+from ...renderers.pictures import in_frames
 from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.coherence.tiers import perceptual

@@ -11,20 +11,20 @@ from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.quality import border_energy, seam_ratio
-from ...sync_core.view_source import Reading
+from ...sync_core.view_source import Block, Reading
 from ...sync_core.walked import Views, WalkedViews, too_large
 from ..counts import RigCoverage, RigSight, Words, enlarged_heat, heat, sight
 from ..directions import ViewPlace
-from ..frames import in_frames, in_one
 from ..geometry import Wing
 from ..kept import Kept
 from ..picture_means import MapMeans, MeanWish, PictureMeans
-from ..pictures import contact_sheet, on_canvas
+from ..pictures import contact_sheet, in_frames, in_one, on_canvas
 from ..plane.drawn import windows_drawing
 from ..plane.geometry import PlaneGeometry, window_places
 from ..plane.space import Placement, Windows, window_views
 from ..plane.stitch import stitch_windows
 from ..plane.walk import WindowWalk
+from ..sheets import Sheet
 from .space import Video, placed, repeated
 from .tracks import Tracks
 
@@ -101,6 +101,12 @@ class VideoGeometry(PlaneGeometry):
         """Of the middle frame."""
         frame = window_places(self.frame(cell))
         return self.space.frames // 2 * len(frame) + min(frame, key=_off_middle).index
+
+    def sheet(self, cell: int) -> Sheet:
+        """One frame: those beside it in time lie upon it, as they show nearly the same."""
+        frame = self.frame(cell)
+        origins = [(row, column) for row in frame.rows for column in frame.columns] * self.space.frames
+        return Sheet(torch.tensor(origins, dtype=torch.float64), frame.grid, (0, 0))
 
     # --- pictures
 
@@ -218,7 +224,7 @@ class TrackWalk:
     windows: WindowWalk
     tracks: Tracks
 
-    one_to_one = False
+    one_to_one = background = changing = False
 
     @property
     def canonical(self) -> tuple[int, ...]:
@@ -242,7 +248,10 @@ class TrackWalk:
     def gather(self, number: int) -> Reading | None:
         return None
 
-    def weights(self, number: int) -> Tensor:
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        return ()
+
+    def weights(self, number: int, progress: float = 0.0) -> Tensor:
         return self.windows.weights(number)
 
     def views_per_cell(self) -> Tensor | None:

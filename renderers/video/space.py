@@ -32,6 +32,7 @@ class Video:
     kind = "video"
     wrap_x = False
     wrap_y = False
+    borders = None
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from helpers.videos import grain, layered, pan, panned
-from syncpack.renderers.frames import in_frames, in_one
+from syncpack.renderers.pictures import in_frames, in_one
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.video import geometry as video_geometry
