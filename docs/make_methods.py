@@ -268,13 +268,14 @@ def mesh(method: Preset, attention: dict[str, Any], text: str) -> Graph:
 def synctweedies_mesh(method: Preset) -> Graph:
     text = "Ten cameras at 768 pixels, a depth hint for each. Clean estimates are averaged on the texture for 0.8 of "
     text += "the steps; then every view goes on alone and the pictures are baked."
-    return mesh(method, {"neighbours": 2, "reference": 0, "end": 0.8, "reference_end": 0.2}, text)
+    attention = {"neighbours": 2, "reference": 0, "end": 0.8, "reference_end": 0.2, "overlaps": False}
+    return mesh(method, attention, text)
 
 
 def syncmvd(method: Preset) -> Graph:
     text = "The state is a latent texture of 1536; it is given up for its views at 0.8 of the steps, which then go on "
     text += "alone. Weights sharpen on the way (exponent 0 to 6), neighbours look at each other, and all at the front."
-    attention = {"neighbours": 1, "reference": 0, "end": 0.8, "reference_end": 0.8}
+    attention = {"neighbours": 1, "reference": 0, "end": 0.8, "reference_end": 0.8, "overlaps": False}
     graph = mesh(method, attention, text)
     graph.set(graph.node("ControlStrengthSchedule"), start=0.7, end=0.9)
     return graph

@@ -6,6 +6,7 @@ loader swapped and sizes as the model likes them; a test holds the files to what
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from layout.apply import lay_out
 from workflow_graphs import FOLDER, Graph
@@ -31,6 +32,18 @@ def saved(graph: Graph, name: str) -> Graph:
             end = next((e for e in ("_texture", "_turn", "_readings", "_film") if str(values[0]).endswith(e)), "")
             values[0] = f"SyncTweedies/{name}{end}"
     return graph
+
+
+def seeing(graph: Graph, **widgets: Any) -> None:
+    """Windows that see each other and know where they lie."""
+    attention = graph.add("CrossViewAttention", (0, 0), (320, 270), **widgets)
+    for kind, output, name in (
+        ("CheckpointLoaderSimple", "MODEL", "model"),
+        ("CanonicalSpace", "CANONICAL_SPACE", "space"),
+        ("ViewRig", "VIEW_RIG", "rig"),
+    ):
+        graph.link(graph.node(kind), output, attention, name)
+    graph.link(attention, "MODEL", graph.node("SyncTweediesSampler"), "model")
 
 
 def guided(graph: Graph, target: str, source: str, output: str) -> None:
@@ -125,9 +138,13 @@ def flux_wide_image() -> Graph:
     guided(graph, "SyncTweediesSampler", "CLIPTextEncode", "CONDITIONING")
     graph.set(graph.node("CLIPTextEncode", "Negative"), text="")
     graph.set(graph.node("SyncTweediesSampler"), **_FLUX_RUN)
+    seeing(graph, neighbours=2, group=4)
     return told(
         graph,
         "A wide image from words with Flux, a diffusion transformer: seven windows of 1024 pixels, denoised together.",
+        "Cross-view Attention tells each window where it lies and lets it see two neighbours in its group of four. "
+        "With neighbours 0 windows know of each other only by being averaged (MultiDiffusion) and need less memory; "
+        "with group 0 and all six neighbours Flux paints the whole canvas at once.",
         "Guidance stands in Flux Guidance, so cfg stays at 1 and the negative prompt is not read. A stride of 256 in "
         "View Rig joins windows better at twice the calls.",
     )

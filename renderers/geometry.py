@@ -29,6 +29,7 @@ from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_he
 from .directions import ViewPlace, middle_of
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
 from .pictures import on_canvas, scaled_to
+from .sheets import Sheet, cylinder, on_places, one_place
 
 
 class Space(Protocol):
@@ -122,6 +123,21 @@ class Geometry(Protocol):
         """float64 [N, N], symmetric, diagonal 0: how far views are from each other. Usually all equally far."""
         return 1 - torch.eye(self.count(cell), dtype=torch.float64)
 
+    def sheet(self, cell: int) -> Sheet:
+        """Where the views lie on one flat sheet. Usually cameras lie on a cylinder, on which a view is a quarter turn
+        wide, and what are no cameras all at one place."""
+        places, (width, height) = self.places(), self.view_size
+        if any(place.elevation is None for place in places):
+            return one_place(len(places), height // cell, width // cell)
+        return cylinder(places, height // cell, width // cell, math.pi / 2)
+
+    def shown(
+        self, cell: int, view: int, others: Sequence[int], grid: tuple[int, int], through: Callable[[], Tensor]
+    ) -> Tensor:
+        """bool [len(others), *grid]: which places of a view, on its grid of (rows, columns), each of the others shows
+        too. ``through``: what maps say of all views, bool [N, N, h, w] of cells."""
+        return on_places(through()[view, list(others)], grid)
+
     def middle(self, cell: int) -> int:
         """The view that others are made to look like, where nobody names one: nearest to the canvas's middle or to the
         front; the first of views that are nowhere."""
@@ -151,7 +167,20 @@ class Geometry(Protocol):
         what is told for every space."""
         return []
 
+    def canvas_views(self, cell: int) -> Views | None:
+        """The views of the picture that users hold, where it is not the canonical signal itself; usually None."""
+        return None
+
+    def noise_views(self, cell: int) -> Views | None:
+        """The views that noise is drawn by, where they share other noise than the canonical signal's; usually None."""
+        return None
+
     # --- pictures and masks on the canvas
+
+    @property
+    def frames(self) -> int:
+        """How many pictures users hold as a batch where the canonical picture has them below each other."""
+        return 1
 
     def cell_of(self, rows: int, columns: int) -> int:
         """Image pixels per cell of a canonical latent of that size; it may be one cell short of the grid, as encoders

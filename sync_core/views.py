@@ -3,8 +3,6 @@
 Shapes used everywhere: canonical ``z`` is ``[B, C, *canonical]`` (B canonical signals at once), a batch of views is
 ``[B*N, C, h, w]`` with the N views of one canonical next to each other (canonical-major), as the host's per-view
 conditioning expects.
-
-View weights that change during a run: cosine of the viewing angle to a growing power (SyncMVD: about 0 to 6).
 """
 
 from __future__ import annotations
@@ -19,35 +17,7 @@ import torch
 from torch import Tensor
 
 from .linear_map import LinearMap, unique_groups
-
-
-@dataclass(frozen=True)
-class WeightRamp:
-    """weights(progress) = cosine ** exponent, the exponent going evenly from ``first`` to ``last``.
-
-    cosine: float [N*h*w]; where it is 0 a pixel never counts, at exponent 0 neither.
-    """
-
-    cosine: Tensor
-    first: float
-    last: float
-
-    def exponent(self, progress: float) -> float:
-        """At a fraction of the run's steps, 0 at the first and 1 at the last."""
-        return self.first + (self.last - self.first) * min(max(progress, 0.0), 1.0)
-
-    def weights(self, progress: float) -> Tensor:
-        return cosine_weights(self.cosine, self.exponent(progress))
-
-    def to(self, device: torch.device | str) -> WeightRamp:
-        return WeightRamp(self.cosine.to(device), self.first, self.last)
-
-
-def cosine_weights(cosine: Tensor, exponent: float) -> Tensor:
-    """float32: cosines to a power. What is seen at all keeps some weight, so that a cell which only flat pixels see is
-    no hole; 0 stays 0."""
-    weights = cosine.float().pow(exponent).clamp_min(1e-20)
-    return torch.where(cosine > 0, weights, torch.zeros_like(weights))
+from .ramps import WeightRamp
 
 
 class Combine(Protocol):
@@ -220,6 +190,18 @@ class ViewSet:
         key = self.view_of_entry * self.cells + self.forward.indices.long()
         return unique_groups(key)[0].numel() == key.numel()
 
+    def _seen(self) -> tuple[Tensor, Tensor]:
+        """(cell, view) of all that is seen. A cell counts when its own centre is: interpolation reads past a view's
+        border, and views that only touch would seem to overlap."""
+        if self.gather is None:
+            return self.forward.indices.long(), self.view_of_entry
+        return self.gather.row_of_entry, self.gather.indices.long() // (self.height * self.width)
+
+    def seen_cells(self, number: int) -> Tensor:
+        """bool [K]: the cells that a view sees."""
+        cell, view = self._seen()
+        return torch.zeros(self.cells, dtype=torch.bool).index_fill_(0, cell[view == number].cpu(), True)
+
     def maps(self) -> Iterator[LinearMap]:
         """What pixels read, some views at a time: here all at once."""
         yield self.forward
@@ -235,12 +217,8 @@ class ViewSet:
 
     def shared_cells(self) -> Tensor:
         """int64 [N, N]: how many cells two views both see; the diagonal holds what each sees."""
-        cell, pixel = self.forward.indices.long(), self.forward.row_of_entry
-        if self.gather is not None:
-            # A cell counts when its own centre is seen: interpolation reads past a view's border, and views that only
-            # touch would seem to overlap.
-            cell, pixel = self.gather.row_of_entry, self.gather.indices.long()
-        key = unique_groups(pixel // (self.height * self.width) * self.cells + cell)[0]
+        cell, view = self._seen()
+        key = unique_groups(view * self.cells + cell)[0]
         view, cell = key // self.cells, key % self.cells
         shared = torch.zeros(self.count, self.count, dtype=torch.int64)
         marks = torch.zeros(self.cells, dtype=torch.bool)

@@ -200,6 +200,12 @@ class WalkedViews:
         """Whether, inside every view, no cell is read by two pixels."""
         return self.source.one_to_one or all(self.part(number).views.disjoint_rows for number in range(self.count))
 
+    def seen_cells(self, number: int) -> Tensor:
+        """bool [K]: the cells that a view sees; where cells may be finer than its pixels, those whose own centre is."""
+        seen, reading = torch.zeros(self.cells, dtype=torch.bool), self.source.gather(number)
+        seen[self.source.forward(number).indices.long() if reading is None else reading.cells] = True
+        return seen
+
     def maps(self) -> Iterator[LinearMap]:
         """What pixels read, one view at a time."""
         return (self.forward(number) for number in range(self.count))

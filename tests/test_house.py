@@ -35,13 +35,14 @@ FILES_IN_A_FOLDER, LINES_IN_A_FILE = 20, 330
 CROWDED = {"renderers/illusions/warps"}  # one warp a file
 
 # Spaces and where they are at home: there, and only there, code may ask whether something is of that space.
-WINGS = ("plane", "panorama", "illusions", "mesh", "splats")
+WINGS = ("plane", "panorama", "illusions", "mesh", "splats", "video")
 HOMES = {
     "plane": ("renderers/plane/", "nodes/views/spaces.py"),
     "panorama": ("renderers/panorama/", "nodes/panorama/", "nodes/views/spaces.py"),
     "illusions": ("renderers/illusions/", "nodes/illusions/", "nodes/views/spaces.py"),
     "mesh": ("renderers/mesh/", "nodes/mesh/", "nodes/host/mesh_"),
     "splats": ("renderers/splats/", "nodes/splats/", "nodes/host/splat_"),
+    "video": ("renderers/video/", "nodes/video/"),
 }
 # Orbits look at objects, meshes and splats alike; RigCamera hands one of its cameras on, ViewBackground is
 # about what lies behind the object, and both must insist on them.
@@ -61,6 +62,7 @@ DOORS = {
     ("splats", "cameras"): "cameras that stand somewhere",
     ("mesh", "files"): "files are written whole or not at all, and PLY is one format",
     ("splats", "files"): "PLY is one format",
+    ("video", "plane"): "frames are planes, and windows on them are a plane's",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
 }
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.

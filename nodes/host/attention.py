@@ -9,6 +9,8 @@ from comfy.ldm.modules import attention as attention_layers
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
+from .transformers import HAS_OVERRIDE, KNOWN
+
 
 def self_attention_blocks(model: Any) -> list[tuple[str, int]]:
     """The (part, number) of a U-Net's blocks that have self-attention; each may hold several layers.
@@ -19,8 +21,12 @@ def self_attention_blocks(model: Any) -> list[tuple[str, int]]:
     network = getattr(network, "_orig_mod", network)
     fix = "use a model of the SD1, SD2 or SDXL family, or leave the node out"
     if not isinstance(network, UNetModel):
+        others = (
+            f"nor a transformer that is known ({KNOWN})" if HAS_OVERRIDE else "and this ComfyUI is too old for others"
+        )
         raise ValueError(
-            f"the model's network is a {type(network).__name__}, without the U-Net's self-attention layers; {fix}"
+            f"the model's network is a {type(network).__name__}, without the U-Net's self-attention layers, {others}; "
+            f"{fix}"
         )
     parts = [("input", i, part) for i, part in enumerate(network.input_blocks)]
     parts += [("middle", 0, part) for part in (network.middle_block,) if part is not None]
@@ -42,16 +48,21 @@ def self_attention(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> 
     return _attention(attention_layers.optimized_attention, q, k, v, options)
 
 
-def attention_to_many(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+def attention_to_many(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], bias: Tensor | None = None) -> Tensor:
     """The same to float error, for keys of several views: what the host uses by default on a CPU takes three times as
-    long as torch's own."""
-    on_cpu = q.device.type == "cpu"
-    function = attention_layers.attention_pytorch if on_cpu else attention_layers.optimized_attention
-    return _attention(function, q, k, v, options)
+    long as torch's own. bias: added to the scores, [rows, 1, M]."""
+    # (of hosts of 2024 only this one takes a bias that is the same for all queries)
+    by_torch = q.device.type == "cpu" or (bias is not None and not HAS_OVERRIDE)
+    function = attention_layers.attention_pytorch if by_torch else attention_layers.optimized_attention
+    return _attention(function, q, k, v, options, bias)
 
 
-def _attention(function: Any, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
-    more = {"transformer_options": options} if "optimized_attention_override" in options else {}
+def _attention(
+    function: Any, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], bias: Tensor | None = None
+) -> Tensor:
+    more: dict[str, Any] = {"transformer_options": options} if "optimized_attention_override" in options else {}
+    if bias is not None:
+        more["mask"] = bias[:, None]
     return function(q, k, v, options["n_heads"], attn_precision=options["attn_precision"], **more)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...renderers.scene import Scene
-from ..declare import Node, Number, Socket, Unless, Whole
+from ..declare import Choice, Node, Number, Socket, Switch, Unless, Whole
 from ..engine.attention import CrossView, with_cross_view_attention
 from ..widgets import SCENE
 
@@ -15,7 +15,8 @@ from ..widgets import SCENE
     "sampling",
     inputs={
         "model": Socket("MODEL").says(
-            "A model of the SD1, SD2 or SDXL family. LoRAs, IPAdapter and PAG can stay on it."
+            "A model of the SD1, SD2 or SDXL family; in a ComfyUI of late 2025 or newer also Flux, SD3, Qwen-Image, "
+            "Wan, Z-Image, HiDream and other transformers. LoRAs, IPAdapter and PAG can stay on it."
         ),
         **SCENE,
         "weight": Number(1.0, 0.0, 1.0).says(
@@ -23,7 +24,8 @@ from ..widgets import SCENE
         ),
         "neighbours": Whole(2, 0, 64).says(
             "How many other views each view sees: those that overlap it most, then the nearest ones. Each costs "
-            "another attention."
+            "another attention. 0 = views by themselves (MultiDiffusion); all of them = a transformer paints the whole "
+            "canvas at once."
         ),
         "reference": Whole(-1, -1, 4096).says(
             "A view that all others see too, counted from 0; -1 for none (and no cost)."
@@ -49,12 +51,28 @@ from ..widgets import SCENE
             "model together: views_per_batch must be at least this. 0 = all views of a picture."
         ),
     },
+    optional={
+        "overlaps": Switch(True, advanced=True).says(
+            "A place that several views show weighs as much as one that a single view shows: log(number of views) is "
+            "taken off. Off: each view's tokens count in full, as published for SyncMVD."
+        ),
+        "positions": Choice(("canvas", "own"), advanced=True).says(
+            "For transformers (Flux, Qwen-Image, ...): canvas = each view is told where on the canvas it lies, and "
+            "cameras by where they look; also with 0 neighbours. own = each view believes to be the whole picture. "
+            "U-Nets know no positions."
+        ),
+        "entropy_scale": Switch(False, advanced=True).says(
+            "Sharpen attention over more tokens than one view has by sqrt(log(tokens seen) / log(tokens of a view)), "
+            "against blur and repetition on large canvases."
+        ),
+    },
     outputs={"MODEL": Socket("MODEL").says("A copy of the model; the one you connected stays as it is.")},
     search=["attention sharing", "syncmvd", "reference attention"],
 )
 class CrossViewAttention:
     """Lets every view look at its neighbours and at a reference view inside the model, so that views agree in style and
-    content before they are averaged. SD1, SD2 and SDXL models. Costs attention over three to four times the tokens."""
+    content before they are averaged. U-Nets (SD1, SD2, SDXL) and transformers (Flux, Qwen-Image, Wan and more), which
+    are also told where their views lie. Costs attention over three to four times the tokens."""
 
     def patch(
         self,
@@ -70,10 +88,24 @@ class CrossViewAttention:
         reference_end: float,
         max_tokens: int,
         group: int,
+        overlaps: bool = True,
+        positions: str = "canvas",
+        entropy_scale: bool = False,
     ) -> tuple[Any]:
         if reference < 0:  # what only a reference is asked about
             reference_weight, reference_end = 0.0, 0.0
         wanted = CrossView(
-            weight, neighbours, reference, reference_weight, start, end, reference_end, max_tokens, group
+            weight=weight,
+            neighbours=neighbours,
+            reference=reference,
+            reference_weight=reference_weight,
+            start=start,
+            end=end,
+            reference_end=reference_end,
+            most_tokens=max_tokens,
+            group=group,
+            once=overlaps,
+            on_canvas=positions == "canvas",
+            entropy=entropy_scale,
         )
         return (with_cross_view_attention(model, Scene(space, rig), wanted),)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.views import ViewSet, WeightRamp, cosine_weights
+from ...sync_core.ramps import WeightRamp, cosine_weights
+from ...sync_core.views import ViewSet
 from ...sync_core.walked import Views, WalkedViews, too_large
 from ..cameras.backgrounds import Background
 from ..cameras.viewpoints import Orbit, Viewpoint

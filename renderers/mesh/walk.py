@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ...sync_core import walked
 from ...sync_core.linear_map import LinearMap
+from ...sync_core.ramps import cosine_weights
 from ...sync_core.view_source import Block, Reading
-from ...sync_core.views import cosine_weights
 from ..cameras.viewpoints import Viewpoint
 from .maps.maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
 from .maps.surface import Surface

@@ -18,6 +18,7 @@ from ..directions import ViewPlace, look_places
 from ..geometry import Geometry, Wing, no_canvas
 from ..neighbours import angles_between
 from ..picture_means import MapMeans, MeanWish, PictureMeans
+from ..sheets import Sheet, cylinder
 from .drawn import sphere_drawing
 from .equirect import look_at
 from .space import Lookout, Panorama, equirect_directions, panorama_views
@@ -74,6 +75,11 @@ class PanoramaGeometry(Geometry):
 
     def distances(self, cell: int) -> Tensor:
         return angles_between(torch.stack([look.axis for look in self.rig.looks]))
+
+    def sheet(self, cell: int) -> Sheet:
+        """A cylinder of the size at which a view lies flat on it in its middle."""
+        fov = sum(look.fov for look in self.rig.looks) / len(self.rig.looks)
+        return cylinder(self.places(), self.rig.height // cell, self.rig.width // cell, fov)
 
     def cell_of(self, rows: int, columns: int) -> int:
         # A sphere's grid is whole: a column less would open the seam.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from ...sync_core.walked import Views, WalkedViews, too_large
 from ..directions import ViewPlace, middle_of
 from ..geometry import Geometry, Wing
 from ..picture_means import MeanWish, PictureMeans
+from ..sheets import Sheet
 from .drawn import windows_drawing
 from .space import Placement, Plane, Taper, Windows, place, window_views
 from .stitch import WindowMean, cut_windows, stitch_windows
@@ -62,6 +63,31 @@ class PlaneGeometry(Geometry):
 
     def distances(self, cell: int) -> Tensor:
         return window_distances(self.placement(cell), (self.space.wrap_y, self.space.wrap_x))
+
+    def sheet(self, cell: int) -> Sheet:
+        """The canvas."""
+        placement = self.placement(cell)
+        origins = [(row, column) for row in placement.rows for column in placement.columns]
+        rows, columns = placement.grid
+        period = (rows if self.space.wrap_y else 0, columns if self.space.wrap_x else 0)
+        return Sheet(torch.tensor(origins, dtype=torch.float64), (rows, columns), period)
+
+    def shown(
+        self, cell: int, view: int, others: Sequence[int], grid: tuple[int, int], through: Callable[[], Tensor]
+    ) -> Tensor:
+        """By the middles of places."""
+        placement = self.placement(cell)
+        down, along = divmod(view, len(placement.columns))
+        rows = _inside(placement.rows, placement.height, placement.rows[down], grid[0], self._length(0, placement))
+        columns = _inside(
+            placement.columns, placement.width, placement.columns[along], grid[1], self._length(1, placement)
+        )
+        at = torch.tensor(list(others))
+        return rows[at // len(placement.columns), :, None] & columns[at % len(placement.columns), None, :]
+
+    def _length(self, axis: int, placement: Placement) -> int:
+        """After how many cells the canvas begins anew; 0 where it does not."""
+        return placement.grid[axis] if (self.space.wrap_y, self.space.wrap_x)[axis] else 0
 
     def tilings(self, views: Views, overlap: float) -> Tilings:
         placement = self.placement(self.rig.width // views.width)
@@ -155,6 +181,16 @@ def window_distances(placement: Placement, wrap: tuple[bool, bool]) -> Tensor:
     overlap = (shared[0][:, None, :, None] * shared[1][None, :, None, :]).reshape(rows * columns, -1)
     centres = (apart[0][:, None, :, None] ** 2 + apart[1][None, :, None, :] ** 2).sqrt().reshape(rows * columns, -1)
     return torch.where(overlap > 0, 1 - overlap.clamp(max=1), 1 + centres)
+
+
+def _inside(starts: tuple[int, ...], size: int, start: int, places: int, length: int) -> Tensor:
+    """bool [len(starts), places]: which of the ``places`` of a window that begins at ``start`` lie, by their middles,
+    in the windows that begin at ``starts``. length: after how many cells the canvas begins anew; 0: it does not."""
+    middles = start + (torch.arange(places, dtype=torch.float64) + 0.5) * size / places
+    inside = middles - torch.tensor(starts, dtype=torch.float64)[:, None]
+    if length:
+        inside = inside % length
+    return (inside >= 0) & (inside < size)
 
 
 WING = Wing(Plane, Windows, PlaneGeometry, "a plane", "set ViewRig's kind to windows")

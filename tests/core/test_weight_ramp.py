@@ -8,9 +8,10 @@ import pytest
 import torch
 from syncpack.renderers.plane.space import Plane, Windows, place, window_views
 from syncpack.sync_core.aggregate import Aggregator, HitShares, mean_map
+from syncpack.sync_core.ramps import WeightRamp
 from syncpack.sync_core.schedule import Trajectory
 from syncpack.sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan
-from syncpack.sync_core.views import ViewSet, WeightRamp
+from syncpack.sync_core.views import ViewSet
 
 TRAJECTORY = Trajectory.of([8.0, 4.0, 2.0, 0.0])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from syncpack.sync_core.shared_attention import attend, shared_attention
+from syncpack.sync_core.attention.shared import Sharing, attend, entropy_scale, shared_attention
 
 HEADS = 2
 
@@ -144,3 +144,62 @@ def test_far_larger_scores_do_not_overflow():
     q, k, v = (t.float() for t in tokens())
     got = shared_attention(sdpa, 100 * q, 100 * k, v, RING, 1.0, [2] * 4, 1.0)
     assert bool(got.isfinite().all()) and float(got.abs().max()) <= float(v.abs().max())
+
+
+# What rows share, and what keys weigh
+
+
+def biased(q, k, v, bias=None):
+    split = lambda t: t.unflatten(-1, (HEADS, -1)).transpose(1, 2)  # noqa: E731
+    mask = None if bias is None else bias[:, None]
+    out = torch.nn.functional.scaled_dot_product_attention(split(q), split(k), split(v), attn_mask=mask)
+    return out.transpose(1, 2).flatten(2)
+
+
+def test_text_is_a_rows_own():
+    """Tokens 1 and 2 of five are the picture: of a neighbour only these are seen, of oneself all."""
+    q, k, v = tokens(length=5)
+    got = shared_attention(biased, q, k, v, RING, 1.0, sharing=Sharing(1, 3))
+    for i, others in enumerate(RING):
+        seen = [torch.cat([t[i], *(t[j, 1:3] for j in others)])[None] for t in (k, v)]
+        assert torch.allclose(got[i : i + 1], sdpa(q[i : i + 1], *seen), atol=1e-12)
+
+
+@pytest.mark.parametrize("piece", [1, 2**25], ids=["row by row", "in one piece"])
+def test_keys_that_are_there_twice_weigh_half(piece):
+    """Rows 0 and 1 show the same tokens: with log 2 off they are one row, and to row 2 too."""
+    q, k, v = tokens(rows=3)
+    k[1], v[1] = k[0], v[0]
+    twice = {0: math.log(2), 1: math.log(2), 2: 0.0}
+
+    def bias(row, sources):
+        return torch.tensor([-twice[j] for j in sources for _ in range(3)], dtype=torch.float64)[None]
+
+    near = [[1, 2], [0, 2], [0, 1]]
+    got = shared_attention(biased, q, k, v, near, 1.0, piece=piece, sharing=Sharing(bias=bias))
+    once = [torch.cat([t[0], t[2]])[None].expand(3, -1, -1) for t in (k, v)]
+    assert torch.allclose(got, sdpa(q, *once), atol=1e-12)
+
+
+def test_keys_are_turned_for_who_looks():
+    q, k, v = tokens(rows=2)
+    got = shared_attention(
+        biased, q, k, v, [[1], [0]], 1.0, sharing=Sharing(turn=lambda keys, seen, by: keys * (1 + 2 * by + seen))
+    )
+    for i, j in ((0, 1), (1, 0)):
+        keys = torch.cat([k[i] * (1 + 3 * i), k[j] * (1 + 2 * i + j)])[None]
+        assert torch.allclose(got[i], sdpa(q[i : i + 1], keys, torch.cat([v[i], v[j]])[None])[0], atol=1e-12)
+
+
+def test_scores_are_scaled_row_by_row():
+    q, k, v = tokens(rows=2)
+    got = attend(biased, q, k, v, [(0, 1), (1, 0)], sharing=Sharing(scale=lambda row, sources: 1.0 + row))
+    both = [torch.cat([t[0], t[1]])[None] for t in (k, v)]
+    for i in range(2):
+        assert torch.allclose(got[i], sdpa(q[i : i + 1] * (1 + i), *both)[0], atol=1e-12)
+
+
+def test_the_entropy_scale_is_the_published_one():
+    assert entropy_scale(4096, 4096) == 1.0
+    assert entropy_scale(4096**2, 4096) == pytest.approx(math.sqrt(2))
+    assert entropy_scale(1, 1) == 1.0

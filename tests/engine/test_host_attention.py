@@ -7,6 +7,7 @@ import torch
 from helpers.attention_runs import ROW, VIEWS, attend, attentive_unet, estimates, noisy, patches, run, with_twin
 from helpers.hosting import NEGATIVE, POSITIVE, Plane, Windows, comfy, gaussian, host, one_line, prompt, relative_error
 from syncpack.nodes.host.errors import SyncError
+from syncpack.nodes.host.transformers import HAS_OVERRIDE
 
 pytestmark = pytest.mark.host
 
@@ -65,10 +66,17 @@ def test_equals_the_twin(unet, weight, reference, pictures):
         assert relative_error(got, expected) <= 1e-5
 
 
+def test_every_key_counts_as_published(unet):
+    x, near = noisy(), dict(near=ROW, weight=1.0, reference=None, reference_weight=0.0)
+    got = estimates(attend(unet, overlaps=False), x)[0]
+    assert relative_error(got, estimates(with_twin(unet, **near, once=False), x)[0]) <= 1e-5
+    assert relative_error(got, estimates(with_twin(unet, **near), x)[0]) > 1e-4
+
+
 def test_a_ring_looks_across_its_seam(unet):
     patched = attend(unet, space=Plane(192, 64, wrap_x=True))
     ring = [[(i - 1) % VIEWS, (i + 1) % VIEWS] for i in range(VIEWS)]
-    twin = with_twin(unet, near=ring, weight=1.0, reference=None, reference_weight=0.0)
+    twin = with_twin(unet, near=ring, weight=1.0, reference=None, reference_weight=0.0, ring=24)
     x = noisy()
     for got, expected in zip(estimates(patched, x), estimates(twin, x), strict=True):
         assert relative_error(got, expected) <= 1e-5
@@ -154,18 +162,19 @@ def test_other_networks_are_refused():
 
 
 def dit():
-    """A diffusion transformer of the host's own classes, as small as they get."""
+    """A diffusion transformer of the host's own classes, as small as they get, under a name that nobody knows."""
     from comfy.ldm.modules.diffusionmodules.mmdit import MMDiT
 
     model = gaussian().model
-    model.diffusion_model = MMDiT(input_size=8, depth=1, in_channels=4, operations=torch.nn)
+    model.diffusion_model = type("NewDiT", (MMDiT,), {})(input_size=8, depth=1, in_channels=4, operations=torch.nn)
     return comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
 
 
-def test_diffusion_transformers_are_refused():
+def test_unknown_transformers_are_refused():
     with pytest.raises(SyncError) as refused:
         attend(dit())
-    one_line(refused.value, "CrossViewAttention", "MMDiT", "self-attention layers", "leave the node out")
+    known = ("transformer that is known", "Flux") if HAS_OVERRIDE else ("too old",)
+    one_line(refused.value, "CrossViewAttention", "NewDiT", "self-attention layers", "leave the node out", *known)
 
 
 @pytest.mark.parametrize(

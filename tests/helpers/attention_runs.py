@@ -9,8 +9,9 @@ from syncpack.nodes.sampling.attention import CrossViewAttention
 # Six overlapping windows of 8 x 8 cells in a row.
 SPACE, RIG, VIEWS = Plane(224, 64), Windows(64, 64, 32, 64), 6
 DEFAULTS = {
-    name: spec[1]["default"]
-    for name, spec in CrossViewAttention.INPUT_TYPES()["required"].items()
+    name: spec[1].get("default", spec[0][0])
+    for inputs in CrossViewAttention.INPUT_TYPES().values()
+    for name, spec in inputs.items()
     if name not in ("model", "space", "rig")
 }
 WHOLE_RUN = dict(start=0.0, end=1.0, reference_end=1.0)
@@ -52,7 +53,10 @@ def estimates(model, x, conds=(POSITIVE, NEGATIVE), sigma=SIGMA, options=None):
     converted = [
         None
         if cond is None
-        else [{"model_conds": inner.extra_conds(cross_attn=c[0], device=x.device, noise=x), "uuid": None} for c in cond]
+        else [
+            {"model_conds": inner.extra_conds(cross_attn=c[0], device=x.device, noise=x, **c[1]), "uuid": None}
+            for c in cond
+        ]
         for cond in conds
     ]
     level = torch.full((x.shape[0],), sigma)
@@ -65,14 +69,29 @@ def patches(model):
     return [found[key] for key in sorted(found)]
 
 
-def twin_of_layer(q, k, v, heads, conds, near, weight, reference, reference_weight):
-    """A layer by plain softmax over chosen rows, conditionings and views one by one."""
+def shown_by(view, token, side, ring):
+    """The views that show a token of ``view``, one of ``side`` x ``side``: by the column of its middle."""
+    middle = 4 * view + (token % side + 0.5) * 8 / side
+    return [other for other in range(VIEWS) if (middle - 4 * other) % (ring or 1000) < 8]
+
+
+def twin_of_layer(q, k, v, heads, conds, near, weight, reference, reference_weight, once=True, ring=None):
+    """A layer by plain softmax over chosen rows, conditionings and views one by one. once: a place that n of the rows
+    show counts 1/n in each; ring: the canvas's width in cells where it wraps."""
+
+    def counts(rows):
+        side = round(k.shape[1] ** 0.5)
+        seen = [row % VIEWS for row in rows]
+        return torch.tensor(
+            [len(set(seen) & set(shown_by(view, token, side, ring))) for view in seen for token in range(k.shape[1])]
+        )
 
     def softmax(i, rows):
         split = lambda t: t.double().unflatten(-1, (heads, -1)).transpose(0, 1)  # noqa: E731
         keys, values = torch.cat([k[j] for j in rows]), torch.cat([v[j] for j in rows])
         scores = split(q[i]) @ split(keys).transpose(1, 2) / math.sqrt(q.shape[-1] // heads)
-        return (scores.softmax(-1) @ split(values)).transpose(0, 1).flatten(1)
+        weights = scores.exp() / (counts(rows) if once and k.shape[1] == q.shape[1] else 1)
+        return (weights / weights.sum(-1, keepdim=True) @ split(values)).transpose(0, 1).flatten(1)
 
     views, out = q.shape[0] // conds, []
     for row in range(q.shape[0]):

@@ -136,7 +136,8 @@ def sd3() -> Any:
     return patcher(model)
 
 
-def _official(config_name: str, model_name: str, settings: dict[str, Any]) -> Any:
+def official(config_name: str, model_name: str, settings: dict[str, Any]) -> Any:
+    """A MODEL of one of the host's families, as it makes it of such a configuration."""
     config_class = getattr(comfy.supported_models, config_name, None)
     if config_class is None:
         pytest.skip(f"hosts of 2024 have no {config_name}")
@@ -153,7 +154,7 @@ def flux() -> Any:
 
     # Which axes of a text token's position count: none for Flux; hosts of 2024 and 2025 do not ask.
     newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__dataclass_fields__ else {}
-    return _official(
+    return official(
         "Flux",
         "Flux",
         dict(
@@ -190,7 +191,7 @@ def wan() -> Any:
         in_dim=16,
         out_dim=16,
     )
-    return _official("WAN21_T2V", "WAN21", settings)
+    return official("WAN21_T2V", "WAN21", settings)
 
 
 def qwen() -> Any:
@@ -202,7 +203,7 @@ def qwen() -> Any:
         joint_attention_dim=SD3_TEXT,
         axes_dims_rope=(4, 6, 6),
     )
-    return _official("QwenImage", "QwenImage", settings)
+    return official("QwenImage", "QwenImage", settings)
 
 
 def small_vae() -> Any:

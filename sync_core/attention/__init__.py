@@ -1,0 +1,1 @@
+"""Attention that views share: its formula, and positions moved after the fact."""
