@@ -29,6 +29,7 @@ if "syncpack" not in sys.modules:
     alias.__path__ = [str(HERE.parent)]
 
 JOBS, SIZE, ROUNDS, PAIRS = 8, 1024, 15, 6
+LIMIT = 150.0  # seconds after which three pairs are enough
 WORKERS = (1, 4, 16, 64, 256)
 DEATHS, RESTART = 1.0, 60.0  # of a worker an hour, and seconds that it is away for
 
@@ -116,7 +117,10 @@ def second_worker(root: str) -> list[float]:
     spec = Spec(root, cpu=True, forced={"OMP_NUM_THREADS": "1"})  # the hosts' alone
     gains: list[float] = []
     with warm([spec, spec]) as (workers, journal):
+        began = time.perf_counter()
         for turn in range(PAIRS):
+            if turn >= 3 and time.perf_counter() - began > LIMIT:
+                break
             alone = workers[turn % 2 : turn % 2 + 1]
             first = 10_000 * (turn + 1)
             counts = ((alone, JOBS), (workers, 2 * JOBS))

@@ -167,7 +167,20 @@ class Geometry(Protocol):
         what is told for every space."""
         return []
 
+    def canvas_views(self, cell: int) -> Views | None:
+        """The views of the picture that users hold, where it is not the canonical signal itself; usually None."""
+        return None
+
+    def noise_views(self, cell: int) -> Views | None:
+        """The views that noise is drawn by, where they share other noise than the canonical signal's; usually None."""
+        return None
+
     # --- pictures and masks on the canvas
+
+    @property
+    def frames(self) -> int:
+        """How many pictures users hold as a batch where the canonical picture has them below each other."""
+        return 1
 
     def cell_of(self, rows: int, columns: int) -> int:
         """Image pixels per cell of a canonical latent of that size; it may be one cell short of the grid, as encoders

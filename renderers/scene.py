@@ -19,8 +19,9 @@ from .neighbours import nearest
 from .panorama.geometry import WING as PANORAMA
 from .plane.geometry import WING as PLANE
 from .splats.geometry import WING as SPLATS
+from .video.geometry import WING as VIDEO
 
-WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH)
+WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, VIDEO)
 """Every kind of space; another one is another entry."""
 
 
@@ -65,14 +66,24 @@ class Scene:
         the pixels of a latent model: same windows, image resolution)."""
         return self._views.get((cell, finer), lambda: self.geometry.views(cell, finer))
 
-    def mean_of_batch(self, shape: tuple[int, ...], device: torch.device) -> Averager:
+    def canvas_views(self, cell: int) -> Views:
+        """The views of the picture that users hold, on cells of ``cell`` image pixels."""
+        own = self._views.get(("canvas", cell), lambda: self.geometry.canvas_views(cell))
+        return self.views(cell) if own is None else own
+
+    def noise_views(self, cell: int) -> Views:
+        """The views that noise is drawn by, on cells of ``cell`` image pixels."""
+        own = self._views.get(("noise", cell), lambda: self.geometry.noise_views(cell))
+        return self.views(cell) if own is None else own
+
+    def mean_of_batch(self, shape: tuple[int, ...], device: torch.device, canvas: bool = False) -> Averager:
         """The weighted mean over the views of a latent batch of ``shape``, on a device; built once for each.
 
-        Raises ValueError when size or number do not match the rig.
+        canvas: the mean as the picture that users hold. Raises ValueError when size or number do not match the rig.
         """
-        views = self.views_of_batch(shape)
-        key = (self.cell_of_views(shape), str(device))
-        return self._means.get(key, lambda: average_of(views.to(device)))
+        views, cell = self.views_of_batch(shape), self.cell_of_views(shape)
+        views = self.canvas_views(cell) if canvas else views
+        return self._means.get((cell, views is self.views(cell), str(device)), lambda: average_of(views.to(device)))
 
     @property
     def view_size(self) -> tuple[int, int]:

@@ -35,13 +35,14 @@ FILES_IN_A_FOLDER, LINES_IN_A_FILE = 20, 330
 CROWDED = {"renderers/illusions/warps"}  # one warp a file
 
 # Spaces and where they are at home: there, and only there, code may ask whether something is of that space.
-WINGS = ("plane", "panorama", "illusions", "mesh", "splats")
+WINGS = ("plane", "panorama", "illusions", "mesh", "splats", "video")
 HOMES = {
     "plane": ("renderers/plane/", "nodes/views/spaces.py"),
     "panorama": ("renderers/panorama/", "nodes/panorama/", "nodes/views/spaces.py"),
     "illusions": ("renderers/illusions/", "nodes/illusions/", "nodes/views/spaces.py"),
     "mesh": ("renderers/mesh/", "nodes/mesh/", "nodes/host/mesh_"),
     "splats": ("renderers/splats/", "nodes/splats/", "nodes/host/splat_"),
+    "video": ("renderers/video/", "nodes/video/"),
 }
 # Orbits look at objects, meshes and splats alike; RigCamera hands one of its cameras on, ViewBackground is
 # about what lies behind the object, and both must insist on them.
@@ -61,7 +62,11 @@ DOORS = {
     ("splats", "cameras"): "cameras that stand somewhere",
     ("mesh", "files"): "files are written whole or not at all, and PLY is one format",
     ("splats", "files"): "PLY is one format",
+    ("video", "plane"): "frames are planes, and windows on them are a plane's",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
+} | {
+    (wing, "drawing"): "views are drawn with lines and numbers of one kind"
+    for wing in ("cameras", "plane", "panorama", "illusions", "mesh", "splats")
 }
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.
 SUBJECTS_DOORS = {
@@ -149,7 +154,7 @@ def test_wings_use_each_other_through_listed_doors() -> None:
 
 
 def test_cameras_and_files_know_no_space() -> None:
-    assert not any(here in ("cameras", "files") and there in WINGS for here, there in DOORS)
+    assert not any(here in ("cameras", "files", "drawing") and there in WINGS for here, there in DOORS)
 
 
 def test_what_serves_all_spaces_knows_none() -> None:

@@ -8,6 +8,7 @@ const COLOURS = {
   VIEW_RIG: "#e2507a",
   VISITS: "#8f9623",
   EDIT: "#b06ae0",
+  VIDEO_MOTION: "#5a9440",
   PULL: "#5b87f0",
   CANONICAL_OPERATOR: "#8d7f72",
   MESH: "#7d8fae",

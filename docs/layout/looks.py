@@ -16,19 +16,19 @@ _KINDS = {
     "LoraLoader SyncTweediesExemplarPicture SyncTweediesWrappedVAE ToyWorldModel UNETLoader VAELoader",
     CANVAS: "CameraFileRig CanonicalSpace IllusionBlend IllusionCustomWarp IllusionHinge IllusionHybrid IllusionMirror "
     "IllusionRig IllusionShuffle MeshSpace OrbitRig RigCamera RigPreview RigReport SplatSpace SyncTweediesLoadMesh "
-    "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap ViewRig",
+    "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap VideoMotion VideoSpace ViewRig",
     WORDS: "CLIPTextEncode CanonicalPrompt FluxGuidance IllusionPrompts PromptJourney ViewPrompts",
     HINTS: "ControlNetApplyAdvanced ControlStrengthSchedule EquirectFromPicture EquirectViews ImageScale ImageToMask "
-    "InvertMask InstructPixToPixConditioning LoadImage MaskComposite MaskToImage MeshViews PanoramaDepthViews "
-    "ReferenceLatent SetLatentNoiseMask SolidMask SplatMask SplatViews SyncTweediesControlNet SyncTweediesViewImages "
-    "ThresholdMask VAEEncode",
+    "ImageCrop InvertMask InstructPixToPixConditioning LoadImage MaskComposite MaskToImage MeshViews "
+    "PanoramaDepthViews ReferenceLatent SetLatentNoiseMask SolidMask SplatMask SplatViews SyncTweediesControlNet "
+    "SyncTweediesViewImages ThresholdMask VAEEncode",
     SAMPLING: "BasicScheduler CFGGuider CrossViewAttention KSampler KSamplerSelect SamplerCustomAdvanced StructureLock "
     "SyncCoherence SyncEdit SyncEditGuider SyncTweediesNoise SyncTweediesPatch SyncTweediesSampler "
     "SyncTweediesSamplerWrap SyncTweediesUpscale SyncTweediesViewLatents SyncVisits ViewBackground",
     RESULT: "EquirectCubemap EquirectRotate EquirectStitch ImageCompositeMasked IllusionFrames IllusionPreview "
     "IllusionReport MeshTextureBake MeshTurntable PreviewImage SaveAnimatedWEBP SaveImage SavePanorama SaveSplats "
     "SaveTexturedMesh SplatTextureBake SplatTurntable StitchViews SyncReport SyncTweediesPreview360 "
-    "SyncTweediesPreviewMesh SyncTweediesPreviewSplats VAEDecode",
+    "SyncTweediesPreviewMesh SyncTweediesPreviewSplats VAEDecode VideoReport",
 }
 GROUP_OF = {kind: name for name, kinds in _KINDS.items() for kind in kinds.split()}
 SAMPLERS = frozenset({"KSampler", "SamplerCustomAdvanced", "SyncTweediesSampler"})

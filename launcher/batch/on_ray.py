@@ -36,6 +36,7 @@ from .worker import DONE, FAILED, LOST, Facts, Note, Report, unheard
 REQUIREMENT = "ray>=2.10"
 ASK = 1.0  # seconds between two questions to an actor how far it is
 ROOM, ROOM_AGAIN = 5.0, 60.0  # seconds without room after which that is said, and said again
+ENDING = 15.0  # seconds in which hosts must have stopped in order
 WORDS = {"words": 1}  # an actor's second thread, which answers while the first one runs a job
 
 
@@ -134,6 +135,7 @@ class RayWorker:
     def __init__(self, make: Any, spec: Spec, shared: Shared, share: str) -> None:
         self._make, self._spec, self._shared, self._share = make, spec, shared, share
         self._actor: Any = None
+        self._lives = False  # has found room, and was not lost since
 
     def open(self, with_info: bool = False, note: Note = unheard) -> Facts:
         """Waits for room on the cluster. Raises HostError."""
@@ -146,6 +148,7 @@ class RayWorker:
                 while not ray.wait([asked], timeout=waited)[0]:
                     note(self._room())
                     waited = ROOM_AGAIN
+                self._lives = True
             answer = ray.get(actor.open.remote(with_info))
         except ray.exceptions.RayError as error:
             self._kill()
@@ -214,15 +217,17 @@ class RayWorker:
         """Kills the actor; its host ends with it."""
         self._kill()
 
+    def ending(self) -> Any:
+        """What is ready when the host has stopped in order; None where there is no host."""
+        actor = self._actor
+        return actor.close.remote() if actor is not None and self._lives else None
+
     def close(self) -> None:
         """The host stops in order, if it does within a few seconds."""
-        if self._actor is not None:
-            with contextlib.suppress(Exception):
-                _ray().get(self._actor.close.remote(), timeout=15)
-        self._kill()
+        _end([self])
 
     def _kill(self) -> None:
-        actor, self._actor = self._actor, None
+        actor, self._actor, self._lives = self._actor, None, False
         if actor is not None:
             with contextlib.suppress(Exception):
                 _ray().kill(actor, no_restart=True)
@@ -230,6 +235,16 @@ class RayWorker:
 
 def _asked(actor: Any) -> Any:
     return actor.words.options(concurrency_group=next(iter(WORDS))).remote()
+
+
+def _end(workers: Sequence[RayWorker]) -> None:
+    """All of them at once."""
+    with contextlib.suppress(Exception):
+        endings = [ending for worker in workers if (ending := worker.ending()) is not None]
+        if endings:
+            _ray().wait(endings, num_returns=len(endings), timeout=ENDING)
+    for worker in workers:
+        worker.stop()
 
 
 @contextlib.contextmanager
@@ -263,8 +278,7 @@ def _crew(spec: Spec, journal: Journal, address: str, wishes: Wishes) -> Iterato
         try:
             yield workers
         finally:
-            for worker in workers:
-                worker.close()
+            _end(workers)
     finally:
         ray.shutdown()
 

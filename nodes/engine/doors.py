@@ -50,8 +50,7 @@ class SyncNoise:
         """Noise shaped like the latent's samples [B*N, C, (1,) h, w], on the CPU."""
         with named("SyncTweediesNoise"):
             samples = input_latent["samples"]
-            views = self._settings.scene.views_of_batch(tuple(samples.shape))
-            return starting_noise(self._settings, views, samples.cpu(), self.seed)
+            return starting_noise(self._settings, samples.cpu(), self.seed)
 
 
 def patch_model(model: Model, settings: SyncSettings, node: str) -> Model:
@@ -123,10 +122,10 @@ def _sampler_wrapper(settings: SyncSettings, node: str) -> Any:
         if original is None:
             raise SyncError(f"{node}: '{type(sampler).__name__}' has no sampler function to synchronise; use KSampler")
         with named(node):
-            views = settings.scene.views_of_batch(tuple(noise.shape))
+            settings.scene.views_of_batch(tuple(noise.shape))
             # A run that continues another one brings no noise of its own.
             if bool(noise.count_nonzero()) and extra_args.get("seed") is not None:
-                noise = starting_noise(settings, views, noise.cpu(), extra_args["seed"]).to(noise)
+                noise = starting_noise(settings, noise.cpu(), extra_args["seed"]).to(noise)
             sampler.sampler_function = decorate(original, settings)
             try:
                 return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)

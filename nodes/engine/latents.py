@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...renderers.pictures import in_frames, in_one
 from ...renderers.scene import Scene
 from ...sync_core.walked import Views
 from .. import host
@@ -21,14 +22,41 @@ def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, An
     cell = 8 if model is None else host.cell_of(model)
     channels = 4 if model is None else host.latent_channels(model)
     samples = torch.zeros(batch, channels, *scene.grid(cell), device=host.intermediate_device())
-    return {"samples": samples if model is None else host.fit_empty_latent(model, samples)}
+    return {"samples": as_held(scene, samples if model is None else host.fit_empty_latent(model, samples))}
+
+
+def as_held(scene: Scene, samples: Tensor) -> Tensor:
+    """A canonical latent [B, C, (1,) *grid] as users hold it: of a video its frames, one after the other."""
+    return in_frames(samples, scene.geometry.frames)
+
+
+def as_canonical(scene: Scene, samples: Tensor) -> Tensor:
+    """The reverse; frames may also lie along an axis of their own [B, C, T, h, w], as video models have them. Raises
+    ValueError for frames of another number."""
+    frames, shape = scene.geometry.frames, tuple(samples.shape)
+    if frames == 1:
+        return samples
+    if samples.ndim == 5 and shape[2] != 1:
+        if shape[2] != frames:
+            raise ValueError(
+                f"a latent of {shape[2]} frames for a video of {frames}: this VAE joins frames in time, which views of "
+                "single frames cannot; encode every frame by itself (as a batch of pictures)"
+            )
+        return samples.flatten(2, 3)
+    if shape[0] % frames:
+        raise ValueError(
+            f"{shape[0]} latents for a video of {frames} frames; connect one for each frame, encoded by itself"
+        )
+    return in_one(samples, frames)
 
 
 def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
-    """A canonical latent on the scene's grid; one cell short (encoders crop odd sizes) is filled from its edge.
+    """A canonical latent, as users hold it, on the scene's grid; one cell short (encoders crop odd sizes) is filled
+    from its edge.
 
     Raises ValueError when the latent is of another size.
     """
+    samples = as_canonical(scene, samples)
     rows, columns = scene.grid(scene.cell_of_canonical(tuple(samples.shape)))
     height, width = samples.shape[-2:]
     flat = samples.reshape(-1, 1, height, width)
@@ -39,7 +67,7 @@ def fit_to_space(scene: Scene, samples: Tensor) -> Tensor:
 def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     """A canonical LATENT (samples [B, C, (1,) *grid], noise_mask) -> the LATENT of its views, rig order, B after B."""
     samples = fit_to_space(scene, latent["samples"])
-    views = scene.views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
+    views = scene.canvas_views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
     _check_memory(views, samples)
     frames = samples.ndim == 5
     projected = views.project(samples.squeeze(2) if frames else samples)
@@ -146,8 +174,8 @@ def view_latents(scene: Scene, latents: Tensor, views: Views) -> Tensor:
 
 
 def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, Views]:
-    """View samples [B*N, C, (1,) h, w] -> (the canonical picture [B, C, (1,) *grid], the views)."""
-    mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
+    """View samples [B*N, C, (1,) h, w] -> (the picture that users hold [B, C, (1,) *grid], its views)."""
+    mean = scene.mean_of_batch(tuple(samples.shape), samples.device, canvas=True)
     frames = samples.ndim == 5
     whole = mean(samples.squeeze(2) if frames else samples)
     return whole.unsqueeze(2) if frames else whole, mean.views

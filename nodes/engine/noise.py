@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...sync_core.noise import canonical_noise_sampler, view_noise
-from ...sync_core.walked import Views
 from .. import host
 from .run import Run, SyncSettings
 from .sampler_call import SamplerCall
@@ -30,12 +29,15 @@ def own_noise(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     return torch.randn(shape, generator=generator).to(like)
 
 
-def starting_noise(settings: SyncSettings, views: Views, like: Tensor, seed: int) -> Tensor:
+def starting_noise(settings: SyncSettings, like: Tensor, seed: int) -> Tensor:
     """The noise of a view batch shaped like ``like`` [B*N, C, (1,) h, w], by the plan's mode, on the CPU.
 
     The canonical noise is the host's own for that seed in canonical shape, so one view that is the whole picture starts
-    as a plain KSampler would.
+    as a plain KSampler would. Raises ValueError when the batch does not match the rig.
     """
+    scene, shape = settings.scene, tuple(like.shape)
+    scene.views_of_batch(shape)
+    views = scene.noise_views(scene.cell_of_views(shape))
     batch = like.shape[0] // views.count
     template = torch.zeros(batch, *like.shape[1:-2], *views.canonical, dtype=like.dtype)
     shared = host.prepare_noise(template, seed, settings.batch_index)
@@ -56,16 +58,16 @@ def share_inpaint_noise(run: Run, call: SamplerCall) -> None:
     if torch.allclose(consistent, noise, atol=1e-4):
         return
     seed = run.seed + 1
-    shared = host.prepare_noise(torch.zeros(packing.canonical_shape), seed).to(noise)
+    shared = host.prepare_noise(torch.zeros(run.noise_shape), seed).to(noise)
     own = partial(own_noise, tuple(noise.shape), seed, noise)
-    model.noise = packing.framed(view_noise(run.views, "polar", shared, own))
+    model.noise = packing.framed(view_noise(run.noise_views, "polar", shared, own))
 
 
 def region_noise(run: Run) -> Tensor:
     """float [B*N, C, h, w], white and shared: what lies around prompts that begin alone, another for every seed."""
     packing, seed = run.packing, run.seed + _REGIONS
-    z = torch.randn(packing.canonical_shape, generator=torch.Generator().manual_seed(seed % 2**63))
-    return view_noise(run.views.to("cpu"), "polar", z, lambda: own_noise(packing.views_shape, seed, z))
+    z = torch.randn(run.noise_shape, generator=torch.Generator().manual_seed(seed % 2**63))
+    return view_noise(run.noise_views.to("cpu"), "polar", z, lambda: own_noise(packing.views_shape, seed, z))
 
 
 def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
@@ -92,8 +94,8 @@ def starting_state(run: Run, call: SamplerCall, x: Tensor) -> Tensor:
 def step_noise(run: Run, call: SamplerCall, like: Tensor, apart: bool = False) -> NoiseSampler:
     """The host's noise for this sampler, drawn once in canonical shape and seen by every view. ``like``: the sampler's
     state, for its type and device. apart: see ``host.noise_sampler``."""
-    packing, views, seed = run.packing, run.views, call.seed
-    z_like = torch.zeros(packing.canonical_shape, dtype=like.dtype, device=like.device)
+    packing, views, seed = run.packing, run.noise_views, call.seed
+    z_like = torch.zeros(run.noise_shape, dtype=like.dtype, device=like.device)
     w_like = z_like.new_zeros(packing.views_shape)
     # A 5-D latent draws in 5-D, as the host does for a single view.
     shared = host.noise_sampler(call.function, packing.framed(z_like), call.sigmas, seed, apart)
@@ -121,8 +123,8 @@ def step_noise(run: Run, call: SamplerCall, like: Tensor, apart: bool = False) -
 
 def journey_noise(run: Run, like: Tensor, seed: int) -> Tensor:
     """White noise for a sampler's state, shared between views as the plan's step noise is."""
-    packing, views = run.packing, run.views
-    z = torch.randn(packing.canonical_shape, generator=torch.Generator().manual_seed(seed % 2**63)).to(like)
+    packing, views = run.packing, run.noise_views
+    z = torch.randn(run.noise_shape, generator=torch.Generator().manual_seed(seed % 2**63)).to(like)
     if packing.holds == "canonical":
         return z
     mode = "polar" if run.plan.step_noise == "canonical" else "independent"

@@ -11,7 +11,7 @@ from ..engine.conds import concat_views
 from ..engine.doors import SyncSampler
 from ..engine.edits.guider import EditGuider
 from ..engine.edits.results import check_mask, edited
-from ..engine.latents import keep_unmasked, starting_latents, to_canonical
+from ..engine.latents import as_held, keep_unmasked, starting_latents, to_canonical
 from ..engine.noise import starting_noise
 from ..engine.run import SyncSettings
 
@@ -50,7 +50,7 @@ def sampled(
         settings = replace(settings, batch_index=tuple(whole["batch_index"]))
     samples = latent["samples"]
     view_set = scene.views_of_batch(tuple(samples.shape))
-    noise = starting_noise(settings, view_set, samples.cpu(), wishes.seed)
+    noise = starting_noise(settings, samples.cpu(), wishes.seed)
     name = wishes.sampler_name
     sigmas = host.k_sampler_sigmas(model, wishes.steps, name, wishes.scheduler, wishes.denoise)
     sampler = SyncSampler(host.sampler_object(name), settings, "SyncTweediesSampler")
@@ -70,4 +70,4 @@ def sampled(
     )
     joined = to_canonical(scene, result)[0]
     joined = joined if views is not None else keep_unmasked(scene, whole, joined)
-    return {**latent, "samples": result}, {**whole, "samples": joined}
+    return {**latent, "samples": result}, {**whole, "samples": as_held(scene, joined)}

@@ -176,4 +176,4 @@ class SyncTweediesViewLatents:
         scene = Scene(space, rig)
         whole = canonical or empty_canonical(scene, model, batch_size)
         views = to_views(scene, whole)
-        return views, views["samples"].shape[0] // whole["samples"].shape[0]
+        return views, scene.views_of_batch(tuple(views["samples"].shape)).count

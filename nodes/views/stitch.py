@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...renderers.pictures import in_frames
 from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.coherence.tiers import perceptual
@@ -57,7 +58,8 @@ def decoded_whole(scene: Scene, vae: Any, samples: Tensor) -> tuple[Tensor, Tens
 
 
 def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tuple[Tensor, Tensor]:
-    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], coverage [B, H, W]: 1 seen, 0 not).
+    """View images [h, w, C], ``total`` of them -> (the pictures [B, H, W, C], of a video all of its frames, and
+    coverage [B, H, W]: 1 seen, 0 not).
 
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
@@ -67,7 +69,10 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
         raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
     stream = iter(images)
     joined = [scene.geometry.stitch(cell, itertools.islice(stream, count)) for _ in range(total // count)]
-    return torch.stack([picture for picture, _ in joined]), torch.stack([(w > 0).float() for _, w in joined])
+    pictures = torch.stack([picture for picture, _ in joined]).movedim(-1, 1)
+    seen = torch.stack([(weight > 0).float() for _, weight in joined])[:, None]
+    frames = scene.geometry.frames
+    return in_frames(pictures, frames).movedim(1, -1).contiguous(), in_frames(seen, frames)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ class Report:
 def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
     """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w], and how unlike views
     are that do not overlap. vae: LPIPS of these as pictures too, where the package and its weights are on disk."""
-    whole, views = to_canonical(scene, samples)
-    flat = whole.squeeze(2) if samples.ndim == 5 else whole
     given = samples.squeeze(2) if samples.ndim == 5 else samples
+    mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
+    flat, views = mean(given), mean.views
     consistent = views.project(flat)
     wide, high = scene.view_size
     cell = wide // views.width

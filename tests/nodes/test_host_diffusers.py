@@ -192,3 +192,12 @@ def test_the_second_stage_is_told_how_noisy_its_picture_is(models, level):
         class_labels=torch.tensor([level]),
     )
     assert relative_error(got, Clipping(1.5, 0.95)(expected)) < 2e-5
+
+
+def test_a_second_device_gets_weights_of_its_own(models):
+    """What the host's nodes for several devices ask for: the same network, made once more."""
+    model, _ = load("eps")
+    make, given = model.cached_patcher_init
+    own, other = (one.model.diffusion_model.state_dict() for one in (model, make(*given)))
+    assert own.keys() == other.keys() and all(torch.equal(own[name], other[name]) for name in own)
+    assert not {weight.data_ptr() for weight in own.values()} & {weight.data_ptr() for weight in other.values()}

@@ -8,10 +8,11 @@ from syncpack.nodes import NODE_CLASS_MAPPINGS
 
 SCRIPT = Path(__file__).resolve().parents[2] / "web" / "looks.js"
 COLOURS = dict(re.findall(r"^  (\w+): \"(#[0-9a-f]{6})\",$", SCRIPT.read_text(encoding="utf-8"), re.M))
-# Types of the host's own; those without a colour in its palettes are its business.
+# Types of the host's own, and of others; those without a colour in its palettes are its business.
 HOSTS = {
     *("MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "IMAGE", "MASK", "CLIP_VISION", "CONTROL_NET", "NOISE"),
     *("SAMPLER", "GUIDER", "STRING", "INT", "FLOAT", "BOOLEAN", "COMBO", "LOAD3D_CAMERA", "LOAD3D_MODEL_INFO"),
+    *("RAFT_FLOW", "OPTICAL_FLOW"),  # of other packs
 }
 DARK, LIGHT = "#353535", "#ffffff"  # nodes of the dark and of the light palette
 

@@ -75,7 +75,7 @@ def test_what_people_wish_is_found(wish, wanted):
 
 def test_each_subject_has_one_category():
     names = {node.CATEGORY.removeprefix("SyncTweedies/") for _, node in NODES}
-    assert names == {"views", "panorama", "illusion", "mesh", "splats", "sampling", "conditioning", "loaders"}
+    assert names == {"views", "panorama", "illusion", "mesh", "splats", "video", "sampling", "conditioning", "loaders"}
 
 
 @each_node

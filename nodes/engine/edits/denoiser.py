@@ -77,14 +77,14 @@ class EditRun:
 
     def noise(self, draw: int) -> Tensor:
         """The noise [B*N, C, h, w] of one draw after the other, the same for a seed on every device."""
-        run, packing, views = self.run, self.run.packing, self.run.views
+        run, packing, views = self.run, self.run.packing, self.run.noise_views
         seed = (run.seed + _EDIT + draw * _DRAW) % 2**63
         like = self.source
         if self.edit.noise == "same":
             shape = packing.batch, packing.channels, views.height, views.width
             one = host.prepare_noise(torch.zeros(shape), seed, run.settings.batch_index)
             return one.repeat_interleave(views.count, 0).to(like)
-        shared = host.prepare_noise(torch.zeros(packing.canonical_shape), seed, run.settings.batch_index).to(like)
+        shared = host.prepare_noise(torch.zeros(run.noise_shape), seed, run.settings.batch_index).to(like)
         mode = "independent" if self.edit.noise == "independent" else "polar"
         return view_noise(views, mode, shared, lambda: own_noise(packing.views_shape, seed, like))
 

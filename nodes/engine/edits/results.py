@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ....renderers.scene import Scene
-from ..latents import fit_to_space, mask_on_grid, scaled_mask, to_canonical
+from ..latents import as_held, fit_to_space, mask_on_grid, scaled_mask, to_canonical
 
 Latent = dict[str, Any]
 
@@ -23,15 +23,15 @@ def edited(scene: Scene, whole: Latent, latent: Latent, result: Tensor) -> tuple
     changes = _changes(latent.get("noise_mask"), result)
     views = result if changes is None else torch.where(changes, result, start)
     if "samples" not in whole:
-        return views, to_canonical(scene, views)[0]
+        return views, as_held(scene, to_canonical(scene, views)[0])
     source = fit_to_space(scene, whole["samples"]).to(result)
     change, view_set = to_canonical(scene, views - start)
     joined = source + change
     if whole.get("noise_mask") is None:
-        return views, joined
+        return views, as_held(scene, joined)
     mask = mask_on_grid(view_set, scene.geometry.mask_cells(whole["noise_mask"], view_set), joined.shape[0]) > 0
     mask = mask.unsqueeze(2) if joined.ndim == 5 else mask
-    return views, torch.where(mask.to(joined.device), joined, source)
+    return views, as_held(scene, torch.where(mask.to(joined.device), joined, source))
 
 
 def _changes(mask: Tensor | None, views: Tensor) -> Tensor | None:
