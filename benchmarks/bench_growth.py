@@ -1,10 +1,12 @@
 """How time and memory grow: with the number of views, and with the canvas. Every size in a process of its own.
 
-Runs are whole ones, through the sampler's node, of a model that costs next to nothing: seconds of the processor outside
-of the model, for a step and for all that is done once. state: the bytes of the views, which a run's sampler holds some
-times over. Averages of pixels are one synchronisation of 3 channels (what a pixel model or rgb_vae asks for), and what
-they hold beside the state: the views before and after, and the canvas. exponent: the slope of a line through the
-logarithms; 1 is linear.
+Runs are whole ones, through the sampler's node, of a model that costs next to nothing: seconds of the processor
+outside of the model, for a step and for all that is done once. state: the bytes of the views, which a run's sampler
+holds some times over. Averages of pixels are one synchronisation of 3 channels (what a pixel model or rgb_vae asks
+for), and what they hold beside the state: the views before and after, and the canvas. exponent: the slope of a line
+through the logarithms; 1 is linear. Seconds are measured where the allocator keeps what it has (MALLOC_*, glibc):
+else arrays of more than 32 MiB are given back and cleared anew each time, and sizes above cost about twice as much as
+those below. Memory is measured without that, in another process.
 
 ``python benchmarks/bench_growth.py [WORD ...]`` measures the rows whose names hold all of the words.
 """
@@ -12,6 +14,7 @@ logarithms; 1 is linear.
 from __future__ import annotations
 
 import math
+import os
 import re
 import subprocess
 import sys
@@ -27,9 +30,10 @@ STRIPS = (10, 100, 1000, 3000)
 CANVASES = (1024, 2048, 4096, 8192, 16384)
 PIXELS = (1024, 2048, 4096, 8192)
 SPHERES = (1024, 2048, 4096)
-STEPS = 3
+# Of a run that is timed: many where there is little to do.
+STEPS = (4, 40)
 # Below so many seconds it is not the work that is measured.
-LEAST = 0.02
+LEAST = 0.005
 
 
 def start() -> None:
@@ -59,11 +63,12 @@ def child_run(width: int, height: int, stride: int, process: int, visits: str) -
     run_node(model, Plane(512, 256), Windows(256, 256, 32, 256), steps=2, process=process, visits=wish)
     space, rig = Plane(width, height), Windows(512, 512, stride, stride)
     views, before = Scene(space, rig).geometry.count(8), peak_memory_mib()
-    for number in (1, STEPS):
+    longer = max(STEPS[0], min(STEPS[1], 4000 // views))
+    for number in (1, longer):
         inside[0], began = 0.0, time.process_time()
         run_node(model, space, rig, steps=number, process=process, visits=wish, views_per_batch=16)
         steps.append(time.process_time() - began - inside[0])
-    step = (steps[1] - steps[0]) / (STEPS - 1)
+    step = (steps[1] - steps[0]) / (longer - 1)
     state = views * 4 * 64 * 64 * 4 / 2**20
     print(views, step, steps[0] - step, state, peak_memory_mib() - before)
 
@@ -113,8 +118,15 @@ def rows() -> dict[str, list[str]]:
 
 
 def measured(call: str) -> list[float]:
+    kept = str(2**35)
+    keeping = {"MALLOC_MMAP_THRESHOLD_": kept, "MALLOC_TRIM_THRESHOLD_": kept, "MALLOC_TOP_PAD_": "0"}
+    return in_process(call, keeping)[:4] + in_process(call, {})[4:]
+
+
+def in_process(call: str, environment: dict[str, str]) -> list[float]:
+    code = f"import bench_growth; bench_growth.{call}"
     done = subprocess.run(
-        [sys.executable, "-c", f"import bench_growth; bench_growth.{call}"], cwd=HERE, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True, env={**os.environ, **environment}
     )
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])

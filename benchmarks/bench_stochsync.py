@@ -30,8 +30,7 @@ def turns() -> dict[str, tuple[float, Any]]:
 
     return {
         "the rig's sets": (0.25, None),
-        "drawn anew, 0.1": (0.7, Visits("turning", 0.1, 0.0)),
-        "drawn anew, they touch": (0.7, Visits("turning", 0.0, 0.0)),
+        "drawn anew": (0.7, Visits("turning")),
     }
 
 
@@ -44,8 +43,7 @@ def painted(overlap: float, visits: Any, seed: int) -> dict[str, Any]:
     from syncpack.renderers.panorama.space import Lookout, Panorama
     from syncpack.renderers.panorama.stitch import view_edges
     from syncpack.sync_core.quality import high_frequency_energy, intra_distance
-    from syncpack.sync_core.stochastic import disjoint_sets
-    from syncpack.sync_core.visits.policy import Visiting
+    from syncpack.sync_core.stochastic import disjoint_sets, drawn_sets
 
     picture = SyncTweediesExemplarPicture().load("pebbles")[0]
     model, clip, _ = ExemplarModel().build(picture, "pebbles", True)
@@ -67,13 +65,8 @@ def painted(overlap: float, visits: Any, seed: int) -> dict[str, Any]:
     )
     seconds = time.process_time() - began
     image = whole["samples"][0].clone() / 2 + 0.5
-    if visits is None:
-        sets = disjoint_sets(views)
-        last = sets[(STEPS - 1) % len(sets)]
-    else:
-        made = Visiting.of(visits, lambda o: scene.geometry.tilings(views, o), views.count, STEPS, seed, False)
-        assert made is not None
-        last = made.sets[-1] or tuple(range(views.count))
+    fixed = disjoint_sets(views)
+    last = fixed[(STEPS - 1) % len(fixed)] if visits is None else drawn_sets(views, STEPS, seed)[-1]
     left, above = view_edges([rig.looks[n] for n in last], SIDE, SIDE, HEIGHT, WIDTH)
     across, down = (image - image.roll(1, -1)).square().mean(0), (image - image.roll(1, -2)).square().mean(0)
     at, off = torch.cat([across[left], down[above]]), torch.cat([across[~left], down[1:][~above[1:]]])

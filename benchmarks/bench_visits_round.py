@@ -46,6 +46,9 @@ def cases() -> dict[str, tuple[str, Any]]:
         "sphere, fibonacci of 25, overlap 0.06": ("fibonacci", turning(0.06)),
         "sphere, fibonacci of 25, overlap 0.06, leave 0.2": ("fibonacci", turning(0.06, 0.2)),
         "sphere, default rig, leave 0.2, all in the last step": ("sphere", ending(0.06, 0.2)),
+        "sphere, view_overlap 0.6, overlap 0.06": ("sphere of 34", turning(0.06)),
+        "sphere, view_overlap 0.6, leave 0.2": ("sphere of 34", turning(0.125, 0.2)),
+        "sphere, view_overlap 0.6, all": ("sphere of 34", None),
         "sphere, fibonacci of 25, all": ("fibonacci", None),
         "mesh, leave 0.2, all in the last step": ("mesh", ending(0.06, 0.2)),
         "mesh, all": ("mesh", None),
@@ -140,8 +143,8 @@ def _inside(kind: str) -> tuple[Any, Any]:
     from syncpack.nodes.views.spaces import rig_from
     from syncpack.renderers.panorama.space import Panorama
 
-    overlap = 0.25 if kind == "sphere" else 0.5
-    return Panorama(192, 96), rig_from(kind, 48, 48, view_overlap=overlap)
+    overlap = {"sphere": 0.25, "sphere of 34": 0.6, "fibonacci": 0.5}[kind]
+    return Panorama(192, 96), rig_from(kind.split()[0], 48, 48, view_overlap=overlap)
 
 
 def _round(_: str) -> tuple[Any, Any]:

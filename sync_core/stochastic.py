@@ -12,17 +12,21 @@ Sets of views that hardly overlap, so that one step can replace what it sees wit
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import torch
 
 from .walked import Views
+from .walked_mean import average_of
 
 NOISE = 999
 """The timestep at which there is nothing but noise."""
 
 # The least rungs of a ladder that is walked in plain steps (DDIM), as in the published code.
 _PLAIN_RUNGS = 50
+# Cells that sets are drawn by, and for how many steps they wait ever more impatiently.
+_SOME, _LONGEST = 4096, 12
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,7 @@ def disjoint_sets(views: Views, tolerance: float = 0.06) -> tuple[tuple[int, ...
     Each set starts with the views that no earlier set has, in rig order, and is then filled with any others that fit,
     so that it sees as much as it can. The sets of StochSync (Yeo, Kim, Sung 2025) are found this way on its rigs.
     """
-    shared = views.to("cpu").shared_cells().double()
-    own = shared.diagonal().clamp_min(1)
-    apart = shared / torch.minimum(own[:, None], own) <= tolerance
+    apart = _shares(views) <= tolerance
     sets: list[tuple[int, ...]] = []
     waiting = list(range(views.count))
     while waiting:
@@ -110,3 +112,38 @@ def disjoint_sets(views: Views, tolerance: float = 0.06) -> tuple[tuple[int, ...
         waiting = [v for v in waiting if v not in chosen]
         sets.append(tuple(sorted(chosen)))
     return tuple(sets)
+
+
+def drawn_sets(views: Views, steps: int, seed: int, tolerance: float = 0.06) -> tuple[tuple[int, ...], ...]:
+    """One such set for each step, drawn anew: the longer cells wait, the likelier views are taken that see them, so
+    that nothing waits long. The same for the same seed."""
+    apart = _shares(views) <= tolerance
+    sees = _some_cells(views)
+    draw = random.Random(f"turns {seed}").random
+    waited = torch.ones(sees.shape[1])
+    sets: list[tuple[int, ...]] = []
+    for _ in range(steps):
+        luck = torch.tensor([draw() for _ in range(views.count)])
+        wish = sees @ waited.clamp_max(_LONGEST).exp2() / sees.sum(1).clamp_min(1) * (0.5 + luck)
+        chosen: list[int] = []
+        for candidate in wish.argsort(descending=True).tolist():
+            if bool(apart[candidate, chosen].all()):
+                chosen.append(candidate)
+        sets.append(tuple(sorted(chosen)))
+        waited = (waited + 1) * (sees[chosen].sum(0) == 0)
+    return tuple(sets)
+
+
+def _some_cells(views: Views) -> torch.Tensor:
+    """float [N, n]: which views see some of the cells, evenly picked."""
+    picked = torch.linspace(0, views.cells - 1, min(views.cells, _SOME)).round().long()
+    each = (average_of(views.only((number,))).seen for number in range(views.count))
+    rows = [seen.cpu().reshape(-1)[picked] for seen in each]
+    return torch.stack(rows).float()
+
+
+def _shares(views: Views) -> torch.Tensor:
+    """float64 [N, N]: how much two views have in common, in parts of the smaller one."""
+    shared = views.to("cpu").shared_cells().double()
+    own = shared.diagonal().clamp_min(1)
+    return shared / torch.minimum(own[:, None], own)

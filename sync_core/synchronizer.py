@@ -109,8 +109,8 @@ class SyncPlan:
         """Raise ValueError where a view that is not asked would be missed."""
         named = f"visits {self.visits.policy} leave views out, and "
         if self.stochastic is not None:
-            if self.visits.policy in ("turning", "auto"):
-                return  # (they say which views take the next turn)
+            if self.visits.policy == "turning":
+                return  # (its turns are drawn anew)
             raise ValueError(
                 f"visits {self.visits.policy} are no turns, and StochSync's views take turns; set visits to turning "
                 "(drawn anew at each step), or to all (the same again and again)"

@@ -64,6 +64,9 @@ DOORS = {
     ("splats", "files"): "PLY is one format",
     ("video", "plane"): "frames are planes, and windows on them are a plane's",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
+} | {
+    (wing, "drawing"): "views are drawn with lines and numbers of one kind"
+    for wing in ("cameras", "plane", "panorama", "illusions", "mesh", "splats")
 }
 # What a subject's nodes may use of another's, and why. All may use views: what nodes of every space have.
 SUBJECTS_DOORS = {
@@ -151,7 +154,7 @@ def test_wings_use_each_other_through_listed_doors() -> None:
 
 
 def test_cameras_and_files_know_no_space() -> None:
-    assert not any(here in ("cameras", "files") and there in WINGS for here, there in DOORS)
+    assert not any(here in ("cameras", "files", "drawing") and there in WINGS for here, there in DOORS)
 
 
 def test_what_serves_all_spaces_knows_none() -> None:

@@ -20,7 +20,7 @@ from ...sync_core.steering.operators import CanonicalOperator, Operation, Operat
 from ...sync_core.synchronizer import NO_STATE, Synchronizer, SyncPlan, SyncState
 from ...sync_core.visits.answers import Answers
 from ...sync_core.visits.chooser import visiting
-from ...sync_core.visits.policy import Visiting
+from ...sync_core.visits.policy import ALL, Visiting
 from ...sync_core.walked import Views
 from .. import host
 from ..host.objects import Model, Network
@@ -158,8 +158,7 @@ class Run:
         pull = None
         if settings.coherence is not None:
             pull = settings.coherence.begin(scene, plan, views, model, x.shape[1], trajectory.steps)
-        # (StochSync replaces what views see and keeps the rest: nothing but that is read)
-        complete = plan.stochastic is None and (pull is not None or not views.fully_covered)
+        complete = pull is not None or not views.fully_covered
         return Run(
             settings=settings,
             sync=sync,
@@ -173,7 +172,8 @@ class Run:
             operation=operation,
             pull=pull,
             visiting=visiting(
-                plan.visits,
+                # (StochSync's views take turns of another kind, see its walk)
+                plan.visits if plan.stochastic is None else ALL,
                 partial(scene.geometry.tilings, views),
                 views.count,
                 trajectory.steps,

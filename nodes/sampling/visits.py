@@ -54,7 +54,7 @@ def _those_that_read(name: str) -> tuple[str, ...]:
         "stale": Whole(2, 0, 1000, advanced=True)
         .says("still changing only: how many steps a view waits.")
         .when(policy=_those_that_read("stale")),
-        "leave": Number(0.1, 0.0, 0.49, advanced=True)
+        "leave": Number(0.2, 0.0, 0.49, advanced=True)
         .says(
             "How much of the picture a step may leave out where that saves a view; it keeps its estimate for a step or "
             "two. For cameras (windows tile without); with euler and ddim, process 2 or 5, others leave nothing out."

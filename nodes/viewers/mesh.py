@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...renderers.drawing.outlines import for_viewer
 from ...renderers.mesh.drawn import mesh_outlines
 from ...renderers.mesh.files.save import mesh_files
 from ...renderers.mesh.mesh import Mesh
 from ...renderers.mesh.uvs.atlas import Layout
-from ...renderers.outlines import for_viewer
 from .. import host
 from ..mesh.files import textured
 from ..saving import save_files

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...renderers.outlines import for_viewer
+from ...renderers.drawing.outlines import for_viewer
 from ...renderers.panorama.drawn import sphere_outlines
 from ...renderers.panorama.equirect import check_equirect_picture
 from .. import host

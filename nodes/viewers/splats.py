@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ...renderers.outlines import for_viewer
+from ...renderers.drawing.outlines import for_viewer
 from ...renderers.splats.drawn import splat_outlines
 from ...renderers.splats.files.load_save import scene_bytes
 from ...renderers.splats.splats import Splats, Up

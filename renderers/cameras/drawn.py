@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..arrays import integers, norm
-from ..ink import PALE, Ink, apart, badge, badge_size, colours, pairs
-from ..outlines import Outline, Stand
+from ..drawing.ink import PALE, Ink, apart, badge, badge_size, colours, pairs
+from ..drawing.outlines import Outline, Stand
 from .framing import bounds, tight
 from .viewpoints import Orbit, Viewpoint
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ink import PALE, Ink, badge, badge_size, colours, text_width
+from ..drawing.ink import PALE, Ink, badge, badge_size, colours, text_width
 
 # Sides of the card in squares, and of a card that is drawn at the least, in pixels.
 _SQUARES = 4

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..cameras.drawn import Around, cameras_of, frusta
 from ..cameras.viewpoints import Orbit, Viewpoint
-from ..ink import PAPER
-from ..outlines import Outline
+from ..drawing.ink import PAPER
+from ..drawing.outlines import Outline
 from .looks import MeshViews, corner_normals
 from .mesh import Mesh
 from .turntable import soft_light

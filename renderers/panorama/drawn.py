@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..cameras.looks import Look, angles
-from ..ink import DARK, PALE, Ink, apart, badge, badge_size, colours, pairs
-from ..outlines import Outline
+from ..drawing.ink import DARK, PALE, Ink, apart, badge, badge_size, colours, pairs
+from ..drawing.outlines import Outline
 from .space import Lookout
 
 # Points along each side of a frame.

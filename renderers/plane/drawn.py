@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from ..ink import DARK, PALE, PAPER, Ink, badge, badge_size, colours
+from ..drawing.ink import DARK, PALE, PAPER, Ink, badge, badge_size, colours
 from .space import Placement
 
 # Free border around the canvas, in parts of the picture's longer side.

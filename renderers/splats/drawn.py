@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..cameras.drawn import Around, cameras_of, frusta
 from ..cameras.viewpoints import Orbit, Viewpoint
-from ..ink import PAPER
-from ..outlines import Outline
+from ..drawing.ink import PAPER
+from ..drawing.outlines import Outline
 from .space import SplatColours
 from .splats import Splats
 

@@ -9,7 +9,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..linear_map import unique_groups
 from ..views import ViewSet
 from ..walked import Views
 from .policy import Draw
@@ -40,43 +39,49 @@ class Covers:
     @cached_property
     def _sizes(self) -> tuple[list[int], int]:
         """(How many cells each view sees, how many any of them sees.)"""
-        seen = [unique_groups(cell)[0] for cell, _ in _seen_by_each(self.views)]
+        seen = [_marked(cell, self.views.cells) for cell, _ in _seen_by_each(self.views)]
         reached = torch.zeros(self.views.cells, dtype=torch.bool)
         reached[torch.cat(seen)] = True
         return [cells.numel() for cells in seen], int(reached.sum())
 
     @cached_property
-    def _pairs(self) -> tuple[Tensor, Tensor]:
-        """(view, cell) of whatever counts: what a view sees away from its border, and cells that only borders see."""
-        parts = list[tuple[Tensor, Tensor, Tensor]]()
-        keep = (1 - self.overlap) ** 2
-        for number, (cell, weight) in enumerate(_seen_by_each(self.views)):
+    def _cells(self) -> list[Tensor]:
+        """For each view the cells int64 [n], rising, that count: what it sees away from its border, and cells that only
+        borders see."""
+        size, keep = self.views.cells, (1 - self.overlap) ** 2
+        inner, whole, reached = list[Tensor](), list[Tensor](), torch.zeros(size, dtype=torch.bool)
+        for cell, weight in _seen_by_each(self.views):
+            whole.append(_marked(cell, size))
             if cell.numel() == 0:
+                inner.append(whole[-1])
                 continue
             limit = weight.sort(descending=True).values[min(int(keep * weight.numel()), weight.numel() - 1)]
             # (a little less, so that views of equal weights are all middle)
-            middle = weight >= limit * (1 - 1e-5)
-            cells, group, _ = unique_groups(cell)
-            inner = torch.zeros(cells.numel(), dtype=torch.int64).scatter_reduce_(0, group, middle.long(), "amax")
-            parts.append((torch.full_like(cells, number), cells, inner > 0))
-        view, cell, inner = (torch.cat(each) for each in zip(*parts, strict=True))
+            inner.append(_marked(cell[weight >= limit * (1 - 1e-5)], size))
+            reached[inner[-1]] = True
+        found = list[Tensor]()
+        for own, middle in zip(whole, inner, strict=True):
+            counts = ~reached[own]
+            counts[torch.searchsorted(own, middle)] = True
+            found.append(own[counts])
+        return found
+
+    @cached_property
+    def _reached(self) -> Tensor:
+        """bool [K]: cells that some view sees."""
         reached = torch.zeros(self.views.cells, dtype=torch.bool)
-        reached[cell[inner]] = True
-        counts = inner | ~reached[cell]
-        return view[counts], cell[counts]
+        reached[torch.cat(self._cells)] = True
+        return reached
 
     @cached_property
     def _some(self) -> tuple[Tensor, Tensor]:
         """(some of the cells that are seen, evenly picked; float [N, n], which views see them): enough to choose by."""
-        view, cell = self._pairs
-        reached = unique_groups(cell)[0]
+        reached = self._reached.nonzero()[:, 0]
         picked = reached[torch.linspace(0, len(reached) - 1, min(len(reached), _SOME)).round().long()]
-        place = torch.full((self.views.cells,), -1)
-        place[picked] = torch.arange(len(picked))
-        here = place[cell] >= 0
-        sees = torch.zeros(self.views.count, len(picked))
-        sees[view[here], place[cell[here]]] = 1.0
-        return picked, sees
+        sees = torch.zeros(self.views.count, self.views.cells, dtype=torch.bool)
+        for own, row in zip(self._cells, sees, strict=True):
+            row[own] = True
+        return picked, sees[:, picked].float()
 
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
@@ -86,11 +91,11 @@ class Covers:
         return min((self._cover(draw, waited, leave) for _ in range(_TRIES)), key=len)
 
     def _seen(self, rows: Sequence[int]) -> Tensor:
-        """int64 [K]: how many of these views see each cell."""
-        view, cell = self._pairs
-        asked = torch.zeros(self.views.count, dtype=torch.bool)
-        asked[list(rows)] = True
-        return torch.bincount(cell[asked[view]], minlength=self.views.cells)
+        """int32 [K]: how many of these views see each cell."""
+        seen = torch.zeros(self.views.cells, dtype=torch.int32)
+        for row in rows:
+            seen[self._cells[row]] += 1
+        return seen
 
     def _waited(self, before: Sequence[tuple[int, ...] | None]) -> Tensor:
         """int64 [K]: for how many steps a cell was not seen, as far as it matters."""
@@ -117,8 +122,7 @@ class Covers:
 
     def _completed(self, chosen: list[int], waited: Tensor, leave: float) -> tuple[int, ...]:
         """The views chosen by some cells, with those that all cells need, and without those that they do not."""
-        view, cell = self._pairs
-        reached = torch.bincount(cell, minlength=self.views.cells) > 0
+        cells, reached = self._cells, self._reached
         late, share = reached & (waited >= _LONGEST), leave * int(reached.sum())
         seen = self._seen(chosen)
         while True:
@@ -126,14 +130,21 @@ class Covers:
             if int(missed.sum()) <= share and not bool(must.any()):
                 break
             wanted = must if bool(must.any()) else missed
-            chosen.append(int(torch.bincount(view[wanted[cell]], minlength=self.views.count).argmax()))
-            seen = self._seen(chosen)
+            gains = [int(wanted[own].sum()) for own in cells]
+            chosen.append(gains.index(max(gains)))
+            seen[cells[chosen[-1]]] += 1
         for number in list(chosen):
-            own = cell[view == number]
-            if bool((seen[own] > 1).all()):
-                seen[own] -= 1
+            if bool((seen[cells[number]] > 1).all()):
+                seen[cells[number]] -= 1
                 chosen.remove(number)
         return tuple(sorted(chosen))
+
+
+def _marked(cell: Tensor, size: int) -> Tensor:
+    """The distinct cells of int64 [n] of so many, rising."""
+    marks = torch.zeros(size, dtype=torch.bool)
+    marks[cell] = True
+    return marks.nonzero()[:, 0]
 
 
 def _seen_by_each(views: Views) -> Iterator[tuple[Tensor, Tensor]]:
@@ -142,9 +153,10 @@ def _seen_by_each(views: Views) -> Iterator[tuple[Tensor, Tensor]]:
     if isinstance(own, ViewSet):
         cell, pixel, _ = own.contributions()
         number, weight = pixel // (own.height * own.width), own.weights[pixel]
-        for view in range(own.count):
-            here = (number == view) & (weight > 0)
-            yield cell[here], weight[here]
+        counts = (weight > 0).nonzero()[:, 0]
+        order = counts[number[counts].argsort(stable=True)]
+        sizes = torch.bincount(number[counts], minlength=own.count).tolist()
+        yield from ((cell[here], weight[here]) for here in order.split(sizes))
         return
     for view in range(own.count):
         part = own.part(view)

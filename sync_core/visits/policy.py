@@ -53,7 +53,7 @@ class Visits:
     last: float = 0.2
     tolerance: float = 0.02
     stale: int = 2
-    leave: float = 0.1
+    leave: float = 0.2
     budget: float = 1.5
 
     def __post_init__(self) -> None:

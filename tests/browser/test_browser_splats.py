@@ -21,7 +21,7 @@ from syncpack.renderers.cameras import orbits
 from syncpack.renderers.cameras.drawn import frusta
 from syncpack.renderers.cameras.looks import Look
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
-from syncpack.renderers.outlines import for_viewer
+from syncpack.renderers.drawing.outlines import for_viewer
 from syncpack.renderers.panorama.drawn import sphere_outlines
 from syncpack.renderers.panorama.space import Lookout
 from syncpack.renderers.splats.files.load_save import load_splats, scene_bytes

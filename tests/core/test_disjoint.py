@@ -7,7 +7,8 @@ from syncpack.renderers.cameras.looks import Look
 from syncpack.renderers.panorama.space import Lookout, panorama_views
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
-from syncpack.sync_core.stochastic import disjoint_sets
+from syncpack.sync_core.stochastic import disjoint_sets, drawn_sets
+from syncpack.sync_core.walked_mean import average_of
 
 
 def windows(width, stride):
@@ -53,3 +54,18 @@ def test_shared_cells_by_hand():
     shared = windows(32, 8).shared_cells()
     assert shared.tolist() == [[256, 128, 0], [128, 256, 128], [0, 128, 256]]
     assert torch.equal(shared, shared.T)
+
+
+def test_sets_that_are_drawn_overlap_no_more_and_leave_nothing_out():
+    views = windows(96, 2)
+    drawn = drawn_sets(views, 40, seed=1)
+    assert drawn == drawn_sets(views, 40, seed=1) != drawn_sets(views, 40, seed=2)
+    assert len(set(drawn)) > 30, "elsewhere each time"
+    shared = views.shared_cells()
+    last = torch.zeros(views.cells)
+    for step, members in enumerate(drawn, 1):
+        for a in members:
+            assert all(int(shared[a, b]) <= 0.06 * int(shared[b, b]) for b in members if b != a)
+        seen = average_of(views.only(members)).seen.reshape(-1)
+        last[seen] = step
+        assert step < 6 or int((step - last).max()) <= 6, "no cell waits long"

@@ -8,11 +8,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.k_runs import CLEAN, F64, gain_of, gaussian, product, ve
+from helpers.meshes import torus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.gaussian import GaussianPrior
 from oracles.parameterization import ddim_levels
-from syncpack.renderers.cameras.lookouts import fibonacci
+from syncpack.renderers.cameras.lookouts import fibonacci, sphere
+from syncpack.renderers.cameras.orbits import orbit
+from syncpack.renderers.cameras.viewpoints import Orbit
+from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.renderers.plane.space import Plane, Windows, place
 from syncpack.renderers.plane.tiling import WindowTilings
@@ -321,6 +325,23 @@ def test_values_that_make_no_sense_are_refused():
     views = Scene(Plane(64, 16), Windows(16, 16, 8, 8))
     with pytest.raises(ValueError, match=r"leave out none of the 7 views.*stride to 2 pixels.*or set visits to all"):
         Visiting.of(Visits("turning"), lambda o: views.geometry.tilings(views.views(1), o), 7, 10, 0, False)
+
+
+def test_half_of_the_usual_calls_of_a_sphere_and_fewer_than_two_thirds_of_a_meshs():
+    """The usual visits, on a rig with views to choose from, beside all views of the usual rig: 17, and 10."""
+    round_scenes = (
+        (Scene(Panorama(96, 48), Lookout(sphere(90, 0.6), 24, 24)), 0.51 * len(sphere(90))),
+        (Scene(MeshTexture(torus(), 64, 64), Orbit(orbit(), 40, 40)), 0.65 * len(orbit())),
+    )
+    for scene, most in round_scenes:
+        views = scene.views(1)
+        tilings = lambda overlap, scene=scene, views=views: scene.geometry.tilings(views, overlap)  # noqa: E731
+        visiting = Visiting.of(Visits("turning"), tilings, views.count, 10, 0, False)
+        assert sum(visiting.asked(views.count)) / 10 <= most
+        seen = torch.zeros(views.cells, dtype=torch.bool)
+        for rows in visiting.sets[-3:]:
+            seen |= average_of(views.only(rows or tuple(range(views.count)))).seen
+        assert torch.equal(seen, average_of(views).seen)
 
 
 def test_waiting_longer_than_the_run_is_refused():

@@ -12,7 +12,7 @@ from syncpack.renderers.cameras.drawn import frusta
 from syncpack.renderers.cameras.framing import tight
 from syncpack.renderers.cameras.looks import Look, pixels_of
 from syncpack.renderers.cameras.viewpoints import Viewpoint
-from syncpack.renderers.outlines import for_viewer
+from syncpack.renderers.drawing.outlines import for_viewer
 from syncpack.renderers.panorama.drawn import sphere_outlines
 from syncpack.renderers.panorama.space import Lookout
 from syncpack.renderers.splats.files.load_save import scene_bytes

@@ -12,12 +12,12 @@ from syncpack.renderers.cameras.drawn import Around, cameras_of, eye, frusta, fr
 from syncpack.renderers.cameras.framing import tight
 from syncpack.renderers.cameras.looks import Look, pixels_of
 from syncpack.renderers.cameras.viewpoints import Orbit, Viewpoint
+from syncpack.renderers.drawing.ink import PAPER, Ink, apart, badge_size, colours
+from syncpack.renderers.drawing.outlines import for_viewer
 from syncpack.renderers.illusions.drawn import card
 from syncpack.renderers.illusions.space import Illusion, Warps
 from syncpack.renderers.illusions.warps import FlipY, Identity, Rotate90
-from syncpack.renderers.ink import PAPER, Ink, apart, badge_size, colours
 from syncpack.renderers.mesh.drawn import mesh_outlines
-from syncpack.renderers.outlines import for_viewer
 from syncpack.renderers.panorama.drawn import places_on_map, sphere_outlines
 from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.renderers.plane.drawn import window_rectangles

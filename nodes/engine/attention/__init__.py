@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....renderers.neighbours import nearest
-from ....renderers.overlaps import Overlaps
 from ....renderers.scene import Scene
 from ... import host
 from ...host.objects import Model
 from ..chunks import GROUP
+from .overlaps import Overlaps
 from .plan import AttentionPlan, table_of
 from .transformers import TransformerViews
 from .unets import CrossViewPatch, share_in_unet

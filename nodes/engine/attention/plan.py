@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from ....renderers.neighbours import nearest
-from ....renderers.overlaps import Overlaps
 from ....sync_core.attention.shared import entropy_scale
 from ...host.errors import SyncError
 from ..chunks import ROWS
+from .overlaps import Overlaps
 
 NODE = "CrossViewAttention"
 

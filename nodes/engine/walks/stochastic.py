@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....sync_core.stochastic import NOISE, Stochastic, Timetable, disjoint_sets, released
+from ....sync_core.stochastic import NOISE, Stochastic, Timetable, disjoint_sets, drawn_sets, released
 from ....sync_core.walked import Views
 from ....sync_core.walked_mean import Averager, average_of
 from ... import host
@@ -33,12 +33,16 @@ class Turn:
 
 def turns(views: Views) -> tuple[Turn, ...]:
     """The sets of views of a rig that take turns. Raises ValueError for views that make up the picture together."""
+    _check(views)
+    return tuple(Turn(members, average_of(views.only(members))) for members in disjoint_sets(views))
+
+
+def _check(views: Views) -> None:
     if views.combine is not None:
         raise ValueError(
             "StochSync replaces what a view sees, and these views only make a picture together (parts or planes); "
             "use process 2"
         )
-    return tuple(Turn(members, average_of(views.only(members))) for members in disjoint_sets(views))
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,14 @@ class Turns:
 
     @staticmethod
     def of(run: Run, steps: int) -> Turns:
-        """The rig's sets one after the other, or those that visits draw anew for each step."""
-        if run.visiting is None:
+        """The rig's sets one after the other; others at each step where visits are turning."""
+        if run.plan.visits.everywhere:
             fixed = turns(run.views)
             return Turns(tuple(fixed[step % len(fixed)] for step in range(steps)), len(fixed))
-        everyone = tuple(range(run.views.count))
+        _check(run.views)
         made: dict[tuple[int, ...], Turn] = {}
         missed, blank, sets = average_of(run.views).seen.clone(), 0, list[Turn]()
-        for rows in run.visiting.sets:
-            members = rows or everyone
+        for members in drawn_sets(run.views, steps, run.seed):
             if members not in made:
                 made[members] = Turn(members, average_of(run.views.only(members)))
             sets.append(made[members])

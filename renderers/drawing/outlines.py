@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .arrays import floats
+from ..arrays import floats
 from .ink import colours
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .arrays import floats
+from ..arrays import floats
 
 Colour = tuple[float, float, float]
 """Red, green, blue in [0, 1]."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..sync_core.walked import Views
-from .kept import Kept
-from .scene import Scene
+from ....renderers.kept import Kept
+from ....renderers.scene import Scene
+from ....sync_core.walked import Views
 
 # Sets of views whose counts are kept; each is as large as the views of one set.
 _MOST = 512

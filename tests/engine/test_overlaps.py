@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from syncpack.nodes.engine.attention.overlaps import Overlaps, shown_cells
 from syncpack.renderers.cameras.lookouts import ring
 from syncpack.renderers.geometry import Geometry
-from syncpack.renderers.overlaps import Overlaps, shown_cells
 from syncpack.renderers.panorama.space import Lookout, Panorama
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene

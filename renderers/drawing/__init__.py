@@ -1,0 +1,1 @@
+"""Views as lines and numbers, drawn: what pictures of rigs and viewers share."""
