@@ -173,3 +173,15 @@ def test_a_canonical_that_follows_the_motion_does_not_flicker():
     together = wall.steady(motion=wall.motion)
     assert 17 < independent < 22 and independent + 2 < warped < 28
     assert together == math.inf
+
+
+@pytest.mark.parametrize("noise", ["auto", "same"])
+def test_a_loop_has_no_seam_in_time(noise: Any):
+    """A camera that goes once around: from the last frame to the first as from any to the next, and no further."""
+    motion = pan(8, 8, 32, loop=True)
+    views, _ = run_node(opinionated(), Video(64, 32, 8, loop=True, motion=motion, noise=noise), WHOLE)
+    frames = views["samples"]
+    for number in range(8):
+        assert torch.allclose(frames[number, :, :, :-1], frames[number - 1, :, :, 1:], atol=1e-5), number
+    open_ended = run_node(opinionated(), Video(64, 32, 8, motion=pan(8, 8, 32)), WHOLE)[0]["samples"]
+    assert not torch.allclose(open_ended[0, :, :, :-1], open_ended[-1, :, :, 1:], atol=0.1)
