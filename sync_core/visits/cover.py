@@ -155,8 +155,11 @@ def _seen_by_each(views: Views) -> Iterator[tuple[Tensor, Tensor]]:
         number, weight = pixel // (own.height * own.width), own.weights[pixel]
         counts = (weight > 0).nonzero()[:, 0]
         order = counts[number[counts].argsort(stable=True)]
-        sizes = torch.bincount(number[counts], minlength=own.count).tolist()
-        yield from ((cell[here], weight[here]) for here in order.split(sizes))
+        begin = 0
+        for size in torch.bincount(number[counts], minlength=own.count):
+            here = order[begin : begin + int(size)]
+            begin += int(size)
+            yield cell[here], weight[here]
         return
     for view in range(own.count):
         part = own.part(view)
