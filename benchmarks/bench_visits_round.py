@@ -46,6 +46,7 @@ def cases() -> dict[str, tuple[str, Any]]:
         "sphere, fibonacci of 25, overlap 0.06": ("fibonacci", turning(0.06)),
         "sphere, fibonacci of 25, overlap 0.06, leave 0.2": ("fibonacci", turning(0.06, 0.2)),
         "sphere, default rig, leave 0.2, all in the last step": ("sphere", ending(0.06, 0.2)),
+        "sphere, view_overlap 0.5, overlap 0.06, leave 0.2": ("sphere of 20", turning(0.06, 0.2)),
         "sphere, view_overlap 0.6, overlap 0.06": ("sphere of 34", turning(0.06)),
         "sphere, view_overlap 0.6, leave 0.2": ("sphere of 34", turning(0.125, 0.2)),
         "sphere, view_overlap 0.6, all": ("sphere of 34", None),
@@ -143,7 +144,7 @@ def _inside(kind: str) -> tuple[Any, Any]:
     from syncpack.nodes.views.spaces import rig_from
     from syncpack.renderers.panorama.space import Panorama
 
-    overlap = {"sphere": 0.25, "sphere of 34": 0.6, "fibonacci": 0.5}[kind]
+    overlap = {"sphere": 0.25, "sphere of 20": 0.5, "sphere of 34": 0.6, "fibonacci": 0.5}[kind]
     return Panorama(192, 96), rig_from(kind.split()[0], 48, 48, view_overlap=overlap)
 
 

@@ -4,12 +4,12 @@
 https://github.com/shiimizu/ComfyUI-TiledDiffusion, which needs a checkout of ComfyUI (``COMFYUI_DIR``). Nothing of it
 is part of this pack. Every row is a process of its own.
 
-Two networks: a UNet of random weights on latents of 512 x 3072 pixels, for calls, time and memory, and the small
-model of this pack on 384 x 64 pixels, for pictures; windows of 64 x 64 cells, guidance, four windows a call. areas:
-windows that went through the network at a step, in areas of the canvas. seconds: of the processor, for a whole run,
-and those outside of the network. MiB: at the peak, beyond what was there before. seam: squared steps across the
-borders of the last step's windows over those elsewhere. steepest: the column of the steepest step over the usual one,
-wherever windows were. detail: variance of the Laplacian. Medians of the seeds.
+Two networks: a UNet of random weights on latents of 256 x 1536 pixels, for calls, time and memory, and the small
+model of this pack on 384 x 64 pixels, for pictures; square windows, guidance, four windows a call. areas: windows
+that went through the network at a step, in areas of the canvas. seconds: of the processor, for a whole run, and those
+outside of the network. MiB: at the peak, beyond what was there before. seam: squared steps across the borders of the
+last step's windows over those elsewhere. steepest: the column of the steepest step over the usual one, wherever
+windows were. detail: variance of the Laplacian. Medians of the seeds.
 """
 
 from __future__ import annotations
@@ -28,20 +28,22 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-WIDE, HIGH, SIDE, TOGETHER = 384, 64, 64, 4
-STEPS = {"random": 2, "toy": 20}
+TOGETHER = 4
+# Cells of a window; the canvas is six of them.
+SIDES = {"random": 32, "toy": 64}
+STEPS = {"random": 4, "toy": 20}
 WORDS = "a sunset over the sea"
 
 
 def ways() -> dict[str, tuple[str, int, Any]]:
-    """Name -> (who, cells from one window to the next, its method or our visits)."""
+    """Name -> (who, from one window to the next in 64ths of a window, its method or our visits)."""
     from syncpack.sync_core.visits.policy import Visits
 
     return {
-        "TiledDiffusion, MultiDiffusion, every 32": ("peer", 32, "MultiDiffusion"),
-        "ours, all windows, every 32": ("ours", 32, None),
-        "TiledDiffusion, MultiDiffusion, every 8": ("peer", 8, "MultiDiffusion"),
-        "ours, all windows, every 8": ("ours", 8, None),
+        "TiledDiffusion, MultiDiffusion, every half": ("peer", 32, "MultiDiffusion"),
+        "ours, all windows, every half": ("ours", 32, None),
+        "TiledDiffusion, MultiDiffusion, every eighth": ("peer", 8, "MultiDiffusion"),
+        "ours, all windows, every eighth": ("ours", 8, None),
         "TiledDiffusion, SpotDiffusion": ("peer", 64, "SpotDiffusion"),
         "ours, turning, only touching": ("ours", 8, Visits("turning", 0.0, 0.0)),
         "ours, turning": ("ours", 8, Visits("turning")),
@@ -101,16 +103,18 @@ def child(folder: str, kind: str, way: str, seed: int, picture: str) -> dict[str
     from syncpack.sync_core.visits.policy import Visiting
     from unets import peak_memory_mib
 
-    who, stride, method = ways()[way]
+    who, part, method = ways()[way]
+    side, wide = SIDES[kind], 6 * SIDES[kind]
+    stride = part * side // 64
     steps, cfg = STEPS[kind], 3.0
     network = Network(model.model.diffusion_model)
     space, rig = (
-        Plane(WIDE * cell, HIGH * cell),
-        Windows(SIDE * cell, SIDE * cell, stride * cell, SIDE * cell),
+        Plane(wide * cell, side * cell),
+        Windows(side * cell, side * cell, stride * cell, side * cell),
     )
-    latent = torch.zeros(1, channels, HIGH, WIDE)
+    latent = torch.zeros(1, channels, side, wide)
     # Where the windows of the last step begin.
-    starts = list(range(0, WIDE - SIDE + 1, stride))
+    starts = list(range(0, wide - side + 1, stride))
 
     def run(count: int) -> Any:
         if who == "ours":
@@ -128,7 +132,7 @@ def child(folder: str, kind: str, way: str, seed: int, picture: str) -> dict[str
             )[1]["samples"]
         nodes = peer(folder) if "peer_pack" not in sys.modules else sys.modules["peer_pack"].NODE_CLASS_MAPPINGS
         # (it divides by 8, whatever a model's cell is)
-        tiled = nodes["TiledDiffusion"]().apply(model, method, 8 * SIDE, 8 * SIDE, 8 * (SIDE - stride), TOGETHER)[0]
+        tiled = nodes["TiledDiffusion"]().apply(model, method, 8 * side, 8 * side, 8 * (side - stride), TOGETHER)[0]
         if method == "SpotDiffusion":
             tiled = nodes["SpotDiffusionParams_TiledDiffusion"]().apply(tiled, "random", seed)[0]
         sigmas = host.k_sampler_sigmas(tiled, count, "euler", "normal", 1.0)
@@ -137,26 +141,26 @@ def child(folder: str, kind: str, way: str, seed: int, picture: str) -> dict[str
             found = host.sample(tiled, noise, positive, negative, cfg, sampler, sigmas, latent, None, None, seed)
         if method == "SpotDiffusion":
             last = int(tiled.model_options["model_function_wrapper"].uniform_distribution[1][count - 1])
-            starts[:] = [(SIDE * number - last) % WIDE for number in range(WIDE // SIDE)]
+            starts[:] = [(side * number - last) % wide for number in range(wide // side)]
         return found
 
     run(1)
     before, network.rows, network.seconds, began = peak_memory_mib(), 0, 0.0, time.process_time()
     found = run(steps)
     seconds, more = time.process_time() - began, peak_memory_mib() - before
-    whole = found.reshape(channels, HIGH, WIDE).clone().float()
+    whole = found.reshape(channels, side, wide).clone().float()
     if who == "ours" and method is not None:
         scene = Scene(space, rig)
         views = scene.views(cell)
         visiting = Visiting.of(method, lambda o: scene.geometry.tilings(views, o), views.count, steps, seed, False)
         assert visiting is not None
         starts[:] = [stride * row for row in visiting.sets[-1] or range(views.count)]
-    borders = sorted({b % WIDE for s in starts for b in (s, s + SIDE)} - {0})
+    borders = sorted({b % wide for s in starts for b in (s, s + side)} - {0})
     energy = (whole[:, :, 1:] - whole[:, :, :-1]).square().mean((0, 1))
     if picture:
         torch.save(whole, picture)
     return {
-        "areas": network.rows / 2 * SIDE / WIDE / steps,
+        "areas": network.rows / 2 * side / wide / steps,
         "seconds": seconds,
         "outside": seconds - network.seconds,
         "MiB": more,
@@ -190,7 +194,7 @@ def main() -> None:
     name_pack()
     for kind in STEPS if options.kind is None else (options.kind,):
         for way in ways():
-            if kind == "random" and "every 8" in way:
+            if kind == "random" and "every eighth" in way:
                 continue  # (six times as long, and no other figures)
             rows = list[dict[str, float]]()
             for seed in range(options.repeat if kind == "toy" else 1):

@@ -87,7 +87,13 @@ def spotdiffusion(method: Preset) -> Graph:
     graph.remove(graph.node("SyncReport"))
     sampler = graph.node("SyncTweediesSampler")
     node = graph.add(
-        "SyncVisits", (1190, 430), (300, 154), policy=visits.policy, overlap=visits.overlap, last=visits.last
+        "SyncVisits",
+        (1190, 430),
+        (300, 154),
+        policy=visits.policy,
+        overlap=visits.overlap,
+        last=visits.last,
+        leave=visits.leave,
     )
     graph.link(node, "VISITS", sampler, "visits")
     sampled(graph, sampler, method)

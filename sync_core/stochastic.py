@@ -126,7 +126,8 @@ def drawn_sets(views: Views, steps: int, seed: int, tolerance: float = 0.06) -> 
         luck = torch.tensor([draw() for _ in range(views.count)])
         wish = sees @ waited.clamp_max(_LONGEST).exp2() / sees.sum(1).clamp_min(1) * (0.5 + luck)
         chosen: list[int] = []
-        for candidate in wish.argsort(descending=True).tolist():
+        order = [int(number) for number in wish.argsort(descending=True)]
+        for candidate in order:
             if bool(apart[candidate, chosen].all()):
                 chosen.append(candidate)
         sets.append(tuple(sorted(chosen)))

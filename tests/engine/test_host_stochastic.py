@@ -201,7 +201,7 @@ MANY = Windows(64, 64, 8, 64)
 
 def test_turns_may_be_drawn_anew():
     """Other views at each step; views end in agreement, and the rest is the walk as ever."""
-    drawn = {"steps": 6, "sampler_name": "euler", "visits": Visits("turning"), **WALK}
+    drawn = {"steps": 10, "sampler_name": "euler", "visits": Visits("turning"), **WALK}
     model = opinionated()
     views, whole = run_node(model, SPACE, MANY, **drawn)
     assert max(x.shape[0] for x, _ in model.model.calls) <= 3
