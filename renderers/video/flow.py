@@ -175,7 +175,10 @@ def _around(values: Tensor, reach: float) -> Tensor:
     bell = [math.exp(-0.5 * (at / reach) ** 2) for at in range(-radius, radius + 1)]
     for axis in (-2, -1):
         wide, length = _widened(values, axis, radius), values.shape[axis]
-        values = sum((wide.narrow(axis, at, length) * share for at, share in enumerate(bell)), start=0.0) / sum(bell)
+        total = wide.narrow(axis, 0, length) * bell[0]
+        for at, share in enumerate(bell[1:], 1):
+            total = total + wide.narrow(axis, at, length) * share
+        values = total / sum(bell)
     return values
 
 

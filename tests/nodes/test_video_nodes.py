@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from helpers.hosting import host  # noqa: F401  (skips where there is no host)
+from helpers.hosting import PLAN  # noqa: F401  (skips where there is no host)
 from helpers.videos import pan, panned
 from syncpack.nodes.host.errors import SyncError
 from syncpack.nodes.sampling.sampler import SyncTweediesViewLatents
