@@ -79,12 +79,20 @@ def measured(page: Any, types_: list[str]) -> dict[str, dict[str, list[int]]]:
     found: dict[str, dict[str, list[int]]] = {}
     for kind, (width, height, number) in plain.items():
         page.evaluate(LOOK, number)
-        page.wait_for_timeout(350)
-        new = page.evaluate(VUE, number)
-        if new is None:
-            raise SystemExit(f"{kind} is not drawn in Nodes 2.0")
-        found[kind] = {"classic": [width, height], "vue": new}
+        found[kind] = {"classic": [width, height], "vue": _settled(page, kind, number)}
     return found
+
+
+def _settled(page: Any, kind: str, number: int) -> list[int]:
+    """A node's box once it stands where it was put: a busy machine draws it elsewhere first."""
+    before = None
+    for _ in range(40):
+        page.wait_for_timeout(200)
+        now = page.evaluate(VUE, number)
+        if now is not None and now == before and 0 < now[1] < 1500 and 0 <= now[2] < 100:
+            return now
+        before = now
+    raise SystemExit(f"{kind} is not drawn in Nodes 2.0, or not where it was put: {before}")
 
 
 def main() -> None:
