@@ -360,7 +360,7 @@ def test_spotdiffusion_is_its_algorithm():
 def test_views_that_are_asked_attend_to_each_other():
     """At each call the neighbours are the nearest of the views that are asked: as in a run whose rig has no others."""
     seen = []
-    patched = attend(attentive_unet(), space=SPACE, rig=RIG, neighbours=2)
+    patched = attend(attentive_unet(), space=SPACE, rig=RIG, neighbours=2, overlaps=False)
     inner = patched.model.apply_model
 
     def apply(x, t, *args, **kwargs):
@@ -379,7 +379,8 @@ def test_views_that_are_asked_attend_to_each_other():
             sorted((n for n in range(len(rows)) if n != i), key=lambda n: abs(rows[n] - rows[i]))[:2]
             for i in range(len(rows))
         ]
-        twin = with_twin(attentive_unet(), near=near, weight=1.0, reference=None, reference_weight=0.0)
+        wishes = dict(near=near, weight=1.0, reference=None, reference_weight=0.0, once=False)
+        twin = with_twin(attentive_unet(), **wishes)
         options = twin.model_options["transformer_options"]
         text = POSITIVE[0][0].expand(len(x), -1, -1)
         with torch.inference_mode():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,7 +46,11 @@ class Batch:
         command = [self.python, str(ROOT / "run.py"), "batch", "jobs.jsonl", "--output", "out", *map(str, words)]
         environ = {**os.environ, **self.environ}
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.folder, env=environ, stdout=pipe, stderr=pipe, text=True)
+        # (started in the background of a shell, this process ignores the signal, and its children would)
+        hears = (lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) if os.name == "posix" else None
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environ, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears
+        )
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:
         started = self.start(*words)
