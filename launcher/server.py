@@ -100,7 +100,9 @@ class Server:
     def stop(self, patience: float = 10.0) -> None:
         """Ask the host to stop, then insist. Returns when its process is gone."""
         # A guard is not ended itself where that can be helped: not every system ends its host along with it.
-        for action in (self._interrupt, self.cut or self.process.terminate, self.process.kill):
+        actions = (self._interrupt, self.cut or self.process.terminate, self.process.kill)
+        # What the background of a shell starts ignores Ctrl-C, and so do its hosts.
+        for action in actions[signal.getsignal(signal.SIGINT) == signal.SIG_IGN :]:
             if self.process.poll() is not None:
                 return
             with contextlib.suppress(OSError):
