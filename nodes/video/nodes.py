@@ -73,8 +73,8 @@ class VideoSpace:
         "video": Socket("IMAGE").says("The frames, as one batch."),
         "loop": Switch(False).says("The last frame goes on with the first."),
         "method": Choice(METHODS, advanced=True).says(
-            "Who estimates it. opencv dis: fast and good, where OpenCV is installed. lucas-kanade: our own, some "
-            "seconds a frame. auto: the first that is there."
+            "Who estimates it. opencv dis: fast and good, where OpenCV is installed. lucas-kanade: our own, about a "
+            "second a frame. auto: the first that is there."
         ),
     },
     optional={
@@ -93,7 +93,7 @@ class VideoSpace:
 )
 class VideoMotion:
     """Finds what of each frame is where in the next, there and back; what does not come back to where it began is taken
-    for hidden. Costs some tenths of a second a frame of 512 x 512 with OpenCV, some seconds without."""
+    for hidden. Costs about a tenth of a second a frame of 512 x 512 with OpenCV, about a second without."""
 
     def find(self, video: Tensor, loop: bool, method: Any, flow: Any = None) -> tuple[Any, Tensor, Tensor, str]:
         motion, text = video_motion(video, loop, method, flow)
