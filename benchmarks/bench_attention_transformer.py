@@ -32,14 +32,14 @@ def run() -> dict[str, float | str | list[float]]:
 
     start_host()
     from helpers.host_networks import SD3_POOLED, SD3_TEXT, normal
-    from helpers.transformer_models import flux
+    from helpers.transformer_models import deep_flux
     from syncpack.nodes.host.transformers import HAS_OVERRIDE
     from syncpack.nodes.sampling.attention import CrossViewAttention
     from syncpack.renderers.plane.space import Plane, Windows
 
     if not HAS_OVERRIDE:
         return {"left out": "this host cannot override attention; set COMFYUI_DIR to one of late 2025 or newer"}
-    model = flux(hidden_size=WIDE, num_heads=WIDE // 64, axes_dim=[8, 28, 28], depth=1, depth_single_blocks=2)
+    model = deep_flux(hidden_size=WIDE, num_heads=WIDE // 64, axes_dim=[8, 28, 28], depth=1, depth_single_blocks=2)
     side = 8 * CELLS
     space, rig = Plane(side * (VIEWS + 1) // 2, side), Windows(side, side, side // 2, side)
     settings = dict(weight=1.0, reference=-1, reference_weight=1.0, start=0.0, end=1.0, reference_end=1.0)

@@ -116,11 +116,16 @@ def _kept_small(call: Callable[[], Tensor], views: int, does: str) -> Tensor:
     )
 
 
+def check_weights(vae: VAE, name: str = "vae") -> None:
+    """Raise ValueError when a VAE, called ``name``, came without weights."""
+    if getattr(vae, "first_stage_model", vae) is None:
+        raise ValueError(f"{name} holds no weights (the checkpoint brought none); connect a VAE Loader")
+
+
 def check_vae(vae: VAE, cell: int, channels: int, name: str = "rgb_vae") -> None:
     """Raise ValueError when a VAE, called ``name``, is not of latents with that many image pixels a cell and
     channels."""
-    if getattr(vae, "first_stage_model", vae) is None:
-        raise ValueError(f"{name} holds no weights (the checkpoint brought none); connect a VAE Loader")
+    check_weights(vae, name)
     for ratio in vae_cells(vae):
         if ratio != cell:
             raise ValueError(

@@ -127,11 +127,11 @@ def _lines(found: Steadiness, moves: bool, across: float, away: float) -> list[s
 
 def _away(frames: Tensor, style: Tensor) -> float:
     """The mean style distance of frames to pictures; one of each pair is scaled to nothing: statistics have no size."""
-    found = [intra_distance_of(frame, picture) for frame in frames for picture in style]
+    found = [_style_distance(frame, picture) for frame in frames for picture in style]
     return sum(found) / len(found)
 
 
-def intra_distance_of(frame: Tensor, picture: Tensor) -> float:
+def _style_distance(frame: Tensor, picture: Tensor) -> float:
     """Of two pictures [C, h, w], cut to what both have."""
     height, width = (min(a, b) for a, b in zip(frame.shape[1:], picture.shape[1:], strict=True))
     return intra_distance(torch.stack([frame[:, :height, :width], picture[:, :height, :width]]))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...sync_core import walked
 from ...sync_core.linear_map import LinearMap
-from ...sync_core.ramps import cosine_weights
+from ...sync_core.ramps import WeightRamp
 from ...sync_core.view_source import Block, Reading
 from ..cameras.viewpoints import Viewpoint
 from .maps.maps import Sampling, Screen, forward_map, gather_map, pixel_taps, texel_taps
@@ -78,8 +78,7 @@ class CameraWalk:
 
     def weights(self, number: int, progress: float = 0.0) -> Tensor:
         """By the cosine of the viewing angle."""
-        first, last = self.viewed.rig.exponent
-        return cosine_weights(self._made(number).cosine, first + (last - first) * min(max(progress, 0.0), 1.0))
+        return WeightRamp(self._made(number).cosine, *self.viewed.rig.exponent).weights(progress)
 
     def views_per_cell(self) -> Tensor | None:
         return None

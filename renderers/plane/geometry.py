@@ -46,7 +46,10 @@ class PlaneGeometry(Geometry):
         return place(self.space, self.rig, cell)
 
     def views(self, cell: int, finer: int) -> Views:
-        placement = self.placement(cell).scaled(finer)
+        return self.views_at(self.placement(cell).scaled(finer))
+
+    def views_at(self, placement: Placement) -> Views:
+        """The views of windows that lie so."""
         if too_large(placement.count * placement.height * placement.width, crops=True):
             return WalkedViews(WindowWalk(placement, self.rig.taper))
         return window_views(placement, self.rig.taper)
@@ -67,10 +70,9 @@ class PlaneGeometry(Geometry):
     def sheet(self, cell: int) -> Sheet:
         """The canvas."""
         placement = self.placement(cell)
-        origins = [(row, column) for row in placement.rows for column in placement.columns]
         rows, columns = placement.grid
         period = (rows if self.space.wrap_y else 0, columns if self.space.wrap_x else 0)
-        return Sheet(torch.tensor(origins, dtype=torch.float64), (rows, columns), period)
+        return Sheet(placement.origins, (rows, columns), period)
 
     def shown(
         self, cell: int, view: int, others: Sequence[int], grid: tuple[int, int], through: Callable[[], Tensor]

@@ -90,6 +90,11 @@ class Placement:
     def count(self) -> int:
         return len(self.rows) * len(self.columns)
 
+    @property
+    def origins(self) -> Tensor:
+        """float64 [N, 2]: (row, column) of each window's upper left corner."""
+        return torch.tensor([(row, column) for row in self.rows for column in self.columns], dtype=torch.float64)
+
     def scaled(self, factor: int) -> Placement:
         """The same windows on a grid ``factor`` times finer."""
         return Placement(

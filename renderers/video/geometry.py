@@ -61,7 +61,7 @@ class VideoGeometry(PlaneGeometry):
     def views(self, cell: int, finer: int) -> Views:
         placement = self.placement(cell).scaled(finer)
         if self.space.motion is None:
-            return self._plain(placement)
+            return self.views_at(placement)
         tracks = self.tracks(cell, finer)
         if _is_walked(placement, tracks.most):
             return WalkedViews(TrackWalk(WindowWalk(placement, self.rig.taper), tracks))
@@ -76,18 +76,13 @@ class VideoGeometry(PlaneGeometry):
         return self._tracks.get((cell, finer), lambda: Tracks.of(motion, space.loop, between))
 
     def canvas_views(self, cell: int) -> Views | None:
-        return None if self.space.motion is None else self._plain(self.placement(cell))
+        return None if self.space.motion is None else self.views_at(self.placement(cell))
 
     def noise_views(self, cell: int) -> Views | None:
         kind = self.space.shared_noise
         if kind == "same":
-            return self._plain(repeated(self.frame(cell), self.space.frames, apart=False))
+            return self.views_at(repeated(self.frame(cell), self.space.frames, apart=False))
         return self.canvas_views(cell) if kind == "canvas" else None
-
-    def _plain(self, placement: Placement) -> Views:
-        if _is_walked(placement):
-            return WalkedViews(WindowWalk(placement, self.rig.taper))
-        return window_views(placement, self.rig.taper)
 
     def places(self) -> tuple[ViewPlace, ...]:
         places = window_places(self.frame(1))
@@ -105,8 +100,7 @@ class VideoGeometry(PlaneGeometry):
     def sheet(self, cell: int) -> Sheet:
         """One frame: those beside it in time lie upon it, as they show nearly the same."""
         frame = self.frame(cell)
-        origins = [(row, column) for row in frame.rows for column in frame.columns] * self.space.frames
-        return Sheet(torch.tensor(origins, dtype=torch.float64), frame.grid, (0, 0))
+        return Sheet(frame.origins.repeat(self.space.frames, 1), frame.grid, (0, 0))
 
     # --- pictures
 
@@ -208,7 +202,7 @@ class VideoGeometry(PlaneGeometry):
         return windows_drawing(self.frame(1), (False, False), size)
 
 
-def _is_walked(placement: Placement, most: int = 1) -> bool:
+def _is_walked(placement: Placement, most: int) -> bool:
     """Whether maps of windows whose pixels read ``most`` cells are not stored."""
     return too_large(placement.count * placement.height * placement.width * most)
 

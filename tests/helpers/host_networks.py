@@ -147,37 +147,34 @@ def official(config_name: str, model_name: str, settings: dict[str, Any]) -> Any
     return patcher(model)
 
 
-def flux() -> Any:
+def flux(**changes: Any) -> Any:
     if not hasattr(comfy.supported_models, "Flux"):
         pytest.skip("hosts of 2024 have no Flux")
     from comfy.ldm.flux.model import FluxParams
 
     # Which axes of a text token's position count: none for Flux; hosts of 2024 and 2025 do not ask.
     newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__dataclass_fields__ else {}
-    return official(
-        "Flux",
-        "Flux",
-        dict(
-            **newer,
-            in_channels=16,
-            out_channels=16,
-            vec_in_dim=SD3_POOLED,
-            context_in_dim=SD3_TEXT,
-            hidden_size=32,
-            mlp_ratio=2.0,
-            num_heads=2,
-            depth=1,
-            depth_single_blocks=1,
-            axes_dim=[4, 6, 6],
-            theta=10000,
-            patch_size=2,
-            qkv_bias=True,
-            guidance_embed=True,
-        ),
+    settings = dict(
+        **newer,
+        in_channels=16,
+        out_channels=16,
+        vec_in_dim=SD3_POOLED,
+        context_in_dim=SD3_TEXT,
+        hidden_size=32,
+        mlp_ratio=2.0,
+        num_heads=2,
+        depth=1,
+        depth_single_blocks=1,
+        axes_dim=[4, 6, 6],
+        theta=10000,
+        patch_size=2,
+        qkv_bias=True,
+        guidance_embed=True,
     )
+    return official("Flux", "Flux", {**settings, **changes})
 
 
-def wan() -> Any:
+def wan(layers: int = 1, text: int = TOKENS) -> Any:
     settings = dict(
         image_model="wan2.1",
         model_type="t2v",
@@ -186,18 +183,18 @@ def wan() -> Any:
         freq_dim=32,
         text_dim=SD3_TEXT,
         num_heads=2,
-        num_layers=1,
-        text_len=TOKENS,
+        num_layers=layers,
+        text_len=text,
         in_dim=16,
         out_dim=16,
     )
     return official("WAN21_T2V", "WAN21", settings)
 
 
-def qwen() -> Any:
+def qwen(layers: int = 1) -> Any:
     settings = dict(
         image_model="qwen_image",
-        num_layers=1,
+        num_layers=layers,
         attention_head_dim=16,
         num_attention_heads=2,
         joint_attention_dim=SD3_TEXT,

@@ -11,34 +11,14 @@ import torch
 from helpers.hosting import comfy
 from torch import Tensor
 
-from helpers.host_networks import SD3_POOLED, SD3_TEXT, lively, normal, official, patcher  # isort: skip
+from helpers.host_networks import SD3_POOLED, SD3_TEXT, flux, lively, normal, official, patcher, qwen, wan  # isort: skip
 
 TEXT = 5
 """Tokens of a prompt."""
 
 
-def flux(**changes: Any) -> Any:
-    from comfy.ldm.flux.model import FluxParams
-
-    newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__dataclass_fields__ else {}
-    settings = dict(
-        **newer,
-        in_channels=16,
-        out_channels=16,
-        vec_in_dim=SD3_POOLED,
-        context_in_dim=SD3_TEXT,
-        hidden_size=32,
-        mlp_ratio=2.0,
-        num_heads=2,
-        depth=2,
-        depth_single_blocks=2,
-        axes_dim=[4, 6, 6],
-        theta=10000,
-        patch_size=2,
-        qkv_bias=True,
-        guidance_embed=True,
-    )
-    return official("Flux", "Flux", {**settings, **changes})
+def deep_flux(**changes: Any) -> Any:
+    return flux(**{"depth": 2, "depth_single_blocks": 2, **changes})
 
 
 def chroma() -> Any:
@@ -65,35 +45,6 @@ def chroma() -> Any:
     if "txt_ids_dims" in ChromaParams.__dataclass_fields__:
         settings.update(txt_ids_dims=[], vec_in_dim=None)
     return official("Chroma", "Chroma", settings)
-
-
-def qwen() -> Any:
-    settings = dict(
-        image_model="qwen_image",
-        num_layers=2,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=SD3_TEXT,
-        axes_dims_rope=(4, 6, 6),
-    )
-    return official("QwenImage", "QwenImage", settings)
-
-
-def wan() -> Any:
-    settings = dict(
-        image_model="wan2.1",
-        model_type="t2v",
-        dim=48,
-        ffn_dim=64,
-        freq_dim=32,
-        text_dim=SD3_TEXT,
-        num_heads=2,
-        num_layers=3,
-        text_len=TEXT,
-        in_dim=16,
-        out_dim=16,
-    )
-    return official("WAN21_T2V", "WAN21", settings)
 
 
 def sd3(**changes: Any) -> Any:
@@ -189,7 +140,7 @@ def flux2() -> Any:
     if "global_modulation" not in FluxParams.__dataclass_fields__:
         pytest.skip("hosts of the autumn of 2025 have no Flux.2")
     changes = dict(txt_ids_dims=[3], axes_dim=[4, 4, 4, 4], global_modulation=True, mlp_silu_act=True, vec_in_dim=None)
-    return flux(**changes, qkv_bias=False, ops_bias=False)
+    return deep_flux(**changes, qkv_bias=False, ops_bias=False)
 
 
 def hunyuan(patch: list[int], axes: list[int], **changes: Any) -> Any:
@@ -316,12 +267,12 @@ def _counted(seed: int, rows: int) -> dict[str, Any]:
 
 
 DITS: dict[str, Dit] = {
-    "Flux": Dit(flux, options=_pooled),
+    "Flux": Dit(deep_flux, options=_pooled),
     "Chroma": Dit(chroma, options=_pooled),
     "SD3": Dit(sd3, options=_pooled),
     "SD3.5 medium": Dit(lambda: sd3(x_block_self_attn_layers=[0]), options=_pooled),
-    "Qwen-Image": Dit(qwen, frames=True),
-    "Wan": Dit(wan, frames=True),
+    "Qwen-Image": Dit(lambda: qwen(2), frames=True),
+    "Wan": Dit(lambda: wan(3, TEXT), frames=True),
     "Lumina 2": Dit(lumina, options=_counted),
     "Z-Image": Dit(zimage, options=_counted),
     "HiDream": Dit(hidream, options=_llama),

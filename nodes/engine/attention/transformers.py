@@ -38,7 +38,8 @@ class TransformerViews:
 
     def __call__(self, call: host.ModelCall) -> Tensor:
         plan, rows = self.plan, call.x.shape[0]
-        shares = plan.at(noise_level(call.options))
+        level = noise_level(call.options)
+        shares = plan.at(level)
         if not shares and self.sheet is None:
             return call.inside(call.options)
         try:
@@ -52,7 +53,7 @@ class TransformerViews:
             views = views_of_call(call.options, rows, groups, len(plan.table))
             numbers = [view % len(plan.table) for view in views] * groups
             near, reference = plan.rows(views, groups, call.options.get(ASKED)) if shares else ([], [])
-            if shares and noise_level(call.options) < plan.reference_end:
+            if shares and level < plan.reference_end:
                 reference = []
             placed = _Placed(plan, picture, numbers, near, reference, self.sheet)
             options = placed.options()

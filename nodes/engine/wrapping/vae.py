@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ....renderers.geometry import Space
 from ...host.objects import VAE
-from ..vae import vae_cells
+from ..vae import check_weights, vae_cells
 from .layers import WrappedLayers
 
 # Cells beyond a border. A VAE of eight pixels a cell reads 18 cells far, and hardly anything beyond 12: what is left is
@@ -41,8 +41,7 @@ class WrappedVAE:
                 f"a space of kind {space.kind} {what}; switch wrap_x or wrap_y of Canonical Space on, use a panorama, "
                 "or the VAE as it is"
             )
-        if getattr(vae, "first_stage_model", vae) is None:
-            raise ValueError("vae holds no weights (the checkpoint brought none); connect a VAE Loader")
+        check_weights(vae)
         if getattr(vae, "latent_dim", 2) not in (2, 3):
             raise ValueError("vae is one of sounds or shapes, which have no borders; connect the VAE of an image model")
         self._vae, self._space, self._borders = vae, space, borders
