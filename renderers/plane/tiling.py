@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...sync_core.visits.policy import Draw
 from .space import Placement
@@ -18,6 +19,8 @@ class WindowTilings:
     wrap: tuple[bool, bool]
     overlap: float
     advice: str
+
+    tiles: ClassVar[bool] = True
 
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
