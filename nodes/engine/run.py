@@ -225,6 +225,14 @@ class Run:
         """[B, C, ...] of the noise that ``noise_views`` share."""
         return self.packing.batch, self.packing.channels, *self.noise_views.canonical
 
+    @property
+    def told_visits(self) -> Visiting | None:
+        """What the log says of visits: of a budget that pays for all views, too."""
+        visits = self.settings.plan.visits
+        if self.visiting is not None or visits.policy != "auto":
+            return self.visiting
+        return Visiting(visits, (None,) * self.trajectory.steps)
+
     def rows(self, sigma: float) -> tuple[int, ...] | None:
         """The views of a picture that the model is asked about at a noise level; None: all of them."""
         if self.visiting is None:
