@@ -34,7 +34,7 @@ STRIPS = (10, 100, 1000, 3000)
 CANVASES = (1024, 2048, 4096, 8192, 16384)
 PIXELS = (1024, 2048, 4096, 8192)
 # (views of smaller ones are stored maps, sixteen times as fast: see sync_core/walked.py)
-SPHERES = (2048, 4096, 8192)
+SPHERES = (2048, 4096)
 # Of a run that is timed: many where there is little to do.
 STEPS = (4, 40)
 # Below so many seconds it is not the work that is measured.
