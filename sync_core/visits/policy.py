@@ -47,7 +47,8 @@ class Visits:
     ``auto``: all views, or turning ones that share as much as ``budget`` allows: views a step, in areas of the picture.
 
     leave: the share of the signal that a step may leave out, too, where that saves a view: it keeps what it has for a
-    step or two (rigs whose views do not tile: a sphere's).
+    step or two (rigs whose views do not tile: a sphere's; not in runs of few steps). There edges of views give way to
+    what is kept (mean.py), and half of the overlap is asked for.
     """
 
     policy: Policy = "all"
