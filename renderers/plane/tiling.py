@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ...sync_core.visits.policy import Draw
 from .space import Placement
@@ -20,7 +19,10 @@ class WindowTilings:
     overlap: float
     advice: str
 
-    tiles: ClassVar[bool] = True
+    @property
+    def soft(self) -> bool:
+        """Windows tile, and leave nothing out."""
+        return False
 
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0

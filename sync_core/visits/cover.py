@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -33,7 +32,11 @@ class Covers:
     overlap: float = 0.0
     advice: str = "use more views that overlap"
 
-    tiles: ClassVar[bool] = False
+    @property
+    def soft(self) -> bool:
+        """Not of views that mix cells and let others shine through (splats): there the contrast of what views disagree
+        in was lost to it."""
+        return self.views.composite is None
 
     def areas(self, rows: tuple[int, ...]) -> float:
         sizes, reached = self._sizes
@@ -90,7 +93,7 @@ class Covers:
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
     ) -> tuple[int, ...]:
         leave = leave if before else 0.0
-        own = self._narrower if leave else self
+        own = self._narrower if leave and self.soft else self
         waited = own._waited(before)
         return min((own._cover(draw, waited, leave) for _ in range(_TRIES)), key=len)
 

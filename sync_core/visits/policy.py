@@ -18,7 +18,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 from ..processes import Process, Term
 from .answers import Answers
@@ -119,8 +119,10 @@ class Tilings(Protocol):
         """What to change about the rig where there is nothing to choose from."""
         ...
 
-    tiles: ClassVar[bool]
-    """Whether sets see each cell about once, so that leaving some out saves nothing."""
+    @property
+    def soft(self) -> bool:
+        """Whether edges of views give way to what is held, where a step may leave cells out."""
+        ...
 
     def areas(self, rows: tuple[int, ...], /) -> float:
         """What these views see all in all, in areas of what all views of the rig see."""
@@ -138,7 +140,7 @@ class Tilings(Protocol):
 class Visiting:
     """Visits in one run. sets: for each step the views to ask, rising; None: all of them. complete: more is read of the
     views than their average, so that all of them are asked once, at the first step. leaves: cells may be left
-    out, but at the last step."""
+    out but at the last step, and edges of views give way."""
 
     visits: Visits
     sets: tuple[tuple[int, ...] | None, ...]
@@ -176,7 +178,7 @@ class Visiting:
                 f"visits {visits.policy} leave out none of the {count} views, which hardly overlap; {usual.advice}, or "
                 "set visits to all"
             )
-        return Visiting(visits, tuple(sets), complete, visits.leave > 0 and steps >= _FEW and not usual.tiles)
+        return Visiting(visits, tuple(sets), complete, visits.leave > 0 and steps >= _FEW and usual.soft)
 
     def asked(self, count: int) -> list[int]:
         """How many of ``count`` views each step asks; at most, where views wait."""

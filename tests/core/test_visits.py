@@ -136,7 +136,7 @@ def test_the_steps_of_a_policy():
     count = 41
 
     class Some:
-        tiles = True
+        soft = False
 
         def __init__(self, overlap):
             self.own = int(100 * overlap)

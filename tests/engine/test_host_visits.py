@@ -27,6 +27,7 @@ from helpers.hosting import (
     tiny_unet,
 )
 from helpers.meshes import box
+from oracles.splat_twins import ball
 from syncpack.nodes.engine.coherence import Coherence
 from syncpack.nodes.engine.tagged_conds import VIEWS_KEY
 from syncpack.nodes.engine.walks import unfinished
@@ -36,6 +37,7 @@ from syncpack.renderers.cameras.orbits import orbit
 from syncpack.renderers.cameras.viewpoints import Orbit
 from syncpack.renderers.mesh.space import MeshTexture
 from syncpack.renderers.panorama.space import Lookout, Panorama
+from syncpack.renderers.splats.space import SplatColours
 from syncpack.sync_core.aggregate import Aggregator
 from syncpack.sync_core.presets import PRESETS
 from syncpack.sync_core.processes import PROCESSES
@@ -454,6 +456,16 @@ def test_a_mesh_keeps_backgrounds_of_views_that_are_not_asked():
     assert bool(outside.any())
     # (longer steps are less exact: ten of them already take a sixth of this prior's contrast)
     assert 0.7 < float(views[outside].std() / whole[outside].std()) < 1.05
+
+
+def test_splats_from_fewer_views():
+    """Views whose pixels mix splats keep hard edges: contrast is that of fewer views, which average less of it away."""
+    space, rig = SplatColours(ball(400), backend="torch"), Orbit(orbit(), 64, 64)
+    model, sparse, given = gaussian(0.7), gaussian(0.7), dict(steps=14, cfg=1.0)
+    whole = run_node(model, space, rig, **given)[1]["samples"]
+    turned = run_node(sparse, space, rig, **given, visits=TURNING)[1]["samples"]
+    assert sum(asked(sparse)) < 0.75 * sum(asked(model))
+    assert 1 <= float(turned.std() / whole.std()) < 2
 
 
 def test_only_plain_steps_leave_cells_out():
