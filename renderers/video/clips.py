@@ -45,7 +45,7 @@ class Clips:
             raise ValueError(f"clip weights '{self.taper}' are unknown; use one of {', '.join(TAPERS)}")
         for name, value in (("length", self.length), ("overlap", self.overlap)):
             if value < 1 or (value - 1) % self.joined:
-                raise ValueError(f"{name} {value} is no clip of this model, {_joined(value, self.joined)}")
+                raise ValueError(f"{name} {value} does not suit this model, {_joined(value, self.joined)}")
         if self.overlap >= self.length:
             most = self.length - self.joined
             raise ValueError(
