@@ -165,7 +165,7 @@ def flat(latent: Tensor) -> Tensor:
 
 def along_time(latent: Tensor, frames: int) -> Tensor:
     """The reverse of ``flat``: [B, C, T*h, w] -> [B, C, T, h, w]."""
-    return latent.unflatten(2, (frames, -1))
+    return latent.reshape(*latent.shape[:2], frames, -1, *latent.shape[3:])
 
 
 def in_one(frames: Tensor, count: int) -> Tensor:

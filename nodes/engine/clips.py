@@ -7,7 +7,7 @@ videos): a clip is given its own of these. What has frames that cannot be cut is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -56,7 +56,7 @@ def conds_of_views(scene: Scene, conditioning: list[list[Any]], shape: tuple[int
         for name in (IMAGE, MASK):
             _check_frames(name, options.get(name), clip)
         made = {
-            name: [cut(name, part) for part in value] if isinstance(value, list) else cut(name, value)
+            name: [cut(name, part) for part in _parts(value)] if isinstance(value, list) else cut(name, value)
             for name, value in options.items()
             if name not in (IMAGE, MASK)
         }
@@ -71,8 +71,12 @@ def check_conds(conds: Iterable[list[dict[str, Any]] | None], clip: Clip) -> Non
     for entry in (e for entries in conds for e in entries or ()):
         _check_counting(entry)
         for name, value in entry.items():
-            for part in value if isinstance(value, list) else [value]:
+            for part in _parts(value):
                 _check_frames(name, part, clip)
+
+
+def _parts(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def _check_counting(options: dict[str, Any]) -> None:

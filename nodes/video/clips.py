@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...renderers.plane.space import Taper, Windows
+from ...renderers.plane.space import Taper, windows_of
 from ...renderers.scene import Scene
 from ...renderers.video.clips import Clips, placed_clips
 from ...renderers.video.space import Video
@@ -20,12 +20,9 @@ def video_clips(
     if not isinstance(space, Video):
         kind = getattr(space, "kind", type(space).__name__)
         raise ValueError(f"a space of kind {kind} has no frames; connect VideoSpace's")
-    if windows is not None and not isinstance(windows, Windows):
-        kind = getattr(windows, "kind", type(windows).__name__)
-        raise ValueError(f"windows is a rig of {kind}; connect ViewRig's of kind windows, or nothing")
     if model is not None:
         joined = host.frames_joined(model) or joined
-    rig = Clips(length, overlap, joined, windows, weights)
+    rig = Clips(length, overlap, joined, windows_of(windows), weights)
     count = Scene(space, rig).geometry.count(1)
     clips = placed_clips(space, rig, 1)
     share = f", neighbours share {overlap} ({rig.shared})" if len(clips.starts) > 1 else ""

@@ -162,11 +162,10 @@ class ClipGeometry(Geometry):
 
     def _joined(self, rows: Tensor) -> Tensor:
         """[n, frames, h, w] -> [n, latent frames, h, w]."""
-        joined = self.rig.joined
-        if self.space.loop:
-            return rows.unflatten(1, (-1, joined)).amax(2)
-        rest = rows[:, 1:].unflatten(1, (-1, joined)).amax(2)
-        return torch.cat([rows[:, :1], rest], 1)
+        first = rows[:, :0] if self.space.loop else rows[:, :1]
+        rest = rows[:, first.shape[1] :]
+        rest = rest.reshape(len(rest), -1, self.rig.joined, *rest.shape[2:]).amax(2)
+        return torch.cat([first, rest], 1)
 
     def means(self, wish: MeanWish) -> PictureMeans:
         raise ValueError(

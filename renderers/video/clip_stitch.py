@@ -15,10 +15,11 @@ from ..plane.stitch import cut_windows
 from .clips import ClipPlacement, Clips
 
 
-def picture_frames(clips: ClipPlacement, rig: Clips, frames: int, clip: int) -> Tensor:
-    """int64 [length]: the frames of a video of ``frames`` that a clip shows as pictures. (A latent frame's last picture
-    is that of its clip's first, which is a single one.)"""
-    return (clips.starts[clip] * rig.joined + torch.arange(rig.length)) % frames
+def picture_frames(clips: ClipPlacement, rig: Clips, frames: int, clip: int) -> list[int]:
+    """The frames of a video of ``frames`` that a clip shows as pictures. (The last picture of a latent frame is the one
+    picture of a clip that begins there.)"""
+    first = clips.starts[clip] * rig.joined
+    return [(first + at) % frames for at in range(rig.length)]
 
 
 def cut_clips(clips: ClipPlacement, rig: Clips, frames: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def stitch_clips(clips: ClipPlacement, rig: Clips, frames: int, images: Iterable
     taper = "flat" if rig.windows is None else rig.windows.taper
     mask, over_time = window_weights(clips.frame, taper), taper_weights(rig.length, rig.taper)
     corners = [(top, left) for top in clips.frame.rows for left in clips.frame.columns]
-    shown = [picture_frames(clips, rig, frames, number).tolist() for number in range(len(clips.starts))]
+    shown = [picture_frames(clips, rig, frames, number) for number in range(len(clips.starts))]
     places = [(at, frame, corner) for clip in shown for corner in corners for at, frame in enumerate(clip)]
     weight = torch.zeros(frames, rows, columns)
     total: Tensor | None = None

@@ -119,9 +119,9 @@ class ClipPlacement:
         """The same clips on frames of ``factor`` times finer cells."""
         return ClipPlacement(self.starts, self.length, self.frames, self.frame.scaled(factor))
 
-    def shows(self, clip: int) -> Tensor:
-        """int64 [length]: the frames of the video that a clip shows."""
-        return (self.starts[clip] + torch.arange(self.length)) % self.frames
+    def shows(self, clip: int) -> list[int]:
+        """The latent frames that a clip shows."""
+        return [(self.starts[clip] + at) % self.frames for at in range(self.length)]
 
     @property
     def timeline(self) -> Placement:
@@ -199,7 +199,8 @@ class ClipWalk:
         clip, window = divmod(number, self.placement.frame.count)
         cells = self._windows.forward(window).indices
         frame = self.placement.frame.grid[0] * self.placement.frame.grid[1]
-        index = (self.placement.shows(clip).int()[:, None] * frame + cells).reshape(-1)
+        shown = torch.tensor(self.placement.shows(clip), dtype=torch.int32)
+        index = (shown[:, None] * frame + cells).reshape(-1)
         pixels = len(index)
         whole = self.placement.grid[0] * self.placement.grid[1]
         return LinearMap(torch.arange(pixels + 1, dtype=torch.int32), index, torch.ones(pixels), whole)
@@ -212,7 +213,7 @@ class ClipWalk:
         clip, window = divmod(number, self.placement.frame.count)
         high, whole = self.placement.frame.height, self.placement.frame.grid[0]
         found = list[Block]()
-        for at, shown in enumerate(self.placement.shows(clip).tolist()):
+        for at, shown in enumerate(self.placement.shows(clip)):
             for block in self._windows.blocks(window):
                 (y, x), (row, column) = block.pixels, block.cells
                 found.append(Block((_moved(y, at * high), x), (_moved(row, shown * whole), column)))

@@ -25,6 +25,7 @@ from oracles import clip_twins
 from syncpack.nodes.engine.clips import conds_of_views
 from syncpack.nodes.host.errors import SyncError
 from syncpack.nodes.sampling.attention import CrossViewAttention
+from syncpack.nodes.sampling.edit import SyncEdit
 from syncpack.nodes.sampling.sampler import SyncTweediesSamplerWrap, SyncTweediesViewLatents
 from syncpack.nodes.video.clip_nodes import VideoClips
 from syncpack.nodes.video.nodes import VideoSpace
@@ -272,6 +273,21 @@ def test_a_first_picture_is_cut_for_each_clip():
     expected = tested.model.process_latent_in(torch.stack([picture[0, :, begin : begin + 5] for begin in (0, 3, 6)]))
     masks = 1 - torch.stack([mask[0, :, begin : begin + 5] for begin in (0, 3, 6)])
     assert relative_error(shown[:, 4:], expected) <= 1e-5 and torch.equal(shown[:, :4], masks.expand(-1, 4, -1, -1, -1))
+
+
+def test_an_edit_keeps_what_a_mask_keeps(model):
+    start, mask = normal(7, 1, 16, 11, 6, 8), torch.zeros(41, 48, 64)
+    mask[21:] = 1
+    source = tokens(4, 1, SD3_TEXT)
+    (edit,) = SyncEdit().build(1.5, "falling", 0.15, 1, "source", "shared", "off", 200, 0.0, 4, 0.02, 0.5, 0.0, source)
+    given = {"samples": start, "noise_mask": mask}
+    options = dict(cfg=CFG, denoise=0.7, steps=4, edit=edit, **TEXT)
+    views, canonical = run_node(model, SPACE, RIG, canonical=given, **options)
+    changed = (canonical["samples"] - start).abs().amax((0, 1, 3, 4))
+    assert float(changed[:6].max()) == 0 < float(changed[6:].min())
+    again = {"samples": views["samples"], "noise_mask": torch.ones(3, 48, 64)}
+    views, _ = run_node(model, SPACE, RIG, views=again, **options)
+    assert torch.isfinite(views["samples"]).all()
 
 
 def test_whatever_has_a_frame_for_each_is_cut():
