@@ -4,11 +4,12 @@ begin anywhere."""
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
 import torch
-from helpers.host_networks import SD3_TEXT, TOKENS, normal, official, tokens, wan
+from helpers.host_networks import SD3_TEXT, TOKENS, lively, normal, official, tokens, wan
 from helpers.hosting import (
     PLAN,
     analytic,
@@ -66,6 +67,18 @@ def slow(x, sigma):
     """A clean estimate that changes slowly in time: every frame the mean of those beside it."""
     frames = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
     return (frames[:, :, :-2] + 2 * x + frames[:, :, 2:]) / 4 / (1 + sigma**2) ** 0.5
+
+
+class LoadedVae:
+    """The host's VAE around a network, small."""
+
+    latent_dim = 3
+
+    def __init__(self, network):
+        self.network = network
+
+    def decode(self, latent):
+        return self.network.decode(latent).clamp(-1, 1).movedim(1, -1) / 2 + 0.5
 
 
 # --- one clip
@@ -322,6 +335,34 @@ def test_clips_are_decoded_one_by_one_and_joined(model):
     assert relative_error(image[:1], exact[:1]) <= 1e-5 and relative_error(image, exact) < 0.05
     text = SyncReport().report(SPACE, RIG, views)["result"][0]
     assert "3 views of 64 x 48" in text and "holes 0.00 %" in text
+
+
+def test_models_that_the_host_loads():
+    """Wan with random weights, read as from a file, and its VAE: a video of two clips, decoded clip by clip, and in one
+    piece by the host's VAE Decode, where both are the same but near where clips begin."""
+    wan_model, wan_vae = (pytest.importorskip(f"comfy.ldm.wan.{name}") for name in ("model", "vae"))
+    sizes = dict(dim=128, ffn_dim=64, num_heads=1, num_layers=1)
+    network = wan_model.WanModel("t2v", **sizes, operations=import_module("comfy.ops").disable_weight_init)
+    lively(network)
+    weights = {name: value.float() for name, value in network.state_dict().items()}
+    model = import_module("comfy.sd").load_diffusion_model_state_dict(weights)
+    decoder = wan_vae.WanVAE(dim=8, z_dim=16, num_res_blocks=2, temperal_downsample=[False, True, True])
+    for seed, value in enumerate(decoder.state_dict().values()):
+        gains = len(value) == value.numel()
+        value.copy_(torch.ones_like(value) if gains else normal(seed, *value.shape) / value[0].numel() ** 0.5)
+    vae = LoadedVae(decoder)
+    space, _ = VideoSpace().build(16, 16, 13, False)
+    rig, count, _ = VideoClips().build(space, 9, 5, model)
+    text = {"positive": tokens(1, 1, 4096), "negative": tokens(2, 1, 4096)}
+    views, canonical = run_node(model, space, rig, cfg=CFG, **text)
+    assert count == 2 and canonical["samples"].shape == (1, 16, 4, 2, 2)
+    with torch.inference_mode():
+        image, coverage = StitchViews().stitch(space, rig, views, vae)
+        whole = vae.decode(canonical["samples"])[0]
+        first = vae.decode(views["samples"][:1])[0]
+    assert image.shape == whole.shape == (13, 16, 16, 3) and bool((coverage == 1).all()) and len(first) == 9
+    assert relative_error(image[:4], whole[:4]) <= 1e-4 and relative_error(first[:9], whole[:9]) <= 1e-4
+    assert float(whole.std()) > 0.01 and float((image - whole).abs().mean()) < 0.2
 
 
 # --- the node
