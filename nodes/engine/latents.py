@@ -55,7 +55,7 @@ def as_canonical(scene: Scene, samples: Tensor) -> Tensor:
         if shape[2] != frames:
             raise ValueError(
                 f"a latent of {shape[2]} frames for a video of {frames}: this VAE joins frames in time, which views of "
-                "single frames cannot; encode every frame by itself (as a batch of pictures)"
+                "single frames cannot; encode every frame by itself (as a batch of pictures), or use VideoClips"
             )
         return samples.flatten(2, 3)
     if shape[0] % frames:

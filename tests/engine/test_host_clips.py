@@ -96,7 +96,7 @@ def test_one_clip_is_a_plain_run_through_every_door(model):
     assert torch.equal(views["samples"], expected) and torch.equal(canonical["samples"], expected)
 
 
-@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "euler_ancestral", "dpmpp_2m_sde"])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "uni_pc", "euler_ancestral", "dpmpp_2m_sde"])
 def test_one_clip_on_every_host(sampler):
     """With a model that any host has: through the node, the SAMPLER, the MODEL."""
     tested, empty = analytic(slow), torch.zeros(1, 4, 5, 6, 8)
