@@ -95,7 +95,7 @@ class ClipGeometry(Geometry):
         clips = self.clips(1)
         places = window_places(clips.frame)
         return tuple(
-            replace(place, index=number * len(places) + place.index)
+            replace(place, index=number * len(places) + place.index, time=clips.middle(number))
             for number in range(len(clips.starts))
             for place in places
         )

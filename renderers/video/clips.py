@@ -123,6 +123,10 @@ class ClipPlacement:
         """The latent frames that a clip shows."""
         return [(self.starts[clip] + at) % self.frames for at in range(self.length)]
 
+    def middle(self, clip: int) -> float:
+        """Where the middle of a clip is, as a fraction of the video."""
+        return (self.starts[clip] + self.length / 2) / self.frames % 1.0
+
     @property
     def timeline(self) -> Placement:
         """The clips as windows on a line of the video's frames."""

@@ -30,7 +30,8 @@ from syncpack.nodes.sampling.edit import SyncEdit
 from syncpack.nodes.sampling.sampler import SyncTweediesSamplerWrap, SyncTweediesViewLatents
 from syncpack.nodes.video.clip_nodes import VideoClips
 from syncpack.nodes.video.nodes import VideoSpace
-from syncpack.nodes.views.prompt_nodes import CanonicalPrompt, ViewPrompts
+from syncpack.nodes.views.prompt_nodes import CanonicalPrompt
+from syncpack.nodes.views.prompts import view_prompts
 from syncpack.nodes.views.stitch_nodes import StitchViews, SyncReport
 from syncpack.renderers.pictures import along_time, flat
 from syncpack.renderers.plane.space import Plane, Windows
@@ -316,15 +317,20 @@ def test_whatever_has_a_frame_for_each_is_cut():
 
 def test_texts_for_clips(model):
     """A prompt for each clip by its number."""
-    scene = Scene(SPACE, RIG)
-    assert len(scene.view_places()) == 3
     rows = {"positive": tokens(1, 3, SD3_TEXT), "negative": TEXT["negative"]}
     whole, _ = run_node(model, SPACE, RIG, cfg=CFG, views_per_batch=64, **rows)
     views, _ = run_node(model, SPACE, RIG, cfg=CFG, views_per_batch=1, **rows)
     assert relative_error(views["samples"], whole["samples"]) <= 1e-5
     other, _ = run_node(model, SPACE, RIG, cfg=CFG, **TEXT)
     assert relative_error(other["samples"], whole["samples"]) > 1e-4
-    assert ViewPrompts.FUNCTION
+
+
+def test_prompts_by_time():
+    """Of clips and of frames: texts for the first half of a video."""
+    for space, rig, first in ((SPACE, RIG, "view 1"), (*VideoSpace().build(64, 48, 3, False), "view 1")):
+        made = view_prompts(lambda text: [[text, {}]], Scene(space, rig), "time 0..0.5: dawn\n*: noon", "", "", "")
+        lines = [line for line in made.report.splitlines() if line.endswith("dawn")]
+        assert lines[-1].startswith(f"prompts, {first}") and "time" in lines[0]
 
 
 def test_clips_are_decoded_one_by_one_and_joined(model):

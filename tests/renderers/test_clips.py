@@ -10,6 +10,7 @@ from helpers.videos import pan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import clip_twins
+from syncpack.renderers.directions import parse_selector, views_of
 from syncpack.renderers.pictures import along_time, flat
 from syncpack.renderers.plane.space import Windows
 from syncpack.renderers.scene import Scene
@@ -146,6 +147,11 @@ def test_what_is_told_of_clips():
     tested = scene(41, 17, 5, windows=WINDOWS)
     geometry = tested.geometry
     assert len(tested.view_places()) == 12 == geometry.count(8) and tested.view_size == (24, 16)
+    selector = parse_selector("time 0.6..1 left")
+    assert selector is not None and views_of(selector, tested.view_places(), False, "clips") == {8, 10}
+    assert "time 0.23" in str(tested.view_places()[0])
+    with pytest.raises(ValueError, match=r"time 0\.\.2 leaves the video"):
+        parse_selector("time 0..2")
     assert geometry.middle(8) in range(4, 8)
     distances = geometry.distances(8)
     assert distances.shape == (12, 12) and bool((distances.diagonal() == 0).all()) and bool((distances >= 0).all())
