@@ -28,7 +28,8 @@ WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, VIDEO, CLIP
 
 def geometry_of(space: Any, rig: Any) -> Geometry:
     """Raises ValueError when a rig of this kind cannot look at a space of that kind."""
-    wings = [wing for wing in WINGS if isinstance(space, wing.space)]
+    first = next((wing for wing in WINGS if isinstance(space, wing.space)), None)
+    wings = [wing for wing in WINGS if first is not None and wing.space is first.space]
     for wing in wings:
         if isinstance(rig, wing.rig):
             return wing.geometry(space, rig)
