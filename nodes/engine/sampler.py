@@ -120,7 +120,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         given = getattr(guider, "original_conds", {}).values()
         check_concat(given, run.views, x.shape[0])
         check_conds(given, settings.scene.geometry.clip)
-        call = replace(call, callback=forecast(run.visiting, run.views.count, run.plan.travel, call.callback))
+        call = replace(call, callback=forecast(run.told_visits, run.views.count, run.plan.travel, call.callback))
         end = walk_of(settings)(run, _prepared(run, call), x)
         if told := run.memory.answers.words():
             logging.info("SyncTweedies visits: %s", told)
