@@ -10,7 +10,7 @@ with these choices, made by eye:
   the result is enlarged smoothly. At low noise they are small and at full resolution.
 * Sharpness. Neighbouring patches look at the same place, so together they know more than one of them: T is
   (sharpness * sigma / s)^2 with sharpness < 1. With sharpness 1 overlapping patches disagree and average to mush.
-* Steps. Patches are compared every two or three cells, since their middles are as wide. At every cell it takes three
+* Steps. Patches are compared every two or three cells, since their middles are as wide. At every cell it takes six
   times as long and pictures are softer (benchmarks/bench_exemplar_steps.py); but then, and only then, a view that is
   moved by any number of pixels is denoised alike.
 * Levels are placed in units of the exemplars' standard deviation, so a pale exemplar behaves as a strong one.
