@@ -12,6 +12,7 @@ from ..sync_core.walked import Views
 from ..sync_core.walked_mean import Averager, average_of
 from .directions import ViewPlace
 from .geometry import Geometry, Rig, Space, Wing
+from .globe.geometry import WING as GLOBE
 from .illusions.geometry import WING as ILLUSIONS
 from .kept import Kept
 from .mesh.geometry import WING as MESH
@@ -21,7 +22,7 @@ from .plane.geometry import WING as PLANE
 from .splats.geometry import WING as SPLATS
 from .video.geometry import WING as VIDEO
 
-WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, VIDEO)
+WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, GLOBE, VIDEO)
 """Every kind of space; another one is another entry."""
 
 
