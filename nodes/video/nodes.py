@@ -49,7 +49,7 @@ PROJECTION = Choice(PROJECTIONS)
     outputs={
         "space": Socket("CANONICAL_SPACE").says("Connect together with a rig."),
         "rig": Socket("VIEW_RIG").says(
-            "One view a frame; of a panorama six cameras that see all of it, each a third as wide. Instead: ViewRig's "
+            "One view a frame; of a panorama six cameras that see all of it, each a quarter as wide. Instead: ViewRig's "
             "windows inside of large frames, or its ring, sphere, fibonacci and custom in a panorama."
         ),
     },

@@ -79,8 +79,8 @@ _FACES, _FOV = "0 0\n90 0\n180 0\n-90 0\n0 90\n0 -90", 100.0
 
 
 def cube_rig(width: int) -> Lookout:
-    """Six cameras that see all of a panorama as wide as that, about as finely as it is drawn."""
-    side = max(8, nearest_multiple(width // 3, 8))
+    """Six cameras that see all of a panorama as wide as that, a little less finely than it is drawn."""
+    side = max(8, nearest_multiple(width // 4, 8))
     return Lookout(custom(_FACES, _FOV), side, side, "nearest")
 
 

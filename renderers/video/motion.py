@@ -160,7 +160,12 @@ def read(picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 def _pooled(flow: Tensor, known: Tensor, cell: int) -> tuple[Tensor, Tensor]:
-    sure = known.float()[:, None]
-    share = F.avg_pool2d(sure, cell)
-    mean = F.avg_pool2d(flow.movedim(-1, 1) * sure, cell) / share.clamp_min(1e-6)
-    return mean.movedim(1, -1).contiguous() / cell, share[:, 0] > 0.5
+    """Frame after frame: all at once would take three times the memory of the motion."""
+    frames, rows, columns = flow.shape[0], flow.shape[1] // cell, flow.shape[2] // cell
+    pooled, most = flow.new_empty(frames, rows, columns, 2), known.new_empty(frames, rows, columns)
+    for number, (way, there) in enumerate(zip(flow, known, strict=True)):
+        sure = there.float()[None]
+        share = F.avg_pool2d(sure, cell)
+        pooled[number] = (F.avg_pool2d(way.movedim(-1, 0) * sure, cell) / share.clamp_min(1e-6)).movedim(0, -1) / cell
+        most[number] = share[0] > 0.5
+    return pooled, most
