@@ -22,6 +22,7 @@ FRAMES = (8, 16, 32, 64)
 # Name -> what the child is asked: the projection, whether there is a motion, whether it is a loop between pixels, and
 # whether pictures are averaged.
 ROWS = {
+    "the host alone, without the pack": "'', False, False, False",
     "frames by themselves": "'flat', False, False, False",
     "along a motion": "'flat', True, False, False",
     "a loop along a motion, bilinear": "'flat', True, True, False",
@@ -47,6 +48,8 @@ def child(frames: int, projection: str, moves: bool, loop: bool, pictures: bool)
     def run(frames: int, width: int, height: int) -> int:
         """A run; what moves goes a cell to the right. The motion takes the memory of one frame: users bring theirs."""
         motion: Any = None
+        if not projection:
+            return alone(frames, width, height)
         if moves:
             way = torch.zeros(1, height, width, 2)
             way[..., 0] = 8
@@ -60,6 +63,16 @@ def child(frames: int, projection: str, moves: bool, loop: bool, pictures: bool)
         model = bounded(192) if pictures else gaussian()
         views, _ = run_node(model, space, rig, steps=3, views_per_batch=2, **extra)
         return int(views["samples"].nbytes)
+
+    def alone(frames: int, width: int, height: int) -> int:
+        import comfy.sample
+
+        latents = torch.zeros(frames, 4, height // 8, width // 8)
+        with torch.inference_mode():
+            noise = comfy.sample.prepare_noise(latents, 5)
+            words = [[torch.zeros(1, 77, 8), {}]]
+            given = (3, 1.0, "euler", "normal", words, words, latents)
+            return int(comfy.sample.sample(gaussian(), noise, *given, seed=5).nbytes)
 
     size = (256, 256) if pictures else (1024, 512) if projection == "panorama" else (512, 512)
     run(2, size[0] // 4, size[1] // 4)

@@ -18,7 +18,11 @@ from PIL import Image, ImageSequence
 ROOT = Path(__file__).resolve().parents[1]
 SCALE, COLUMNS, GAP = 3, 4, 4
 # Of each workflow: the films it saves, the last one its result.
-FILMS = {"video_restyle": ("video_restyle_before", "video_restyle"), "video_loop": ("video_loop",)}
+FILMS = {
+    "video_restyle": ("video_restyle_before", "video_restyle"),
+    "video_loop": ("video_loop",),
+    "video_panorama": ("video_panorama",),
+}
 
 
 def frames(path: Path) -> list[Image.Image]:

@@ -59,6 +59,7 @@ TITLES = {
     "splats_restyle": "Splats: change what they are made of",
     "splats_text_controlnet": "Splats: change a part by words",
     "video_loop": "Video: a loop along another one's motion",
+    "video_panorama": "Video: a 360 video along another one's motion",
     "video_restyle": "Video: change what it is made of",
     "wide_image": "Wide image from a picture of a material",
     "wide_image_advanced": "Wide image that tiles, custom sampler",

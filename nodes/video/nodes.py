@@ -49,7 +49,7 @@ PROJECTION = Choice(PROJECTIONS)
     outputs={
         "space": Socket("CANONICAL_SPACE").says("Connect together with a rig."),
         "rig": Socket("VIEW_RIG").says(
-            "One view a frame; of a panorama six cameras that see all of it, each a quarter as wide. Instead: ViewRig's "
+            "One view a frame; of a panorama six cameras that see all of it, a quarter as wide. Instead: ViewRig's "
             "windows inside of large frames, or its ring, sphere, fibonacci and custom in a panorama."
         ),
     },
@@ -106,7 +106,7 @@ class VideoSpace:
         ),
         "projection": PROJECTION.says(
             "What a frame is. flat: a picture. panorama: a whole sphere, equirectangular: what leaves it on the left "
-            "comes in on the right, and poles are places like any other. Costs about three times as much."
+            "comes in on the right, and poles are places like any other. Costs three to six times as much."
         ),
     },
     outputs={
