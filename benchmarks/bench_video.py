@@ -74,7 +74,7 @@ def child(frames: int, projection: str, moves: bool, loop: bool, pictures: bool)
             given = (3, 1.0, "euler", "normal", words, words, latents)
             return int(comfy.sample.sample(gaussian(), noise, *given, seed=5).nbytes)
 
-    size = (256, 256) if pictures else (1024, 512) if projection == "panorama" else (512, 512)
+    size = (256, 256) if pictures else (512, 256) if projection == "panorama" else (512, 512)
     run(2, size[0] // 4, size[1] // 4)
     before = peak_memory_mib()
     state = run(frames, *size) / 2**20
@@ -86,14 +86,13 @@ def run(words: tuple[str, ...] = ()) -> dict[str, Any]:
     for name, asked in ROWS.items():
         if not all(word in name for word in words):
             continue
-        rows = [measured(frames, asked) for frames in FRAMES]
-        for frames, (state, peak) in zip(FRAMES, rows, strict=True):
-            found[f"{name}, {frames} frames: MiB of the state, at the peak, times the state"] = [
-                state,
-                peak,
-                peak / state,
-            ]
-            print(name, frames, f"{state:.1f} {peak:.0f} {peak / state:.1f}", file=sys.stderr, flush=True)
+        rows = list[tuple[float, float]]()
+        for frames in FRAMES:
+            state, peak = measured(frames, asked)
+            rows.append((state, peak))
+            told = [state, peak, peak / state]
+            found[f"{name}, {frames} frames: MiB of the state, at the peak, times the state"] = told
+            print(name, frames, *(f"{value:.1f}" for value in told), file=sys.stderr, flush=True)
         (first, low), (last, high) = rows[0], rows[-1]
         found[f"{name}: states that a further frame costs"] = (high - low) / (last - first)
     return found
