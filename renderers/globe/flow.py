@@ -18,7 +18,7 @@ from ..pictures import filtered
 from ..video.flow import Flow, Method, both_ways, flow_by
 from ..video.given import given_ahead
 from .motion import SphereMotion, reverse_of
-from .places import directions_of, flow_to, led_to, read_sphere, unit
+from .places import directions_of, flow_to, led_to, nearest_turn, read_sphere, unit
 
 # How far maps go on: a part of their width on either side, which is more than anything moves between two frames.
 _BEYOND = 8
@@ -68,8 +68,7 @@ def turn_of(start: Tensor, end: Tensor) -> Tensor:
     area = norm(start[..., [0, 2]], -1)[..., None]
     turn, share = torch.eye(3, dtype=torch.float64), area
     for _ in range(_ROUNDS):
-        u, _, v = torch.linalg.svd((end * share).flatten(0, 1).T @ start.flatten(0, 1))
-        turn = u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.det(u @ v))], dtype=torch.float64)) @ v
+        turn = nearest_turn((end * share).flatten(0, 1).T @ start.flatten(0, 1))
         off = norm(start @ turn.T - end, -1, keepdim=True) * start.shape[0] / math.pi
         share = area / (1 + off.square())
     return turn

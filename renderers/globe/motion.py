@@ -54,6 +54,11 @@ class SphereMotion(Motion):
     def shown_before(self, picture: Tensor, number: int) -> Tensor:
         return read_sphere(picture, led_to(self.back[number]))
 
+    def drawn(self) -> Tensor:
+        """Lengths are those on the sphere: near the poles a few steps are many columns."""
+        across = torch.stack([self.areas, torch.ones_like(self.areas)], -1)
+        return Motion(self.back, self.ahead * across, self.behind, self.before).drawn()
+
     @property
     def areas(self) -> Tensor:
         """By what a pixel is of the sphere."""

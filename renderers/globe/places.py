@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,10 +61,21 @@ def turn_between(start: Tensor, end: Tensor, cell: int) -> Tensor:
     Directions count by their length. ("A solution for the best rotation to relate two sets of vectors", Kabsch, 1976.)
     """
     pairs = (end[..., :, None] * start[..., None, :]).flatten(2)
-    sums = F.avg_pool2d(pairs.movedim(-1, 0)[None], cell)[0].movedim(0, -1).unflatten(-1, (3, 3))
+    sums = F.avg_pool2d(pairs.movedim(-1, 0)[None], cell)[0].movedim(0, -1)
     # (what a few places leave open, a turn around them, is better none than any)
-    sums = sums + _OPEN * torch.eye(3, dtype=torch.float64)
-    u, _, v = torch.linalg.svd(sums)
-    ends = torch.ones(*sums.shape[:2], 3, dtype=torch.float64)
+    return nearest_turn(sums.reshape(*sums.shape[:2], 3, 3) + _OPEN * torch.eye(3, dtype=torch.float64))
+
+
+def nearest_turn(sums: Tensor) -> Tensor:
+    """The turns that sums [..., 3, 3] of products, ends times starts, ask for."""
+    u, v = _bases(sums)
+    ends = torch.ones(*sums.shape[:-1], dtype=sums.dtype)
     ends[..., 2] = torch.det(u @ v)
     return (u * ends[..., None, :]) @ v
+
+
+def _bases(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """(u, v) of u diag(s) v, the singular value decomposition."""
+    linalg: Any = torch.linalg
+    u, _, v = linalg.svd(matrices)
+    return u, v
