@@ -3,8 +3,12 @@
 Runs are whole ones, through the sampler's node, of a model that costs next to nothing: seconds of the processor
 outside of the model, for a step and for all that is done once. state: the bytes of the views, which a run's sampler
 holds some times over. Averages of pixels are one synchronisation of 3 channels (what a pixel model or rgb_vae asks
-for), and what they hold beside the state: the views before and after, and the canvas. exponent: the slope of a line
-through the logarithms; 1 is linear. Seconds are measured where the allocator keeps what it has (MALLOC_*, glibc):
+for), and what they hold beside the state: the views before and after, and the canvas. Whole runs of pixels: a model of
+3 channels without a VAE, windows of 1,024 every 960, process 2 and euler, one view a call. Their state is ten arrays:
+the canvas that is begun with and its last estimate, and the eight batches of all views that the host's euler holds of
+any batch when it works out a direction (what is begun with, its noise, that as strong as the first level, the sampler's
+state, the estimate, the direction before, and two for the next). exponent: the slope of a line through the logarithms;
+1 is linear. Seconds are measured where the allocator keeps what it has (MALLOC_*, glibc):
 else arrays of more than 32 MiB are given back and cleared anew each time, and sizes above cost about twice as much as
 those below. Memory is measured without that, in another process.
 
@@ -29,7 +33,8 @@ sys.path.insert(0, str(HERE))
 STRIPS = (10, 100, 1000, 3000)
 CANVASES = (1024, 2048, 4096, 8192, 16384)
 PIXELS = (1024, 2048, 4096, 8192)
-SPHERES = (1024, 2048, 4096)
+# (views of smaller ones are stored maps, sixteen times as fast: see sync_core/walked.py)
+SPHERES = (2048, 4096)
 # Of a run that is timed: many where there is little to do.
 STEPS = (4, 40)
 # Below so many seconds it is not the work that is measured.
@@ -104,6 +109,35 @@ def child_average(kind: str, width: int) -> None:
     print(views.count, took[1], took[0] - took[1], state, peak_memory_mib() - before - state)
 
 
+def child_pixels(side: int) -> None:
+    """The same of a whole run of pixels."""
+    start()
+    from unets import peak_memory_mib, pixel_model, start_host
+
+    start_host()
+    from helpers.hosting import Plane, Scene, Windows, run_node
+
+    model, inside, steps = pixel_model(), [0.0], list[float]()
+
+    def timed(apply: Any, args: dict[str, Any]) -> Any:
+        began = time.process_time()
+        clean = apply(args["input"], args["timestep"], **args["c"])
+        inside[0] += time.process_time() - began
+        return clean
+
+    model.set_model_unet_function_wrapper(timed)
+    run_node(model, Plane(256, 128), Windows(128, 128, 64, 64), steps=2)
+    space, rig = Plane(side, side), Windows(1024, 1024, 960, 960)
+    views, before = Scene(space, rig).geometry.count(1), peak_memory_mib()
+    for number in (1, 3):
+        inside[0], began = 0.0, time.process_time()
+        run_node(model, space, rig, steps=number, views_per_batch=1)
+        steps.append(time.process_time() - began - inside[0])
+    step = (steps[1] - steps[0]) / 2
+    state = 3 * 4 * (8 * views * 1024 * 1024 + 2 * side * side) / 2**20
+    print(views, step, steps[0] - step, state, peak_memory_mib() - before - state)
+
+
 def rows() -> dict[str, list[str]]:
     """Name of a row's kind -> the calls, by size."""
     wide = [f"child_run({512 + 64 * (views - 1)}, 512, 64, 2, '')" for views in STRIPS]
@@ -112,12 +146,15 @@ def rows() -> dict[str, list[str]]:
         "strip, turning": [call.replace("''", "'turning'") for call in wide],
         "canvas, all views": [f"child_run({side}, {side}, 256, 2, '')" for side in CANVASES],
         "canvas, canonical state": [f"child_run({side}, {side}, 256, 5, '')" for side in CANVASES],
+        "whole runs of pixels": [f"child_pixels({side})" for side in PIXELS[1:]],
         "pixels": [f"child_average('pixels', {side})" for side in PIXELS],
         "sphere": [f"child_average('sphere', {width})" for width in SPHERES],
     }
 
 
 def measured(call: str) -> list[float]:
+    if call.startswith("child_pixels"):  # (all of its arrays are that large)
+        return in_process(call, {})
     kept = str(2**35)
     keeping = {"MALLOC_MMAP_THRESHOLD_": kept, "MALLOC_TRIM_THRESHOLD_": kept, "MALLOC_TOP_PAD_": "0"}
     return in_process(call, keeping)[:4] + in_process(call, {})[4:]

@@ -40,8 +40,8 @@ def cases() -> dict[str, tuple[str, Any]]:
     ending = lambda overlap, leave: Visits("few then all", overlap, 1 / STEPS, leave=leave)  # noqa: E731
     return {
         "sphere, default rig, all": ("sphere", None),
-        "sphere, default rig, turning": ("sphere", turning(0.125)),
-        "sphere, default rig, leave 0.2": ("sphere", turning(0.125, 0.2)),
+        "sphere, default rig, turning": ("sphere", Visits("turning")),
+        "sphere, default rig, leave 0.1": ("sphere", turning(0.125)),
         "sphere, default rig, overlap 0.06, leave 0.2": ("sphere", turning(0.06, 0.2)),
         "sphere, fibonacci of 25, overlap 0.06": ("fibonacci", turning(0.06)),
         "sphere, fibonacci of 25, overlap 0.06, leave 0.2": ("fibonacci", turning(0.06, 0.2)),
@@ -53,8 +53,8 @@ def cases() -> dict[str, tuple[str, Any]]:
         "sphere, fibonacci of 25, all": ("fibonacci", None),
         "mesh, leave 0.2, all in the last step": ("mesh", ending(0.06, 0.2)),
         "mesh, all": ("mesh", None),
-        "mesh, turning": ("mesh", turning(0.125)),
-        "mesh, leave 0.2": ("mesh", turning(0.125, 0.2)),
+        "mesh, turning": ("mesh", Visits("turning")),
+        "mesh, leave 0.1": ("mesh", turning(0.125)),
         "mesh, overlap 0.06": ("mesh", turning(0.06)),
         "mesh, overlap 0.06, leave 0.2": ("mesh", turning(0.06, 0.2)),
         "mesh, overlap 0.06, leave 0.3": ("mesh", turning(0.06, 0.3)),

@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("folder", help="a copy of ComfyUI-TiledDiffusion")
     parser.add_argument("--repeat", type=int, default=5, help="seeds of the small model's pictures")
     parser.add_argument("--kind", choices=tuple(STEPS), help="one network alone")
+    parser.add_argument("--ways", default="", help="those alone whose names begin so")
     parser.add_argument("--pictures", default="", help="a folder for the pictures of the first seed, as tensors")
     options = parser.parse_args()
     from run_all import name_pack
@@ -194,6 +195,8 @@ def main() -> None:
     name_pack()
     for kind in STEPS if options.kind is None else (options.kind,):
         for way in ways():
+            if not way.startswith(options.ways):
+                continue
             if kind == "random" and "every eighth" in way:
                 continue  # (six times as long, and no other figures)
             rows = list[dict[str, float]]()

@@ -83,6 +83,27 @@ def prompt(size: str, seed: int) -> list[Any]:
     return [[torch.randn(1, 77, SIZES[size]["context_dim"], generator=generator), {}]]
 
 
+def pixel_model(std: float = 0.5) -> Any:
+    """A MODEL of pictures themselves (3 channels, a cell is a pixel) that are noise of that strength: costs nearly
+    nothing, and keeps nothing."""
+    start_host()
+    import comfy.model_base
+    from helpers.host_models import AnalyticModel, patcher
+    from syncpack.nodes.models.exemplar import PixelLatent
+
+    class Pixels(AnalyticModel):
+        def _apply_model(self, x: Any, t: Any, *args: Any, **kwargs: Any) -> Any:
+            sigma = t.reshape(-1, *[1] * (x.ndim - 1))
+            return x * (std**2 / (std**2 + sigma**2))
+
+        if not hasattr(comfy.model_base.BaseModel, "_apply_model"):
+            apply_model = _apply_model
+
+    model = Pixels(lambda x, sigma: x, "EPS")
+    model.latent_format = PixelLatent()
+    return patcher(model)
+
+
 def peak_memory_mib() -> float:
     """The most memory this process has held so far."""
     if os.name == "nt":

@@ -173,7 +173,9 @@ def running(
 def _start(command: list[str], base: Path, sink: BinaryIO, how: Start) -> subprocess.Popen[bytes]:
     if how.lifeline is not None:
         command = [sys.executable, str(GUARD), *command]
-    environ = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8", **how.environ)
+    # Threads that wait for each other by spinning burn ten times the time where others want the cores, too.
+    environ = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    environ |= how.environ
     try:
         # Its own process group: Ctrl-C in the terminal reaches only run.py, which then stops the host in order.
         return subprocess.Popen(

@@ -73,11 +73,33 @@ class HitShares:
 
     def weighted(self, weights: Tensor) -> LinearMap:
         """The mean by other view weights [N*h*w]; rows of cells that only zero-weight pixels see are 0."""
-        shares = self.shares
-        entry = shares.weights * weights.to(shares.weights)[shares.indices.long()]
-        row = shares.row_of_entry
-        total = torch.zeros(shares.rows, dtype=entry.dtype, device=entry.device).index_add_(0, row, entry.abs())
-        return shares.with_weights(entry / total.clamp_min(torch.finfo(entry.dtype).tiny)[row])
+        entry = self.counted(weights)
+        total = self._total(entry)
+        return self.shares.with_weights(entry / total.clamp_min(torch.finfo(entry.dtype).tiny)[self._row])
+
+    def counted(self, weights: Tensor) -> Tensor:
+        """What each entry counts for by view weights [N*h*w]."""
+        return self.shares.weights * weights.to(self.shares.weights)[self.shares.indices.long()]
+
+    def total(self, weights: Tensor) -> Tensor:
+        """float [K]: what all pixels count for at each cell by view weights [N*h*w]."""
+        return self._total(self.counted(weights))
+
+    def best(self, weights: Tensor, pixels: int) -> Tensor:
+        """float [K]: what the view counts for that counts most at each cell; ``pixels``: of a view."""
+        entry, view = self.counted(weights).abs(), self.shares.indices.long() // pixels
+        key, group, _ = unique_groups(view * self.shares.rows + self._row)
+        each = torch.zeros(key.numel(), dtype=entry.dtype, device=entry.device).index_add_(0, group, entry)
+        most = torch.zeros(self.shares.rows, dtype=entry.dtype, device=entry.device)
+        return most.scatter_reduce_(0, key % self.shares.rows, each, "amax")
+
+    @property
+    def _row(self) -> Tensor:
+        return self.shares.row_of_entry
+
+    def _total(self, entry: Tensor) -> Tensor:
+        total = torch.zeros(self.shares.rows, dtype=entry.dtype, device=entry.device)
+        return total.index_add_(0, self._row, entry.abs())
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,20 @@ class Aggregator:
     @cached_property
     def mean(self) -> LinearMap:
         return mean_map(self.views) if self.shares is None else self.shares.weighted(self.views.weights)
+
+    @cached_property
+    def total(self) -> Tensor:
+        """float [K]: the summed weight of all pixels that count at a cell."""
+        return self._hits.total(self.views.weights)
+
+    @cached_property
+    def best(self) -> Tensor:
+        """float [K]: of the view that counts most there."""
+        return self._hits.best(self.views.weights, self.views.height * self.views.width)
+
+    @property
+    def _hits(self) -> HitShares:
+        return HitShares.of(self.views) if self.shares is None else self.shares
 
     @cached_property
     def seen(self) -> Tensor:

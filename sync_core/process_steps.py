@@ -140,9 +140,13 @@ class _Evaluation:
         return apply(argument)
 
     def _eps(self, at: Term, views: Tensor) -> Tensor:
+        return (views - self._said(at, views)) / self.sigma
+
+    def _said(self, at: Term, views: Tensor) -> Tensor:
+        """The model's clean estimate of views, for which it is asked once."""
         if at not in self.denoised:
             self.denoised[at] = self.denoise(views)
-        return (views - self.denoised[at]) / self.sigma
+        return self.denoised[at]
 
     def _moved(self, at: Term) -> bool:
         """Whether the model saw other views than the formula says: F(w), of which ``strength`` takes a part."""
@@ -158,6 +162,9 @@ class _Evaluation:
         return self.w - self.sigma * _tensor(self.value(Term("eps", (at,))))
 
     def _phi(self, noisy: Term, noise: Term) -> Value:
+        if noise == Term("eps", (noisy,)) and not self._moved(noisy) and isinstance(views := self.value(noisy), Tensor):
+            # (the model's own estimate; the noise need not be made, which is as large as all views, some times over)
+            return self._said(noisy, views)
         noise_value, noisy_value = self.value(noise), self.value(noisy)
         if isinstance(noisy_value, Canonical):
             return noisy_value.combine(_canonical(noise_value), 1.0, -self.sigma)
@@ -166,7 +173,7 @@ class _Evaluation:
             return _tensor(noisy_value) - self.sigma * _tensor(noise_value)
         # The model's own estimate plus a correction: exact, bit for bit, when the noise was left alone.
         change = _tensor(self.value(Term("eps", (noisy,)))) - _tensor(noise_value)
-        return own if noise == Term("eps", (noisy,)) else own + self.sigma * change
+        return own + self.sigma * change
 
 
 def _tensor(value: Value | Move) -> Tensor:

@@ -212,7 +212,7 @@ class Synchronizer:
         wish = self.plan.aggregation
         if self.visited is not None and step is not None:
             asked = average_of(self.views.only(self.visited.rows), self.plan.method, self.given_shares)
-            return replace(self.maps, reduction=VisitedMean(asked, self.visited.held))
+            return replace(self.maps, reduction=VisitedMean(asked, self.visited.held, self.visited.best))
         if step is None or wish == "mean" or wish == "least_squares":
             return self.maps
         return replace(self.maps, reduction=reduction_of(self.maps.aggregator, wish, step))
@@ -232,14 +232,15 @@ class Synchronizer:
             return self
         return replace(self, views=self.views.at(progress), given_shares=self.shares)
 
-    def asking(self, rows: tuple[int, ...] | None, state: SyncState) -> Synchronizer:
-        """The same where the model is asked about some views alone (None: all), after ``state``."""
+    def asking(self, rows: tuple[int, ...] | None, state: SyncState, soft: bool = False) -> Synchronizer:
+        """The same where the model is asked about some views alone (None: all). soft: edges give way to held ones."""
         if rows is None:
             return self
         # (weighing pixels anew takes less than finding what they show)
         shares = self.given_shares or self.shares
         held = state.canonical if self.plan.process in HOLDING else None
-        return replace(self, given_shares=shares, visited=Visited(rows, held))
+        best = self.maps.aggregator.best if soft and held is not None and self.views.ramp is None else None
+        return replace(self, given_shares=shares, visited=Visited(rows, held, best))
 
     def changes(self, before: SyncState, after: SyncState) -> Tensor:
         """float [N]: by how much what each view shows of the canonical estimate moved, in units of the estimate's own

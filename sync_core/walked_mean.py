@@ -42,6 +42,16 @@ class WalkedAggregator:
             self.add_weights(total, number)
         return total.float()
 
+    @cached_property
+    def best(self) -> Tensor:
+        """float32 [K]: of the view that counts most there."""
+        best = torch.zeros(self.views.cells, dtype=exact_type(self.views.device), device=self.views.device)
+        for number in self.counting:
+            own = torch.zeros_like(best)
+            self.add_weights(own, number)
+            best = torch.maximum(best, own)
+        return best.float()
+
     def add_weights(self, total: Tensor, number: int) -> None:
         """Add what the pixels of a view count for at each cell to float64 [K]."""
         views, blocks = self.views, self.views.source.blocks(number)

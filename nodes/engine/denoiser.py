@@ -54,7 +54,8 @@ class SyncDenoiser(host.KSamplerX0Inpaint):
                 clean = run.packing.flat(self._inner(run.packing.framed(views), levels, *args, **options))
             check_finite(clean, level)
             clean = run.heard(clean, level)
-            own.append(clean)
+            if run.plan.coupling:
+                own.append(clean)
             if run.pull is not None:
                 run.memory.seen = clean
                 run.memory.asked = (views, again) if run.pull.through else None

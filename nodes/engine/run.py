@@ -225,6 +225,14 @@ class Run:
         """[B, C, ...] of the noise that ``noise_views`` share."""
         return self.packing.batch, self.packing.channels, *self.noise_views.canonical
 
+    @property
+    def told_visits(self) -> Visiting | None:
+        """What the log says of visits: of a budget that pays for all views, too."""
+        visits = self.settings.plan.visits
+        if self.visiting is not None or visits.policy != "auto":
+            return self.visiting
+        return Visiting(visits, (None,) * self.trajectory.steps)
+
     def rows(self, sigma: float) -> tuple[int, ...] | None:
         """The views of a picture that the model is asked about at a noise level; None: all of them."""
         if self.visiting is None:
@@ -232,6 +240,11 @@ class Run:
         if self.plan.rule.state == "instance" and self.plan.schedule.at(self.trajectory, sigma) == 0:
             return None
         return self.visiting.rows(self.trajectory.step_of(sigma), self.memory.answers)
+
+    def _asking(self, sigma: float, state: SyncState) -> Synchronizer:
+        """What averages the views that are asked at a noise level, after ``state``."""
+        soft = self.visiting is not None and self.visiting.soft(self.trajectory.step_of(sigma))
+        return self.sync.asking(self.rows(sigma), state, soft)
 
     def asking(self, sigma: float) -> AbstractContextManager[None]:
         """Within it the model is asked about the views of a noise level alone, what it says of the others is 0."""
@@ -256,7 +269,7 @@ class Run:
         if self.rgb is None or not (sigma is None or self.rgb.is_due(self.trajectory, sigma)):
             change = None if operation is None else partial(operation.cells, progress=passed)
             step = None if sigma is None else self.trajectory.step_of(sigma)
-            sync = self.sync if sigma is None else self.sync.asking(self.rows(sigma), state)
+            sync = self.sync if sigma is None else self._asking(sigma, state)
             clean, state = sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
             clean = self.rgb(clean, self.packing.frames, progress, self.source)
@@ -267,7 +280,7 @@ class Run:
         """The synchronised clean estimate of the sampler's state ``x``. denoise: views [B*N, C, h, w] -> clean ones."""
         w, z = self.packing.split(x)
         average = partial(self.average, sigma=sigma)
-        sync = self.sync.asking(self.rows(sigma), self.memory.last)
+        sync = self._asking(sigma, self.memory.last)
         before = self.memory.last
         w, z, self.memory.last = sync.step(denoise, sigma, self.trajectory, before, w, z, average)
         if self.visiting is not None and self.visiting.waits:

@@ -117,7 +117,7 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
         )
         warn_of_noise(settings, run.views)
         check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
-        call = replace(call, callback=forecast(run.visiting, run.views.count, run.plan.travel, call.callback))
+        call = replace(call, callback=forecast(run.told_visits, run.views.count, run.plan.travel, call.callback))
         end = walk_of(settings)(run, _prepared(run, call), x)
         if told := run.memory.answers.words():
             logging.info("SyncTweedies visits: %s", told)

@@ -23,6 +23,8 @@ from ..saving import jpeg_bytes, png_bytes, save_files
 from .figures import Figures, apart, figures_of
 
 DECODES = ("view by view", "whole picture")
+# Views that differ by less than this share of their contrast look alike.
+_ALIKE = 0.01
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
@@ -85,6 +87,16 @@ class Report:
     splat."""
     json: str
     """The figures as one JSON object (see figures.py)."""
+    apart: Tensor
+    """float [H, W, 3] in [0, 1], drawn as ``coverage``: how far views are from what their average shows, dark where
+    they agree to the most that is found in the picture; dark all over where that is little."""
+    agrees: bool
+    """Whether it is dark all over."""
+
+    @property
+    def shown(self) -> list[Tensor]:
+        """The pictures that say something."""
+        return [self.coverage] if self.agrees else [self.coverage, self.apart]
 
 
 def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
@@ -117,8 +129,23 @@ def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
     if vae is not None:
         figures, note = _perceived(figures, views.count, apart(views), vae, samples)
         lines += [note] if note else []
-    picture = scene.geometry.count_picture(per_cell.reshape(views.canonical), cell)
-    return Report("\n".join([*lines, *figures.lines()]), picture, figures.as_json())
+    difference = mean((given - consistent).square().mean(1, keepdim=True)).mean((0, 1)).clamp_min(0).sqrt().cpu()
+    shades = _shades(difference.flatten(), per_cell, float(given.std()))
+    coverage, apart_by = (
+        scene.geometry.count_picture(numbers.reshape(views.canonical), cell) for numbers in (per_cell, shades)
+    )
+    return Report("\n".join([*lines, *figures.lines()]), coverage, figures.as_json(), apart_by, int(shades.max()) <= 1)
+
+
+def _shades(difference: Tensor, seen: Tensor, contrast: float) -> Tensor:
+    """Differences of cells [K] as whole numbers to draw: 0 where nobody looks, 1 where views agree, 256 at the largest
+    (but for a cell in 200), and 1 everywhere where that is no hundredth of the views' contrast."""
+    if not len(known := difference[seen > 0]):
+        return torch.zeros_like(seen)
+    largest = float(known.sort().values[min(len(known) - 1, len(known) * 199 // 200)])
+    if largest < _ALIKE * contrast:
+        return (seen > 0).to(seen.dtype)
+    return torch.where(seen > 0, 1 + (255 * (difference / largest).clamp(max=1)).round().to(seen.dtype), 0)
 
 
 def _perceived(figures: Figures, count: int, alone: tuple[int, ...], vae: VAE, samples: Tensor) -> tuple[Figures, str]:

@@ -76,6 +76,10 @@ class StitchViews:
         "json": Socket("STRING").says(
             "The figures as a JSON object, for scripts; null where there is nothing to measure."
         ),
+        "disagreement": Socket("IMAGE").says(
+            "How far views are from what their average shows, dark to bright. Dark all over where they differ by less "
+            "than a hundredth of their contrast; black is a hole."
+        ),
     },
     search=["seam", "seam ratio", "quality", "psnr", "lpips", "metrics", "coverage", "measure"],
     output_node=True,
@@ -86,8 +90,8 @@ class SyncReport:
 
     def report(self, space: Any, rig: Any, views: dict[str, Any], vae: Any = None) -> dict[str, Any]:
         result = report(Scene(space, rig), views["samples"], vae)
-        shown = save_preview(result.coverage)
+        shown = [save_preview(picture) for picture in result.shown]
         return {
-            "ui": {"images": [shown], "text": [result.text]},
-            "result": (result.text, result.coverage[None], result.json),
+            "ui": {"images": shown, "text": [result.text]},
+            "result": (result.text, result.coverage[None], result.json, result.apart[None]),
         }

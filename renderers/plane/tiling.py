@@ -19,6 +19,11 @@ class WindowTilings:
     overlap: float
     advice: str
 
+    @property
+    def soft(self) -> bool:
+        """Windows tile, and leave nothing out."""
+        return False
+
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
     ) -> tuple[int, ...]:

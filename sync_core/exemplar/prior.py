@@ -10,6 +10,9 @@ with these choices, made by eye:
   the result is enlarged smoothly. At low noise they are small and at full resolution.
 * Sharpness. Neighbouring patches look at the same place, so together they know more than one of them: T is
   (sharpness * sigma / s)^2 with sharpness < 1. With sharpness 1 overlapping patches disagree and average to mush.
+* Steps. Patches are compared every two or three cells, since their middles are as wide. At every cell it takes three
+  times as long and pictures are softer (benchmarks/bench_exemplar_steps.py); but then, and only then, a view that is
+  moved by any number of pixels is denoised alike.
 * Levels are placed in units of the exemplars' standard deviation, so a pale exemplar behaves as a strong one.
 
 Limits: sigma -> infinity gives the exemplars' mean; sigma -> 0 gives every pixel from the nearest exemplar patches,
@@ -28,7 +31,7 @@ from torch import Tensor
 from .bank import Level, LevelBank, area_matrix, cubic_matrix
 from .search import Query, SearchConfig, posterior_mean
 
-DEFAULT_LEVELS = (Level(6.5, 4, 11, 1, 2), Level(2.3, 2, 9, 1, 2), Level(0.45, 1, 7, 2, 1), Level(0.0, 1, 5, 1, 1))
+DEFAULT_LEVELS = (Level(6.5, 4, 11, 2, 2), Level(2.3, 2, 9, 2, 2), Level(0.45, 1, 7, 3, 1), Level(0.0, 1, 5, 2, 1))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -31,6 +31,12 @@ class Covers:
     views: Views
     overlap: float = 0.0
     advice: str = "use more views that overlap"
+
+    @property
+    def soft(self) -> bool:
+        """Not of views that mix cells and let others shine through (splats): there the contrast of what views disagree
+        in was lost to it."""
+        return self.views.composite is None
 
     def areas(self, rows: tuple[int, ...]) -> float:
         sizes, reached = self._sizes
@@ -86,9 +92,15 @@ class Covers:
     def __call__(
         self, draw: Draw, before: Sequence[tuple[int, ...] | None] = (), leave: float = 0.0
     ) -> tuple[int, ...]:
-        waited = self._waited(before)
         leave = leave if before else 0.0
-        return min((self._cover(draw, waited, leave) for _ in range(_TRIES)), key=len)
+        own = self._narrower if leave and self.soft else self
+        waited = own._waited(before)
+        return min((own._cover(draw, waited, leave) for _ in range(_TRIES)), key=len)
+
+    @cached_property
+    def _narrower(self) -> Covers:
+        """With half of the overlap, which hides edges that give way to what is held as well (mean.py)."""
+        return replace(self, overlap=self.overlap / 2)
 
     def _seen(self, rows: Sequence[int]) -> Tensor:
         """int32 [K]: how many of these views see each cell."""

@@ -29,6 +29,8 @@ POLICIES: tuple[Policy, ...] = ("all", "turning", "few then all", "still changin
 Draw = Callable[[], float]
 """Random numbers in [0, 1), another at each call."""
 
+# Runs of fewer steps leave nothing out: each is too long to miss (at 5, a fifth of white noise's contrast was lost).
+_FEW = 12
 # How much more views share during the last part of a turning run.
 _CLOSER = 2.0
 
@@ -45,7 +47,8 @@ class Visits:
     ``auto``: all views, or turning ones that share as much as ``budget`` allows: views a step, in areas of the picture.
 
     leave: the share of the signal that a step may leave out, too, where that saves a view: it keeps what it has for a
-    step or two (rigs whose views do not tile: a sphere's).
+    step or two (rigs whose views do not tile: a sphere's; not in runs of few steps). There edges of views give way to
+    what is kept (mean.py), and half of the overlap is asked for.
     """
 
     policy: Policy = "all"
@@ -116,6 +119,11 @@ class Tilings(Protocol):
         """What to change about the rig where there is nothing to choose from."""
         ...
 
+    @property
+    def soft(self) -> bool:
+        """Whether edges of views give way to what is held, where a step may leave cells out."""
+        ...
+
     def areas(self, rows: tuple[int, ...], /) -> float:
         """What these views see all in all, in areas of what all views of the rig see."""
         ...
@@ -131,11 +139,13 @@ class Tilings(Protocol):
 @dataclass(frozen=True)
 class Visiting:
     """Visits in one run. sets: for each step the views to ask, rising; None: all of them. complete: more is read of the
-    views than their average, so that all of them are asked once, at the first step."""
+    views than their average, so that all of them are asked once, at the first step. leaves: cells may be left
+    out but at the last step, and edges of views give way."""
 
     visits: Visits
     sets: tuple[tuple[int, ...] | None, ...]
     complete: bool = False
+    leaves: bool = False
 
     @staticmethod
     def of(
@@ -160,7 +170,7 @@ class Visiting:
                 sets.append(None)
                 continue
             # (text seeds are hashed by SHA-512, on every machine alike)
-            leave = visits.leave if step < steps - 1 else 0.0
+            leave = visits.leave if steps >= _FEW and step < steps - 1 else 0.0
             rows = (closer if last else usual)(random.Random(f"visits {seed} {step}").random, sets, leave)
             sets.append(rows if len(rows) < count else None)
         if steps > 1 and not any(sets):
@@ -168,11 +178,15 @@ class Visiting:
                 f"visits {visits.policy} leave out none of the {count} views, which hardly overlap; {usual.advice}, or "
                 "set visits to all"
             )
-        return Visiting(visits, tuple(sets), complete)
+        return Visiting(visits, tuple(sets), complete, visits.leave > 0 and steps >= _FEW and usual.soft)
 
     def asked(self, count: int) -> list[int]:
         """How many of ``count`` views each step asks; at most, where views wait."""
         return [count if rows is None else len(rows) for rows in self.sets]
+
+    def soft(self, step: int) -> bool:
+        """Whether edges of the views of a step give way to what is held (mean.py)."""
+        return self.leaves and step < len(self.sets) - 1
 
     @property
     def waits(self) -> bool:

@@ -33,7 +33,7 @@ def test_separate_views_become_one_scene(materials: Materials, where: Any, seed:
             assert Scene(space, rig).geometry.seam_ratio(whole, 1) <= 1.2
     free, pulled = found
     assert free["intra"] >= ratio * pulled["intra"], (free, pulled)
-    assert pulled["share"] <= (0.07 if where is teapot else 0.05)
+    assert pulled["share"] <= (0.08 if where is teapot else 0.05)
     for before, after, share in zip(free["residuals"], pulled["residuals"], pulled["shares"], strict=True):
         if share > 0.3 and before == before:
             assert after <= 1.05 * before, (free, pulled)

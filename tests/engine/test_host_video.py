@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from helpers.hosting import analytic, opinionated, relative_error, run_node
 from helpers.videos import pan
 from syncpack.nodes.engine.edits.guider import EditJob
 from syncpack.nodes.engine.latents import as_canonical, to_canonical, to_views
-from syncpack.nodes.models.exemplar_nodes import ExemplarModel, SyncTweediesExemplarPicture
+from syncpack.nodes.models.exemplar import exemplar_model
+from syncpack.nodes.models.exemplar_nodes import SyncTweediesExemplarPicture
 from syncpack.nodes.sampling.sampler import SyncTweediesNoise
 from syncpack.nodes.views.stitch_nodes import StitchViews, SyncReport
 from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.video.figures import steadiness
 from syncpack.renderers.video.space import Video
+from syncpack.sync_core.exemplar.prior import DEFAULT_LEVELS, ExemplarConfig
 from syncpack.sync_core.steering.edits import Edit
 from torch import Tensor
 
@@ -148,7 +151,11 @@ class Wall:
         # (a corner of each: a sixteenth of the patches to search)
         loaded = [SyncTweediesExemplarPicture().load(name)[0] for name in ("stone_wall", "meadow")]
         pictures = [picture[:, 36:84, :48] for picture in loaded]
-        self.model, clip, vae = ExemplarModel().build(torch.cat(pictures), "stone, meadow", False)
+        # Patches compared at every cell: a model that knows no grid, so that what moves by a pixel is denoised alike.
+        levels = tuple(replace(level, step=1) for level in DEFAULT_LEVELS)
+        self.model, clip, vae = exemplar_model(
+            [picture[0] for picture in pictures], ["stone", "meadow"], ExemplarConfig(levels=levels)
+        )
         self.words = [clip.encode_from_tokens_scheduled(clip.tokenize(name)) for name in ("stone", "meadow")]
         self.frames = torch.stack([loaded[0][0, 40 : 40 + size, 8 * t : 8 * t + size] for t in range(count)])
         self.motion, self.size, self.source = pan(count, 8, size, size), size, {"samples": vae.encode(self.frames)}

@@ -38,8 +38,8 @@ def double():
 def test_k1_five_cases_agree_on_the_exemplar_model(
     names: tuple[str, ...], sigmas: tuple[float, ...], double: None
 ) -> None:
-    """1-to-1: another exemplar in every reading: one trajectory, to 1e-12 in float64. (At low levels the choice of a
-    patch is sharp and multiplies rounding errors, the more the more readings: 8e-12 for three down to 0.02.)"""
+    """1-to-1: another exemplar in every reading: one trajectory, to 1e-11 in float64. (At low levels the choice of a
+    patch is sharp and multiplies rounding errors: 4e-12 down to 0.02.)"""
     side, count = 32, len(names)
     images = [0.6 * draw(3, 32, 32, seed=s).clamp(-2, 2) for s in range(count)]
     twin = DenseTwin(ExemplarPrior.from_images([i.float() for i in images]), images)
@@ -58,7 +58,7 @@ def test_k1_five_cases_agree_on_the_exemplar_model(
         end = run(case, aggregator, denoise, sigmas, views.project(z) if case < 4 else z)
         ends.append(aggregator(end) if case < 4 else end)
     assert float(ends[0].std()) > 0.1
-    assert max(float((e - ends[0]).abs().max()) for e in ends) < 1e-12 * float(ends[0].abs().max())
+    assert max(float((e - ends[0]).abs().max()) for e in ends) < 1e-11 * float(ends[0].abs().max())
 
 
 @pytest.mark.parametrize("names", [("identity", "rotate_90"), ("identity", "jigsaw", "negate")])

@@ -123,3 +123,25 @@ def test_lpips_where_it_is_on_disk(monkeypatch, tmp_path):
     pairs = list(itertools.combinations(samples[[0, 2, 4, 6]], 2))
     expected = sum(network.distance(a, b) for a, b in pairs) / len(pairs)
     assert told["intra_lpips"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_where_views_disagree_is_drawn():
+    """Two windows of noise that share the middle: apart there alone; alike where they are pieces of one picture."""
+    scene = Scene(Plane(96, 64), Windows(64, 64, 32, 64))
+    picture = torch.randn(1, 4, 8, 12, generator=torch.Generator().manual_seed(0))
+    alike = torch.cat([picture[..., :8], picture[..., 4:]])
+    found = report(scene, alike)
+    drawn = found.apart
+    assert found.agrees and len(found.shown) == 1
+    assert drawn.shape == (64, 96, 3) and not bool(dark(drawn).any()) and len(drawn.flatten(0, 1).unique(dim=0)) == 1
+    found = report(scene, torch.cat([alike[:1], alike[1:] + 1]))
+    other = found.apart
+    assert not found.agrees and len(found.shown) == 2
+    assert torch.equal(other[:, :32], drawn[:, :32]) and torch.equal(other[:, 64:], drawn[:, 64:])
+    assert bool((other[:, 32:64] != drawn[:, 32:64]).any(-1).all())
+
+
+def test_cells_that_nobody_sees_are_black_in_both_pictures():
+    scene = Scene(MeshTexture(box(), 100, 100), Orbit(orbit(), 256, 256))
+    made = report(scene, torch.randn(10, 4, 32, 32, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(dark(made.apart), dark(made.coverage)) and bool(dark(made.apart).any())

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from ... import host
@@ -23,6 +22,7 @@ from ..controlnets import check_hints
 from ..tagged_conds import Conds, Entry, applies, check_tags, has_tags, merge_prompts, pair_areas, signature
 from .dealing import Call, Dealing, Pace
 from .fitting import fitting_views, too_much
+from .joined import Joined
 
 # transformer_options that patches of views read and write: the rows of the whole batch in a model call, and how many
 # consecutive views of a canonical picture must stay in one call (0: all of them). ASKED: the views of a picture that
@@ -127,14 +127,15 @@ class ViewBatches:
             picture_end = start + self.count - rows[start] % self.count
         return rows[start : min(start + size // unit * unit, picture_end)]
 
-    def _called(self, groups: list[list[int]], size: int, call: Call, unit: int = 1) -> list[Tensor]:
-        """Call for chunks of at most ``size`` rows, each within one of the ``groups`` that together hold every row
-        once; the results, in the order of the rows. ``unit``: rows that stay together."""
+    def _called(self, groups: list[list[int]], size: int, call: Call, joined: Joined, unit: int = 1) -> None:
+        """Call for chunks of at most ``size`` rows, each within one of the ``groups``, and put what they say into
+        ``joined``. ``unit``: rows that stay together."""
         if self.devices is not None:
             pieces = [(key, rows) for n, group in enumerate(groups) for key, rows in self._pieces(n, group, unit)]
             if len(pieces) > 1:
-                return self._dealt(self.devices, pieces, size, call, unit)
-        parts: list[list[Tensor]] = []
+                self._dealt(self.devices, pieces, size, call, joined, unit)
+                return
+        done = 0
         for number, group in enumerate(groups):
             start = 0
             while start < len(group):
@@ -144,12 +145,11 @@ class ViewBatches:
                 if result is None:
                     size = self.views_per_batch = max(unit, len(index) // 2)
                     continue
-                parts.append(result)
-                start += len(index)
+                joined.put(index, result)
+                start, done = start + len(index), done + 1
                 if self.progress is not None:
                     left = -(-(len(group) - start) // size) + sum(-(-len(g) // size) for g in groups[number + 1 :])
-                    self.progress(len(parts), len(parts) + left)
-        return [torch.cat(p) for p in zip(*parts, strict=True)]
+                    self.progress(done, done + left)
 
     def _fitting(self, call: Call, index: list[int], unit: int) -> list[Tensor] | None:
         """The call, or None when the device ran out of memory and fewer views may fit. What cannot be cut any further
@@ -176,15 +176,19 @@ class ViewBatches:
         ]
 
     def _dealt(
-        self, devices: host.Devices, pieces: list[tuple[object, list[int]]], size: int, call: Call, unit: int
-    ) -> list[Tensor]:
+        self,
+        devices: host.Devices,
+        pieces: list[tuple[object, list[int]]],
+        size: int,
+        call: Call,
+        joined: Joined,
+        unit: int,
+    ) -> None:
         """The same on several devices at once."""
         dealing = Dealing(self.pace, devices.count, size, self.progress)
         dealing.deal(pieces, unit)
-        parts = dealing.run(devices, call)
-        place = {row: n for n, row in enumerate(row for _, rows in pieces for row in rows)}
-        parts.sort(key=lambda part: place[part[0][0]])
-        return [torch.cat(p) for p in zip(*(results for _, results in parts), strict=True)]
+        for rows, results in dealing.run(devices, call):
+            joined.put(rows, results)
 
     def calc_cond_batch(
         self, executor: Any, model: Network, conds: Conds, x: Tensor, timestep: Tensor, options: Any
@@ -245,12 +249,10 @@ class ViewBatches:
                 f"CrossViewAttention: its group of {unit} views needs one call, but prompts for some views differ "
                 "in more than their text (strength, mask, hints, timesteps); make them alike, or leave the node out"
             )
-        results = self._called(groups, self.size(model, x, unit), chunk, unit)
-        order = [row for group in groups for row in group]
-        if order == list(range(total)):
-            return results
-        at = torch.tensor(order, device=x.device)
-        return [r.new_zeros(total, *r.shape[1:]).index_copy_(0, at, r) for r in results]
+        joined = Joined(total)
+        self._called(groups, self.size(model, x, unit), chunk, joined, unit)
+        assert joined.tensors is not None
+        return joined.tensors
 
     def _ready(self, conds: Conds, rows: int) -> Conds:
         """The conditionings with areas paired per view and per-view prompts merged, made once per run."""
