@@ -105,5 +105,5 @@ def test_canvases_are_frames():
     assert torch.equal(joined[1:2], alone)
     with pytest.raises(ValueError, match=r"^17 views do not match a rig of 18 views; connect all views of this rig$"):
         stitch_equirect(space, rig, GivenViews(None, None, images[:17]), 4.0, "smooth")
-    text, _, _ = SyncReport().report(space, rig, {"samples": torch.rand(18, 4, 2, 2)})["result"]
+    text, *_ = SyncReport().report(space, rig, {"samples": torch.rand(18, 4, 2, 2)})["result"]
     assert "18 views of 16 x 16" in text and "holes 0.00 %" in text
