@@ -15,6 +15,7 @@ from typing import Any
 
 from diagrams import scenes, spaces
 from diagrams.facts import Facts, Reader, facts, rig_of
+from diagrams.films import film
 from diagrams.parts import (
     COLUMN,
     LEFT,
@@ -44,6 +45,7 @@ ACCENTS: dict[str, Colour] = {
     "illusion": (203, 96, 62),
     "mesh": (164, 84, 108),
     "splats": (112, 92, 168),
+    "video": (78, 116, 74),
 }
 SECOND: Colour = (56, 104, 148)
 GLAZES = {"blue": (48, 84, 160), "red": (176, 62, 52), "green": (62, 122, 84), "gold": (190, 140, 52)}
@@ -228,7 +230,7 @@ def diagram(says: Facts) -> Image.Image:
     if says.kind == "plane":
         layout = wide if says.sizes[-1][0] > 2.6 * says.sizes[-1][1] else flat
     else:
-        layout = {"panorama": around, "illusion": readings}.get(says.kind, objects)
+        layout = {"panorama": around, "illusion": readings, "video": film}.get(says.kind, objects)
     layout(pen, says, accent)
     return pen.finished()
 

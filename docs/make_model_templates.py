@@ -1,6 +1,6 @@
-"""Write the templates of applications for SDXL and Flux, ``workflows/sdxl_*.json`` and ``flux_*.json``:
-``.venv/bin/python docs/make_model_templates.py``. Each is a workflow that runs with the pack's small model, with the
-loader swapped and sizes as the model likes them; a test holds the files to what this writes.
+"""Write the templates of applications for SDXL, Flux and Wan, ``workflows/sdxl_*.json``, ``flux_*.json`` and
+``wan_*.json``: ``.venv/bin/python docs/make_model_templates.py``. Each is a workflow that runs with the pack's small
+model, with the loader swapped and sizes as the model likes them; a test holds the files to what this writes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from your_models import with_your_models
 
 SDXL, SDXL_DEPTH = "sd_xl_base_1.0.safetensors", "control-lora-depth-rank256.safetensors"
 FLUX, FLUX_DEPTH = "flux1-dev-fp8.safetensors", "flux-depth-controlnet-v3.safetensors"
+WAN, WAN_TEXT, WAN_VAE = (
+    "wan2.1_t2v_1.3B_fp16.safetensors",
+    "umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+    "wan_2.1_vae.safetensors",
+)
 _RUN = {"seed": 1, "steps": 30, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"}
 _FLUX_RUN = {"seed": 1, "steps": 20, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple"}
 _LOADED = "The loaders offer their files for download where they are missing."
@@ -173,6 +178,47 @@ def flux_panorama_depth() -> Graph:
     )
 
 
+def wan_long_video() -> Graph:
+    graph = Graph("wide_image_checkpoint")
+    for kind in ("ToyWorldModel", "CanonicalSpace", "ViewRig", "SyncReport", "SaveImage"):
+        graph.remove(graph.node(kind))
+    network = graph.add("UNETLoader", (0, 0), (320, 82), unet_name=WAN, weight_dtype="default")
+    words = graph.add("CLIPLoader", (0, 0), (320, 106), clip_name=WAN_TEXT, type="wan", device="default")
+    vae = graph.add("VAELoader", (0, 0), (320, 58), vae_name=WAN_VAE)
+    model = graph.add("ModelSamplingSD3", (0, 0), (320, 58), shift=8.0)
+    space = graph.add("VideoSpace", (0, 0), (320, 130), width=832, height=480, frames=209)
+    clips = graph.add("VideoClips", (0, 0), (320, 130), length=81, overlap=17)
+    sampler, join = graph.node("SyncTweediesSampler"), graph.node("StitchViews")
+    film = graph.add("SaveAnimatedWEBP", (0, 0), (320, 370), "The video")
+    graph.set(
+        film, filename_prefix="SyncTweedies/wan_long_video", fps=16.0, lossless=False, quality=85, method="default"
+    )
+    graph.link(network, "MODEL", model, "model")
+    for node in (clips, sampler):
+        graph.link(model, "MODEL", node, "model")
+    prompt = "a steam train crosses a valley at sunset, the camera follows it"
+    for title, text in (("Prompt", prompt), ("Negative", "")):
+        node = graph.node("CLIPTextEncode", title)
+        graph.set(node, text=text)
+        graph.link(words, "CLIP", node, "clip")
+    for node in (clips, sampler, join):
+        graph.link(space, "space", node, "space")
+    for node in (sampler, join):
+        graph.link(clips, "rig", node, "rig")
+    graph.link(vae, "VAE", join, "vae")
+    graph.link(join, "image", film, "images")
+    graph.set(sampler, seed=1, steps=30, cfg=6.0, sampler_name="uni_pc", scheduler="simple", sync_end=1.0)
+    return told(
+        graph,
+        "A video of thirteen seconds with Wan 2.1, which makes five: three clips of 81 frames that share 17 with the "
+        "next are denoised together. The memory is that of one clip.",
+        "Longer: frames in Video Space, 4 k + 1 of them (273 are four clips, 401 six). A video without an end: set "
+        "loop there and frames to 4 k, 192 for three clips.",
+        "From a picture: Wan Image To Video (its length is the whole video's) between the prompts and the sampler, its "
+        "latent into canonical. Another video model works the same way, at the length it was trained for.",
+    )
+
+
 MAKERS: dict[str, Callable[[], Graph]] = {
     "flux_panorama_depth": flux_panorama_depth,
     "flux_wide_image": flux_wide_image,
@@ -181,6 +227,7 @@ MAKERS: dict[str, Callable[[], Graph]] = {
     "sdxl_panorama": sdxl_panorama,
     "sdxl_splats": sdxl_splats,
     "sdxl_wide_image": sdxl_wide_image,
+    "wan_long_video": wan_long_video,
 }
 
 

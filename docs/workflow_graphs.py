@@ -17,6 +17,7 @@ CONTRACT: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "node_contract.
 _WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 _HOSTS: dict[str, tuple[str, ...]] = {
     "CheckpointLoaderSimple": ("ckpt_name",),
+    "CLIPLoader": ("clip_name", "type", "device"),
     "CLIPTextEncode": ("text",),
     "ControlNetLoader": ("control_net_name",),
     "ControlNetApplyAdvanced": ("strength", "start_percent", "end_percent"),
@@ -26,8 +27,10 @@ _HOSTS: dict[str, tuple[str, ...]] = {
     "ImageScale": ("upscale_method", "width", "height", "crop"),
     "LoadImage": ("image", "upload"),
     "MarkdownNote": ("text",),
+    "ModelSamplingSD3": ("shift",),
     "PreviewImage": (),
     "ReferenceLatent": (),
+    "SaveAnimatedWEBP": ("filename_prefix", "fps", "lossless", "quality", "method"),
     "SaveImage": ("filename_prefix",),
     "UNETLoader": ("unet_name", "weight_dtype"),
     "VAEDecode": (),
@@ -36,6 +39,7 @@ _HOSTS: dict[str, tuple[str, ...]] = {
 }
 _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "CheckpointLoaderSimple": ([], [("MODEL", "MODEL"), ("CLIP", "CLIP"), ("VAE", "VAE")]),
+    "CLIPLoader": ([], [("CLIP", "CLIP")]),
     "CLIPTextEncode": ([("clip", "CLIP")], [("CONDITIONING", "CONDITIONING")]),
     "ControlNetApplyAdvanced": (
         [
@@ -56,11 +60,13 @@ _HOSTS_SOCKETS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] =
     "ImageScale": ([("image", "IMAGE")], [("IMAGE", "IMAGE")]),
     "LoadImage": ([], [("IMAGE", "IMAGE"), ("MASK", "MASK")]),
     "MarkdownNote": ([], []),
+    "ModelSamplingSD3": ([("model", "MODEL")], [("MODEL", "MODEL")]),
     "PreviewImage": ([("images", "IMAGE")], []),
     "ReferenceLatent": (
         [("conditioning", "CONDITIONING"), ("latent", "LATENT")],
         [("CONDITIONING", "CONDITIONING")],
     ),
+    "SaveAnimatedWEBP": ([("images", "IMAGE")], []),
     "SaveImage": ([("images", "IMAGE")], []),
     "UNETLoader": ([], [("MODEL", "MODEL")]),
     "VAELoader": ([], [("VAE", "VAE")]),

@@ -26,7 +26,7 @@ class ViewPlace:
 
     azimuth, elevation: of a camera, degrees; azimuth 0 is the front and grows to the right (an orbit camera stands at
     +X at 90, a look into a panorama goes to the right at 90), elevation is up. x, y: centre of a window as a fraction
-    of the canvas, from the left and from the top.
+    of the canvas, from the left and from the top. time: of a frame, or of a clip's middle, as a fraction of the video.
     """
 
     index: int
@@ -34,10 +34,11 @@ class ViewPlace:
     elevation: float | None = None
     x: float | None = None
     y: float | None = None
+    time: float | None = None
 
     def __str__(self) -> str:
         degrees = [(n, v) for n, v in (("azimuth", self.azimuth), ("elevation", self.elevation)) if v is not None]
-        parts = [(n, v) for n, v in (("x", self.x), ("y", self.y)) if v is not None]
+        parts = [(n, v) for n, v in (("x", self.x), ("y", self.y), ("time", self.time)) if v is not None]
         return ", ".join([*(f"{n} {v:g}" for n, v in degrees), *(f"{n} {v:.2f}" for n, v in parts)])
 
 
@@ -85,7 +86,7 @@ def _off_middle(place: ViewPlace) -> float:
 
 _POLE, _FRONT, _BACK = 30.0, 30.0, 120.0
 _SLACK = 1e-6
-_AXES = ("azimuth", "elevation", "x", "y")
+_AXES = ("azimuth", "elevation", "x", "y", "time")
 _CENTER = ("center", "centre", "middle")
 _NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
@@ -199,8 +200,9 @@ def _term(tokens: list[str]) -> tuple[Part, ...] | None:
 
 def _range(axis: str, low: float, high: float) -> Range:
     shown = f"{axis} {low:g}..{high:g}"
-    if axis in ("x", "y") and not (0 <= low <= 1 and 0 <= high <= 1):
-        raise ValueError(f"{shown} leaves the canvas; use fractions of it from 0 to 1, e.g. {axis} 0..0.5")
+    if axis in ("x", "y", "time") and not (0 <= low <= 1 and 0 <= high <= 1):
+        whole = "video" if axis == "time" else "canvas"
+        raise ValueError(f"{shown} leaves the {whole}; use fractions of it from 0 to 1, e.g. {axis} 0..0.5")
     if axis == "elevation" and not -90 <= low <= high <= 90:
         raise ValueError(
             f"{shown} is no range of elevations; write the lower end first, both within -90 and 90 degrees"

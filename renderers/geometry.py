@@ -28,7 +28,7 @@ from .cameras.viewpoints import Orbit, Vector, Viewpoint
 from .counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, heat, sight
 from .directions import ViewPlace, middle_of
 from .picture_means import MapMeans, MeanWish, PictureMeans, stored_entries
-from .pictures import on_canvas, scaled_to
+from .pictures import IMAGE, Clip, on_canvas, scaled_to
 from .sheets import Sheet, cylinder, on_places, one_place
 
 
@@ -174,6 +174,11 @@ class Geometry(Protocol):
     def noise_views(self, cell: int) -> Views | None:
         """The views that noise is drawn by, where they share other noise than the canonical signal's; usually None."""
         return None
+
+    @property
+    def clip(self) -> Clip:
+        """What a view and the canvas are in time; usually single images."""
+        return IMAGE
 
     # --- pictures and masks on the canvas
 

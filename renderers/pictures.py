@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -137,6 +138,34 @@ def contact_sheet(images: Tensor) -> Tensor:
         top, left = i // columns * height, i % columns * width
         sheet[0, ..., top : top + height, left : left + width] = image
     return sheet
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Views that are clips of a video model, whose latents have an axis of frames, each of which may join several
+    frames of the video. latent, whole: latent frames of a view, and of the canvas. frames: of the video that a view
+    decodes to."""
+
+    latent: int = 1
+    whole: int = 1
+    frames: int = 1
+
+    @property
+    def is_video(self) -> bool:
+        return self.whole > 1
+
+
+IMAGE = Clip()
+
+
+def flat(latent: Tensor) -> Tensor:
+    """A latent of a video [B, C, T, h, w] -> its frames below each other [B, C, T*h, w]; other latents as they are."""
+    return latent.flatten(2, 3) if latent.ndim > 4 else latent
+
+
+def along_time(latent: Tensor, frames: int) -> Tensor:
+    """The reverse of ``flat``: [B, C, T*h, w] -> [B, C, T, h, w]."""
+    return latent.reshape(*latent.shape[:2], frames, -1, *latent.shape[3:])
 
 
 def in_one(frames: Tensor, count: int) -> Tensor:

@@ -20,20 +20,22 @@ from .neighbours import nearest
 from .panorama.geometry import WING as PANORAMA
 from .plane.geometry import WING as PLANE
 from .splats.geometry import WING as SPLATS
+from .video.clip_geometry import WING as CLIPS
 from .video.geometry import WING as VIDEO
 
-WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, GLOBE, VIDEO)
-"""Every kind of space; another one is another entry."""
+WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, GLOBE, VIDEO, CLIPS)
+"""Every kind of space, and of rig where there are several; another one is another entry."""
 
 
 def geometry_of(space: Any, rig: Any) -> Geometry:
     """Raises ValueError when a rig of this kind cannot look at a space of that kind."""
-    for wing in WINGS:
-        if not isinstance(space, wing.space):
-            continue
+    first = next((wing for wing in WINGS if isinstance(space, wing.space)), None)
+    wings = [wing for wing in WINGS if first is not None and wing.space is first.space]
+    for wing in wings:
         if isinstance(rig, wing.rig):
             return wing.geometry(space, rig)
-        raise ValueError(f"a rig of {_kind(rig)} cannot look at {wing.space_name}; {wing.rigs}")
+    if wings:
+        raise ValueError(f"a rig of {_kind(rig)} cannot look at {wings[-1].space_name}; {wings[-1].rigs}")
     raise ValueError(f"a {_kind(space)} is no canonical space; connect CanonicalSpace, MeshSpace or SplatSpace")
 
 
@@ -108,10 +110,12 @@ class Scene:
         return nearest(self.geometry.distances(cell), count, group)
 
     def views_of_batch(self, shape: tuple[int, ...]) -> Views:
-        """The views that a latent batch of ``shape`` [B*N, C, (1,) h, w] holds.
+        """The views that a latent batch of ``shape`` [B*N, C, (t,) h, w] holds.
 
         Raises ValueError when size or number do not match the rig.
         """
+        if len(shape) == 4 and self.geometry.clip.is_video:
+            raise ValueError(SINGLE)
         views = self.views(self.cell_of_views(shape))
         if shape[0] % views.count:
             raise ValueError(
@@ -121,9 +125,13 @@ class Scene:
         return views
 
     def cell_of_views(self, shape: tuple[int, ...]) -> int:
-        """Image pixels per cell of a view latent [B*N, C, (1,) h, w]. Raises ValueError on another size."""
-        _refuse_video(shape)
+        """Image pixels per cell of a view latent [B*N, C, (t,) h, w], or of [B*N, C, t*h, w], frames below each other.
+        Raises ValueError on another size."""
+        frames = self.geometry.clip.latent
+        _check_frames(shape, frames)
         height, width = shape[-2:]
+        if len(shape) == 4 and height % frames == 0:
+            height //= frames
         wide, high = self.view_size
         if wide % width or high % height or wide // width != high // height:
             raise ValueError(
@@ -134,10 +142,26 @@ class Scene:
 
     def cell_of_canonical(self, shape: tuple[int, ...]) -> int:
         """Image pixels per cell of a canonical latent [B, C, (1,) rows, columns]; see ``Geometry.cell_of``."""
-        _refuse_video(shape)
+        _check_frames(shape, 1)
         return self.geometry.cell_of(*shape[-2:])
 
 
-def _refuse_video(shape: tuple[int, ...]) -> None:
-    if len(shape) == 5 and shape[2] != 1:
-        raise ValueError(f"a latent of {shape[2]} frames is a video; views are single images (T = 1)")
+SINGLE = (
+    "views are clips of a video, and this model makes single pictures; use a video model (Wan, Hunyuan, LTX, ...), or "
+    "VideoSpace's own rig, one view a frame"
+)
+
+
+def _check_frames(shape: tuple[int, ...], frames: int) -> None:
+    """Raise ValueError for a latent with an axis of another number of frames."""
+    if len(shape) != 5 or shape[2] == frames:
+        return
+    if frames > 1:
+        raise ValueError(
+            f"a latent of {shape[2]} frames does not hold clips of {frames} latent frames; connect "
+            "SyncTweediesViewLatents of the same rig"
+        )
+    raise ValueError(
+        f"a latent of {shape[2]} frames is a video; views are single images (T = 1), or clips: use VideoSpace and "
+        "VideoClips"
+    )

@@ -16,12 +16,15 @@ the_pack.importable()
 from syncpack.renderers.cameras.lookouts import elevations_of, sphere  # noqa: E402
 from syncpack.renderers.cameras.looks import Look  # noqa: E402
 from syncpack.renderers.cameras.orbits import orbit, orbit_sphere  # noqa: E402
+from syncpack.renderers.video.clips import Clips, placed_clips  # noqa: E402
+from syncpack.renderers.video.space import Video  # noqa: E402
 from syncpack.sync_core.presets import PRESETS  # noqa: E402
 
 Vector = tuple[float, float, float]
 
 # Widgets that name a model file; files that run.py writes by itself begin with OURS.
 LOADERS = {
+    "CLIPLoader": ("clip_name",),
     "CheckpointLoaderSimple": ("ckpt_name",),
     "ControlNetLoader": ("control_net_name",),
     "DualCLIPLoader": ("clip_name1", "clip_name2"),
@@ -34,13 +37,14 @@ OURS = "synctweedies_"
 EDITED = "from the picture on"
 TEXTS = ("CLIPTextEncode", "ViewPrompts")
 SAMPLERS = ("SyncTweediesSampler", "SyncTweediesSamplerWrap")
-SPACES = {"MeshSpace": "mesh", "SplatSpace": "splats"}
+SPACES = {"MeshSpace": "mesh", "SplatSpace": "splats", "VideoSpace": "video"}
 TITLES = {
     "plane": "A wide picture",
     "panorama": "A panorama",
     "illusion": "One picture, two readings",
     "mesh": "A textured mesh",
     "splats": "Recoloured splats",
+    "video": "A longer video",
 }
 # What a node tells of a workflow that is no published method.
 MANNERS = {
@@ -151,12 +155,16 @@ class Reader:
     def sizes(self) -> tuple[tuple[int, int], ...]:
         found = [(w["width"], w["height"]) for _, w in self.all("CanonicalSpace")]
         found += [(w["texture_size"],) * 2 for _, w in self.all("MeshSpace")]
+        found += [(w["width"], w["height"]) for _, w in self.all("VideoSpace")]
         return tuple(sorted(found))
 
     def views(self) -> tuple[tuple[int, int], int, int]:
         """(Size of a view, how many, from one to the next in pixels where they are windows), in the last pass."""
         if self.kind() == "illusion":
             return self.sizes()[-1], len(self.words()), 0
+        if self.kind() == "video":
+            starts = self.clips()[2]
+            return self.sizes()[-1], len(starts), starts[-1] - starts[-2] if len(starts) > 1 else 0
         rig = max((w for _, w in self.all("ViewRig", "OrbitRig")), key=lambda w: w["width"])
         size = rig["width"], rig["height"]
         if rig["kind"] == "windows":
@@ -186,6 +194,13 @@ class Reader:
             return (), tuple(viewpoint.position for viewpoint in found)
         return (), ()
 
+    def clips(self) -> tuple[int, int, tuple[int, ...]]:
+        """(Frames of a video, of a clip, where clips begin)."""
+        (_, video), (_, clip) = next(self.all("VideoSpace")), next(self.all("VideoClips"))
+        rig = Clips(clip["length"], clip["overlap"], clip["frames_per_latent"])
+        placed = placed_clips(Video(video["width"], video["height"], video["frames"], video["loop"]), rig, 1)
+        return video["frames"], rig.length, tuple(start * rig.joined for start in placed.starts)
+
     def warp(self) -> str:
         """The last reading's."""
         found = [w.get("warp") or w["kind"] for _, w in self.all("IllusionRig", "IllusionHybrid")]
@@ -199,7 +214,10 @@ class Reader:
         return label.lstrip("0123456789 ").split(" (")[0] if label[0].isdigit() else label.split("(")[-1].rstrip(")")
 
     def aside(self) -> str:
-        """What acts beside the average."""
+        """What acts beside the average; of clips, how long they are."""
+        if self.kind() == "video":
+            frames, length, _ = self.clips()
+            return f"{length} of {frames} frames each"
         for _, widgets in self.all("SyncVisits"):
             if widgets["policy"] == "turning" and widgets["overlap"] == 0:
                 (width, height), (wide, high) = self.sizes()[-1], self.views()[0]
@@ -240,6 +258,11 @@ def facts(name: str) -> Facts:
         process=reader.process(),
         aside=reader.aside(),
     )
+
+
+def clips_of(name: str) -> tuple[int, int, tuple[int, ...]]:
+    """Reader.clips of a workflow."""
+    return Reader(name).clips()
 
 
 def rig_of(name: str) -> tuple[tuple[Look, ...], tuple[Vector, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 BOXES = Path(__file__).with_name("boxes.json")
 WIDTH = 300
 WIDTHS = {
+    "CLIPLoader": 340,
     "CLIPTextEncode": 340,
     "CheckpointLoaderSimple": 340,
     "ControlNetLoader": 340,

@@ -12,11 +12,12 @@ PACK, CORE = "synctweedies", "comfy-core"  # the names of both in the registry
 
 MODEL, CANVAS, WORDS, HINTS, SAMPLING, RESULT = "Model", "Canvas and views", "Words", "Hints", "Sampling", "Result"
 _KINDS = {
-    MODEL: "CheckpointLoaderSimple ControlNetLoader DualCLIPLoader ExemplarModel LoadDiffusersText LoadDiffusersUNet "
-    "LoraLoader SyncTweediesExemplarPicture SyncTweediesWrappedVAE ToyWorldModel UNETLoader VAELoader",
+    MODEL: "CLIPLoader CheckpointLoaderSimple ControlNetLoader DualCLIPLoader ExemplarModel LoadDiffusersText "
+    "LoadDiffusersUNet LoraLoader ModelSamplingSD3 SyncTweediesExemplarPicture SyncTweediesWrappedVAE ToyWorldModel "
+    "UNETLoader VAELoader",
     CANVAS: "CameraFileRig CanonicalSpace IllusionBlend IllusionCustomWarp IllusionHinge IllusionHybrid IllusionMirror "
     "IllusionRig IllusionShuffle MeshSpace OrbitRig RigCamera RigPreview RigReport SplatSpace SyncTweediesLoadMesh "
-    "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap VideoMotion VideoSpace ViewRig",
+    "SyncTweediesLoadSplats SyncTweediesQuality SyncTweediesUnwrap VideoClips VideoMotion VideoSpace ViewRig",
     WORDS: "CLIPTextEncode CanonicalPrompt FluxGuidance IllusionPrompts PromptJourney ViewPrompts",
     HINTS: "ControlNetApplyAdvanced ControlStrengthSchedule EquirectFromPicture EquirectViews ImageScale ImageToMask "
     "ImageCrop InvertMask InstructPixToPixConditioning LoadImage MaskComposite MaskToImage MeshViews "

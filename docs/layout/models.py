@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _HF = "https://huggingface.co"
+_WAN = f"{_HF}/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
 # name: (folder of ComfyUI's models, where the file is)
 FILES: dict[str, tuple[str, str]] = {
     "v1-5-pruned-emaonly.safetensors": (
@@ -42,6 +43,15 @@ FILES: dict[str, tuple[str, str]] = {
         f"{_HF}/Comfy-Org/flux1-kontext-dev_ComfyUI/resolve/main/split_files/diffusion_models/"
         "flux1-dev-kontext_fp8_scaled.safetensors",
     ),
+    "wan2.1_t2v_1.3B_fp16.safetensors": (
+        "diffusion_models",
+        f"{_WAN}/diffusion_models/wan2.1_t2v_1.3B_fp16.safetensors",
+    ),
+    "umt5_xxl_fp8_e4m3fn_scaled.safetensors": (
+        "text_encoders",
+        f"{_WAN}/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+    ),
+    "wan_2.1_vae.safetensors": ("vae", f"{_WAN}/vae/wan_2.1_vae.safetensors"),
     "clip_l.safetensors": (
         "text_encoders",
         f"{_HF}/comfyanonymous/flux_text_encoders/resolve/main/clip_l.safetensors",

@@ -61,6 +61,7 @@ TITLES = {
     "video_loop": "Video: a loop along another one's motion",
     "video_panorama": "Video: a 360 video along another one's motion",
     "video_restyle": "Video: change what it is made of",
+    "wan_long_video": "Wan: a longer video, by clips",
     "wide_image": "Wide image from a picture of a material",
     "wide_image_advanced": "Wide image that tiles, custom sampler",
     "wide_image_checkpoint": "Wide image from words",

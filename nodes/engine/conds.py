@@ -22,6 +22,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ...renderers.pictures import along_time, flat
 from ...renderers.scene import Scene
 from ...sync_core.schedule import Trajectory
 from ...sync_core.walked import Views
@@ -105,21 +106,22 @@ IMAGE, MASK = "concat_latent_image", "concat_mask"
 
 def _is_canonical(picture: Tensor, views: Views) -> bool:
     """Of the canonical size, or a cell short of it, as encoders crop; and not a picture of a view."""
-    size = tuple(picture.shape[-2:])
+    size = tuple(flat(picture).shape[-2:])
     short = [whole - side for whole, side in zip(views.canonical, size, strict=True)]
     return all(s in (0, 1) for s in short) and size != (views.height, views.width)
 
 
-def _repeated(rows: Tensor, total: int) -> Tensor:
+def repeated(rows: Tensor, total: int) -> Tensor:
     """Rows of every view, canonical pictures one after the other; the host would spread them out instead."""
     count = rows.shape[0]
     return rows if count == 1 or total % count else rows.repeat(total // count, *[1] * (rows.ndim - 1))
 
 
-def _project(scene: Scene, picture: Tensor, views: Views) -> Tensor:
+def project(scene: Scene, picture: Tensor, views: Views) -> Tensor:
     """[B, C, (1,) *canonical] -> [B*N, C, (1,) h, w]"""
     picture, views = fit_to_space(scene, picture), views.to(picture.device)
-    return views.project(picture.squeeze(2)).unsqueeze(2) if picture.ndim == 5 else views.project(picture)
+    seen = views.project(flat(picture))
+    return along_time(seen, scene.geometry.clip.latent) if picture.ndim == 5 else seen
 
 
 def concat_views(scene: Scene, conditioning: list[list[Any]], shape: tuple[int, ...]) -> list[list[Any]]:
@@ -135,12 +137,14 @@ def concat_views(scene: Scene, conditioning: list[list[Any]], shape: tuple[int, 
         if isinstance(options.get(IMAGE), Tensor):
             picture, mask = options[IMAGE], options.get(MASK)
             if _is_canonical(picture, views):
-                if isinstance(mask, Tensor):
+                if isinstance(mask, Tensor) and scene.geometry.clip.is_video and mask.ndim == 5:
+                    mask = project(scene, mask, views)
+                elif isinstance(mask, Tensor):
                     mask = mask_views(views.to(mask.device), mask, picture.shape[0])
-                picture = _project(scene, picture, views)
-            options[IMAGE] = _repeated(picture, total)
+                picture = project(scene, picture, views)
+            options[IMAGE] = repeated(picture, total)
             if isinstance(mask, Tensor):
-                options[MASK] = _repeated(mask, total)
+                options[MASK] = repeated(mask, total)
         result.append([tokens, options, *entry[2:]])
     return result
 

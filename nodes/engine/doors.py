@@ -161,6 +161,7 @@ def _post_cfg(settings: SyncSettings, node: str) -> Any:
             if key not in runs:
                 runs[key] = Run.start(whole, args["model"], denoised)
             check_finite(denoised, float(args["sigma"].reshape(-1)[0]))
-            return runs[key].average(denoised, NO_STATE)[0]
+            run = runs[key]
+            return run.packing.framed(run.average(run.packing.flat(denoised), NO_STATE)[0])
 
     return synchronise

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...renderers.pictures import in_frames, in_one
-from ...renderers.scene import Scene
+from ...renderers.pictures import along_time, flat, in_frames, in_one
+from ...renderers.scene import SINGLE, Scene
 from ...sync_core.walked import Views
 from .. import host
 
@@ -26,21 +26,36 @@ def empty_canonical(scene: Scene, model: Any | None, batch: int) -> dict[str, An
 
 
 def as_held(scene: Scene, samples: Tensor) -> Tensor:
-    """A canonical latent [B, C, (1,) *grid] as users hold it: of a video its frames, one after the other."""
-    return in_frames(samples, scene.geometry.frames)
+    """A canonical latent [B, C, (1,) *grid] as users hold it: of a video its frames, one after the other, and of one
+    that is made of clips as the model has them [B, C, T, h, w]."""
+    clip = scene.geometry.clip
+    if not clip.is_video:
+        return in_frames(samples, scene.geometry.frames)
+    if samples.ndim == 4:
+        raise ValueError(SINGLE)
+    return along_time(flat(samples), clip.whole)
 
 
 def as_canonical(scene: Scene, samples: Tensor) -> Tensor:
     """The reverse; frames may also lie along an axis of their own [B, C, T, h, w], as video models have them. Raises
     ValueError for frames of another number."""
     frames, shape = scene.geometry.frames, tuple(samples.shape)
+    if (clip := scene.geometry.clip).is_video:
+        if samples.ndim == 4:
+            raise ValueError(SINGLE)
+        if shape[2] != clip.whole:
+            raise ValueError(
+                f"a latent of {shape[2]} frames for a video of {frames}, which is {clip.whole} latent frames; connect "
+                f"one of {frames} frames that this model's VAE encoded, or an empty one of that length"
+            )
+        return flat(samples).unsqueeze(2)
     if frames == 1:
         return samples
     if samples.ndim == 5 and shape[2] != 1:
         if shape[2] != frames:
             raise ValueError(
                 f"a latent of {shape[2]} frames for a video of {frames}: this VAE joins frames in time, which views of "
-                "single frames cannot; encode every frame by itself (as a batch of pictures)"
+                "single frames cannot; encode every frame by itself (as a batch of pictures), or use VideoClips"
             )
         return samples.flatten(2, 3)
     if shape[0] % frames:
@@ -69,14 +84,14 @@ def to_views(scene: Scene, latent: dict[str, Any]) -> dict[str, Any]:
     samples = fit_to_space(scene, latent["samples"])
     views = scene.canvas_views(scene.cell_of_canonical(tuple(samples.shape))).to(samples.device)
     _check_memory(views, samples)
-    frames = samples.ndim == 5
-    projected = views.project(samples.squeeze(2) if frames else samples)
+    clip, frames = scene.geometry.clip.latent, samples.ndim == 5
+    projected = views.project(flat(samples))
     result = {k: v for k, v in latent.items() if k not in ("samples", "noise_mask", "batch_index")}
-    result["samples"] = projected.unsqueeze(2) if frames else projected
+    result["samples"] = along_time(projected, clip) if frames else projected
     if latent.get("noise_mask") is not None:
         mask = mask_views(views, scene.geometry.mask_cells(latent["noise_mask"], views), samples.shape[0])
         # (the host takes a batch of flat masks for the frames of one video where latents have frames)
-        result["noise_mask"] = mask.unsqueeze(2) if frames else mask
+        result["noise_mask"] = along_time(mask, clip) if frames else mask
     return result
 
 
@@ -115,16 +130,26 @@ def starting_latents(
         samples = host.fit_empty_latent(model, views["samples"])
         count = scene.views_of_batch(tuple(samples.shape)).count
         mask = views.get("noise_mask")
-        rows = mask.reshape(-1, *mask.shape[-2:]).shape[0] if mask is not None else samples.shape[0]
+        mask = _over_clips(mask, scene.geometry.clip.latent)
+        rows = len(mask) if mask is not None else samples.shape[0]
         if rows not in (1, count, samples.shape[0]):
             raise ValueError(f"{rows} masks for {samples.shape[0]} views; connect one for each view, in rig order")
         whole = {k: v for k, v in views.items() if k not in ("samples", "noise_mask")}
         latent = {**whole, "samples": samples}
         if mask is not None:
-            latent["noise_mask"] = mask.reshape(-1, *[1] * (samples.ndim - 3), *mask.shape[-2:])
+            latent["noise_mask"] = mask.reshape(-1, 1, *samples.shape[2:-2], *mask.shape[-2:])
         return whole, latent
     whole = canonical or empty_canonical(scene, model, batch)
     return whole, to_views(scene, {**whole, "samples": host.fit_empty_latent(model, whole["samples"])})
+
+
+def _over_clips(mask: Tensor | None, frames: int) -> Tensor | None:
+    """A mask of views, one picture each, or of clips with all their frames -> [n, frames, h, w]."""
+    if mask is None:
+        return None
+    if frames > 1 and mask.ndim == 5 and mask.shape[2] == frames:
+        return mask[:, 0]
+    return mask.reshape(-1, 1, *mask.shape[-2:]).expand(-1, frames, -1, -1)
 
 
 def keep_unmasked(scene: Scene, latent: dict[str, Any], samples: Tensor) -> Tensor:
@@ -168,14 +193,13 @@ def mask_on_grid(views: Views, mask: Tensor, batch: int) -> Tensor:
 def view_latents(scene: Scene, latents: Tensor, views: Views) -> Tensor:
     """Latents of the views [N or B*N, C, (1,) h, w], or of the whole picture [B, C, (1,) *grid], as those of the views.
     Raises ValueError for latents that are neither."""
-    if tuple(latents.shape[-2:]) == (views.height, views.width) and latents.shape[0] % views.count == 0:
+    if tuple(flat(latents).shape[-2:]) == (views.height, views.width) and latents.shape[0] % views.count == 0:
         return latents
     return to_views(scene, {"samples": latents})["samples"]
 
 
 def to_canonical(scene: Scene, samples: Tensor) -> tuple[Tensor, Views]:
-    """View samples [B*N, C, (1,) h, w] -> (the picture that users hold [B, C, (1,) *grid], its views)."""
+    """View samples [B*N, C, (t,) h, w] -> (the picture that users hold [B, C, (1,) *grid], its views)."""
     mean = scene.mean_of_batch(tuple(samples.shape), samples.device, canvas=True)
-    frames = samples.ndim == 5
-    whole = mean(samples.squeeze(2) if frames else samples)
-    return whole.unsqueeze(2) if frames else whole, mean.views
+    whole = mean(flat(samples))
+    return whole.unsqueeze(2) if samples.ndim == 5 else whole, mean.views

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...renderers.pictures import along_time, flat
 from ...sync_core.noise import canonical_noise_sampler, view_noise
 from .. import host
 from .run import Run, SyncSettings
@@ -30,7 +31,7 @@ def own_noise(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
 
 
 def starting_noise(settings: SyncSettings, like: Tensor, seed: int) -> Tensor:
-    """The noise of a view batch shaped like ``like`` [B*N, C, (1,) h, w], by the plan's mode, on the CPU.
+    """The noise of a view batch shaped like ``like`` [B*N, C, (t,) h, w], by the plan's mode, on the CPU.
 
     The canonical noise is the host's own for that seed in canonical shape, so one view that is the whole picture starts
     as a plain KSampler would. Raises ValueError when the batch does not match the rig.
@@ -39,11 +40,12 @@ def starting_noise(settings: SyncSettings, like: Tensor, seed: int) -> Tensor:
     scene.views_of_batch(shape)
     views = scene.noise_views(scene.cell_of_views(shape))
     batch = like.shape[0] // views.count
-    template = torch.zeros(batch, *like.shape[1:-2], *views.canonical, dtype=like.dtype)
+    template = torch.zeros(batch, like.shape[1], *views.canonical, dtype=like.dtype)
+    if like.ndim == 5:
+        template = along_time(template, scene.geometry.clip.whole)
     shared = host.prepare_noise(template, seed, settings.batch_index)
-    flat = shared.reshape(batch, like.shape[1], *views.canonical)
-    shape = (like.shape[0], like.shape[1], *like.shape[-2:])
-    noise = view_noise(views.to("cpu"), settings.plan.noise, flat, lambda: own_noise(shape, seed, flat))
+    z, shape = shared.reshape(batch, like.shape[1], *views.canonical), tuple(flat(like).shape)
+    noise = view_noise(views.to("cpu"), settings.plan.noise, z, lambda: own_noise(shape, seed, z))
     return noise.reshape(like.shape)
 
 
@@ -98,7 +100,7 @@ def step_noise(run: Run, call: SamplerCall, like: Tensor, apart: bool = False) -
     z_like = torch.zeros(run.noise_shape, dtype=like.dtype, device=like.device)
     w_like = z_like.new_zeros(packing.views_shape)
     # A 5-D latent draws in 5-D, as the host does for a single view.
-    shared = host.noise_sampler(call.function, packing.framed(z_like), call.sigmas, seed, apart)
+    shared = host.noise_sampler(call.function, packing.framed_canvas(z_like), call.sigmas, seed, apart)
     made: list[NoiseSampler] = []
 
     def own(sigma: Tensor, sigma_next: Tensor) -> Tensor:

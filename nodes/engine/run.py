@@ -26,6 +26,7 @@ from .. import host
 from ..host.objects import Model, Network
 from .backgrounds import ViewBackgrounds
 from .chunks import ViewBatches
+from .clips import check_options
 from .coherence import Coherence, PullRun
 from .edits.guider import EditJob
 from .latents import view_latents
@@ -58,6 +59,8 @@ class SyncSettings:
     def __post_init__(self) -> None:
         if self.save_every < 0:
             raise ValueError(f"save_every {self.save_every}: use 0 (never) or the number of steps between two saves")
+        read = {"rgb_vae": self.rgb, "operator": self.operator}
+        check_options(self.scene, {**read, "coherence": self.coherence})
         if self.rgb is not None:
             self.rgb.check(self.plan)
         if self.operator is not None and (self.plan.process != 2 or self.plan.stochastic is not None):
@@ -69,8 +72,7 @@ class SyncSettings:
         if self.coherence is not None:
             self.coherence.check(self.plan)
         if self.edit is not None:
-            given = {"rgb_vae": self.rgb, "operator": self.operator}
-            self.edit.check(self.plan, self.save_every, self.coherence, **given)
+            self.edit.check(self.plan, self.save_every, self.coherence, **read)
         self.plan.visits.check_beside(rgb_vae=self.rgb, edit=self.edit)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SyncSettings:
@@ -142,7 +144,9 @@ class Run:
         rgb = None
         if settings.rgb is not None:
             rgb = RgbSync(settings.rgb, scene, plan, model, lambda: batches.views_per_batch)
-        packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], x.ndim == 5)
+        clip = scene.geometry.clip
+        frames = (clip.latent, clip.whole) if x.ndim == 5 else None
+        packing = Packing(plan.rule, views, x.shape[0] // views.count, x.shape[1], frames)
         sync = Synchronizer(plan, views)
         operation = None
         if settings.operator is not None:
@@ -272,7 +276,7 @@ class Run:
             sync = self.sync if sigma is None else self._asking(sigma, state)
             clean, state = sync.at(progress).sync(clean, state, finished, change, self.source, step)
         else:
-            clean = self.rgb(clean, self.packing.frames, progress, self.source)
+            clean = self.rgb(clean, self.packing.frames is not None, progress, self.source)
             clean = clean if operation is None else operation.views(clean, passed)
         return self.backgrounds.paint(clean, sigma), state
 

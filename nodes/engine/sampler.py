@@ -19,6 +19,7 @@ from ...sync_core.synchronizer import SyncPlan
 from .. import host
 from ..host.objects import Guider, Wrapper
 from .chunks import SHOWN, ViewBatches
+from .clips import check_conds
 from .conds import Bootstrap, bootstrapped, check_concat, mixing
 from .denoiser import UNCONDITIONAL
 from .edits.denoiser import check_edit_sampler
@@ -116,7 +117,9 @@ def decorate(function: Callable[..., Any], settings: SyncSettings) -> Callable[.
             mask,
         )
         warn_of_noise(settings, run.views)
-        check_concat(getattr(guider, "original_conds", {}).values(), run.views, x.shape[0])
+        given = getattr(guider, "original_conds", {}).values()
+        check_concat(given, run.views, x.shape[0])
+        check_conds(given, settings.scene.geometry.clip)
         call = replace(call, callback=forecast(run.told_visits, run.views.count, run.plan.travel, call.callback))
         end = walk_of(settings)(run, _prepared(run, call), x)
         if told := run.memory.answers.words():

@@ -67,20 +67,35 @@ def vae_decode(vae: VAE, latent: Tensor) -> Tensor:
     return (images[:, 0] if images.ndim == 5 else images).float()
 
 
+def vae_decode_clip(vae: VAE, latent: Tensor) -> Tensor:
+    """The latent of one clip [1, C, t, h, w] -> its frames [frames, H, W, channels]. Raises ValueError for a VAE of
+    single pictures, and as `vae_decode` does."""
+    if getattr(vae, "latent_dim", 3) != 3:
+        raise ValueError(
+            "this VAE decodes single pictures, and views are clips of a video; connect the video model's VAE"
+        )
+    return _kept_small(lambda: vae.decode(latent), 1, "decodes to").flatten(0, -4).float()
+
+
 def decoded(vae: VAE, samples: Tensor) -> Iterator[Tensor]:
-    """View latents [n, C, (1,) h, w], decoded one by one: images [H, W, channels] on the CPU."""
+    """View latents [n, C, (t,) h, w], decoded one by one: images [H, W, channels] on the CPU, of clips every frame."""
     for view in samples:
         host.check_interrupt()
-        yield vae_decode(vae, view[None])[0].cpu()
+        if view.ndim == 4 and view.shape[1] > 1:
+            yield from vae_decode_clip(vae, view[None]).cpu()
+        else:
+            yield vae_decode(vae, view[None])[0].cpu()
 
 
 @dataclass(frozen=True)
 class GivenViews:
-    """Views as pictures, whichever way a node was given them: images [N, h, w, C], or latents with their VAE."""
+    """Views as pictures, whichever way a node was given them: images [N, h, w, C], or latents with their VAE. frames:
+    how many pictures a view of latents is."""
 
     views: dict[str, Any] | None = None
     vae: VAE = None
     images: Tensor | None = None
+    frames: int = 1
 
     def pictures(self, what: str, decode: Callable[[VAE, Tensor], Iterator[Tensor]] = decoded) -> Iterator[Tensor]:
         """One after another; images go first. Raises ValueError, at once, when there is nothing to ``what``."""
@@ -95,7 +110,7 @@ class GivenViews:
         """How many pictures there are."""
         if self.images is not None:
             return self.images.shape[0]
-        return 0 if self.views is None else self.views["samples"].shape[0]
+        return 0 if self.views is None else self.views["samples"].shape[0] * self.frames
 
 
 def vae_encode(vae: VAE, images: Tensor) -> Tensor:

@@ -40,6 +40,9 @@ SCHEDULER_NAMES: list[str] = list(comfy.samplers.KSampler.SCHEDULERS)
 # Image pixels per latent cell of the formats that do not say so themselves and are not 8.
 _CELLS = {"ChromaRadiance": 1, "HunyuanImage21": 32, "HunyuanImage21Refiner": 16, "Wan22": 16, "LTXV": 32, "SC_B": 4}
 
+# Frames that one latent frame joins, of formats that do not say so themselves.
+_JOINED = {"Wan21": 4, "HunyuanVideo": 4, "Mochi": 6, "LTXV": 8, "Cosmos1CV8x8x8": 8}
+
 # Samplers that integrate along a Brownian path instead of drawing fresh noise at each step.
 _BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde")
 
@@ -57,6 +60,21 @@ def cell_of(model: Any) -> int:
         if isinstance(value, int):
             return value
     return _CELLS.get(type(latent_format).__name__, 8)
+
+
+def frames_joined(model: Any) -> int | None:
+    """How many frames of a video one latent frame of a model joins; None where nobody knows. Raises ValueError for a
+    model of single pictures."""
+    latent_format = model.get_model_object("latent_format")
+    if getattr(latent_format, "latent_dimensions", 3) != 3:
+        raise ValueError(
+            "this model makes single pictures; use a video model (Wan, Hunyuan, LTX, ...), or VideoSpace's rig"
+        )
+    stated = getattr(latent_format, "temporal_downscale_ratio", 1)
+    if stated > 1:
+        return int(stated)
+    families = (kind.__name__ for kind in type(latent_format).__mro__)
+    return next((_JOINED[name] for name in families if name in _JOINED), None)
 
 
 def luminance(network: Any, channels: int) -> Tensor | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import host
 from ..engine.chunks.fitting import views_at_once
-from ..engine.conds import concat_views
+from ..engine.clips import conds_of_views
 from ..engine.doors import SyncSampler
 from ..engine.edits.guider import EditGuider
 from ..engine.edits.results import check_mask, edited
@@ -55,12 +55,12 @@ def sampled(
     sigmas = host.k_sampler_sigmas(model, wishes.steps, name, wishes.scheduler, wishes.denoise)
     sampler = SyncSampler(host.sampler_object(name), settings, "SyncTweediesSampler")
     sized = host.with_memory_estimate(model, lambda shape: views_at_once(model, settings.views_per_batch, shape))
-    positive, negative = (concat_views(scene, text, tuple(samples.shape)) for text in texts)
+    positive, negative = (conds_of_views(scene, text, tuple(samples.shape)) for text in texts)
     mask = latent.get("noise_mask")
     if settings.edit is not None:
         check_mask(whole.get("noise_mask", mask), whole.get("samples", samples))
         given = settings.edit.prompts(positive, negative, view_set.count, len(samples))
-        prompts = given.each(lambda text: concat_views(scene, text, tuple(samples.shape)))
+        prompts = given.each(lambda text: conds_of_views(scene, text, tuple(samples.shape)))
         guider = EditGuider(sized, prompts, wishes.cfg, settings.edit.source_cfg)
         result = host.sample_guided(guider, noise, sampler, sigmas, samples, mask, wishes.seed)
         result, joined = edited(scene, whole, latent, result)

@@ -201,6 +201,10 @@ def canonical_prompt(
     alone: for that fraction of the steps the model is shown a plain colour around the mask (`Bootstrap`).
     Raises ValueError for a mask that does not fit, and for several masks with to_bounds.
     """
+    if scene.geometry.clip.is_video:
+        raise ValueError(
+            "views are clips of a video, and the mask of a prompt is a picture; use ViewPrompts, one a clip"
+        )
     fitted = fit_mask(scene, mask)
     seen = scene.look(fitted).squeeze(1)
     batch = fitted.shape[0]

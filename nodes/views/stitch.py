@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...renderers.pictures import in_frames
+from ...renderers.pictures import along_time, flat, in_frames
 from ...renderers.scene import Scene
 from ...sync_core.quality import between_pairs, cross_view_psnr
 from ..engine.coherence.tiers import perceptual
@@ -28,13 +28,13 @@ _ALIKE = 0.01
 
 
 def decoded_views(scene: Scene, vae: Any, samples: Tensor) -> Iterator[Tensor]:
-    """Decode view latents [B*N, C, (1,) h, w] one by one -> images [H, W, 3] in [0, 1].
+    """Decode view latents [B*N, C, (t,) h, w] one by one -> images [H, W, 3] in [0, 1], of a clip all of its frames.
 
     The views are made consistent first, so that overlapping decodes differ only in what lies beyond a view's border.
     """
     whole, views = to_canonical(scene, samples)
-    consistent = views.project(whole.squeeze(2) if samples.ndim == 5 else whole)
-    yield from decoded(vae, consistent.unsqueeze(2) if samples.ndim == 5 else consistent)
+    consistent = views.project(flat(whole))
+    yield from decoded(vae, along_time(consistent, samples.shape[2]) if samples.ndim == 5 else consistent)
 
 
 def decoded_whole(scene: Scene, vae: Any, samples: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,15 +66,20 @@ def stitch(scene: Scene, images: Iterable[Tensor], total: int, cell: int) -> tup
     cell: image pixels per latent cell of the model that made the views (it decides where the last window lies).
     Raises ValueError when the images do not match the rig.
     """
-    count = scene.geometry.count(cell)
+    count = scene.geometry.count(cell) * scene.geometry.clip.frames
     if total == 0 or total % count:
-        raise ValueError(f"{total} images do not match a rig of {count} views; connect all of its views")
+        raise ValueError(f"{total} images do not match a rig of {_views(scene, cell)}; connect all of its views")
     stream = iter(images)
     joined = [scene.geometry.stitch(cell, itertools.islice(stream, count)) for _ in range(total // count)]
     pictures = torch.stack([picture for picture, _ in joined]).movedim(-1, 1)
     seen = torch.stack([(weight > 0).float() for _, weight in joined])[:, None]
     frames = scene.geometry.frames
     return in_frames(pictures, frames).movedim(1, -1).contiguous(), in_frames(seen, frames)[:, 0]
+
+
+def _views(scene: Scene, cell: int) -> str:
+    count, frames = scene.geometry.count(cell), scene.geometry.clip.frames
+    return f"{count} views" if frames == 1 else f"{count} clips of {frames} frames"
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,13 @@ class Report:
 def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
     """Seam ratio, cross-view PSNR, coverage, detail and noise of view samples [B*N, C, (1,) h, w], and how unlike views
     are that do not overlap. vae: LPIPS of these as pictures too, where the package and its weights are on disk."""
-    given = samples.squeeze(2) if samples.ndim == 5 else samples
+    given = flat(samples)
     mean = scene.mean_of_batch(tuple(samples.shape), samples.device)
-    flat, views = mean(given), mean.views
-    consistent = views.project(flat)
+    joined, views = mean(given), mean.views
+    consistent = views.project(joined)
     wide, high = scene.view_size
     cell = wide // views.width
-    seams = [scene.geometry.seam_ratio(picture, cell) for picture in flat]
+    seams = [scene.geometry.seam_ratio(picture, cell) for picture in joined]
     seam = sum(seams) / len(seams)
     peak = float(given.amax() - given.amin())
     agreement = cross_view_psnr(given, consistent, peak) if peak else math.inf
@@ -123,7 +128,7 @@ def report(scene: Scene, samples: Tensor, vae: VAE = None) -> Report:
         f"views per cell {int(counts.min())} to {int(counts.max())}, mean {float(counts.float().mean()):.2f}",
         f"holes {100 * float((counts == 0).float().mean()):.2f} %",
     ]
-    bands = [scene.geometry.border_energy(picture, cell) for picture in flat]
+    bands = [scene.geometry.border_energy(picture, cell) for picture in joined]
     energy = tuple(sum(each) / len(bands) for each in zip(*bands, strict=True))
     figures = replace(figures_of(views, given, consistent, counts, seam, agreement), border_energy=energy)
     if vae is not None:

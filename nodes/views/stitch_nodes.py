@@ -56,7 +56,7 @@ class StitchViews:
             return decoded_whole(scene, vae, views["samples"])
         if views is not None:
             cell = cell or scene.cell_of_views(tuple(views["samples"].shape))
-        given = GivenViews(views, vae, images)
+        given = GivenViews(views, vae, images, scene.geometry.clip.frames)
         return stitch(scene, given.pictures("stitch", partial(decoded_views, scene)), given.count, cell or 8)
 
 

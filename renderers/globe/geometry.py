@@ -76,7 +76,7 @@ class GlobeGeometry(FramesGeometry):
     def places(self) -> tuple[ViewPlace, ...]:
         places = look_places(self.rig.looks)
         return tuple(
-            replace(place, index=frame * len(places) + place.index)
+            replace(place, index=frame * len(places) + place.index, time=(frame + 0.5) / self.space.frames)
             for frame in range(self.space.frames)
             for place in places
         )

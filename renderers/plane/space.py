@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -74,6 +74,14 @@ class Windows:
                 )
         if self.taper not in TAPERS:
             raise ValueError(f"window weights '{self.taper}' are unknown; use one of {', '.join(TAPERS)}")
+
+
+def windows_of(rig: Any) -> Windows | None:
+    """A rig that is windows, where one is given. Raises ValueError for one of other views."""
+    if rig is not None and not isinstance(rig, Windows):
+        kind = getattr(rig, "kind", type(rig).__name__)
+        raise ValueError(f"windows is a rig of {kind}; connect ViewRig's of kind windows, or nothing")
+    return rig
 
 
 @dataclass(frozen=True)

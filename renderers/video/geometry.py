@@ -70,7 +70,7 @@ class VideoGeometry(FramesGeometry, PlaneGeometry):
     def places(self) -> tuple[ViewPlace, ...]:
         places = window_places(self.frame(1))
         return tuple(
-            replace(place, index=number * len(places) + place.index)
+            replace(place, index=number * len(places) + place.index, time=(number + 0.5) / self.space.frames)
             for number in range(self.space.frames)
             for place in places
         )

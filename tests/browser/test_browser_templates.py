@@ -14,6 +14,7 @@ from syncpack.launcher.workspace import PACK_FOLDER
 pytestmark = [pytest.mark.host, pytest.mark.slow]
 
 PATHS = sorted((ROOT / "workflows").glob("*.json"))
+OTHERS = ("sdxl_", "flux_", "wan_")
 OPEN = """async (graph) => {
   await app.loadGraphData(graph);
   await new Promise((done) => setTimeout(done, 100));
@@ -87,7 +88,7 @@ def test_templates_are_listed_once_and_served_with_their_pictures(served):
             assert there == path.with_suffix(f".{kind}").read_bytes()
 
 
-@pytest.mark.parametrize("path", [p for p in PATHS if p.stem.startswith(("sdxl_", "flux_"))], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in PATHS if p.stem.startswith(OTHERS)], ids=lambda p: p.stem)
 def test_the_host_accepts_templates_for_other_models(served, path):
     workflow, info = json.loads(path.read_text(encoding="utf-8")), client.object_info(served)
     if missing := {n["type"] for n in workflow["nodes"]} - set(info) - {"MarkdownNote"}:

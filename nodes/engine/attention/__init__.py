@@ -64,6 +64,11 @@ def with_cross_view_attention(model: Model, scene: Scene, wanted: CrossView) -> 
 
     Raises ValueError for values that make no sense and for models that are not known.
     """
+    if scene.geometry.clip.is_video:
+        raise ValueError(
+            "views are clips of a video, each placed in time by the model itself; attention is shared between single "
+            "pictures, so leave CrossViewAttention out"
+        )
     transformer = host.transformer_of(model)
     blocks = [] if transformer is not None else host.self_attention_blocks(model)
     cell = host.cell_of(model)

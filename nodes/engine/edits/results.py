@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....renderers.pictures import along_time, flat
 from ....renderers.scene import Scene
 from ..latents import as_held, fit_to_space, mask_on_grid, scaled_mask, to_canonical
 
@@ -38,9 +39,9 @@ def _changes(mask: Tensor | None, views: Tensor) -> Tensor | None:
     """bool, as views or spreading to them: where a mask, scaled as the host scales it, lets them change."""
     if mask is None:
         return None
-    rows = scaled_mask(mask, views.shape[-2:])
+    rows = scaled_mask(flat(mask), flat(views).shape[-2:])
     rows = rows.repeat(-(-views.shape[0] // rows.shape[0]), 1, 1, 1)[: views.shape[0]].to(views.device)
-    return (rows.unsqueeze(2) if views.ndim == 5 else rows) > 0
+    return (along_time(rows, views.shape[2]) if views.ndim == 5 else rows) > 0
 
 
 def check_mask(mask: Tensor | None, views: Tensor) -> None:
