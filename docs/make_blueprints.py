@@ -6,7 +6,7 @@ holds the files to what this writes. ComfyUI lists them in its node search.
 
 from __future__ import annotations
 
-from blueprint_parts import objects, pictures
+from blueprint_parts import objects, pictures, videos
 from workflow_graphs import ROOT
 
 FOLDER = ROOT / "subgraphs"
@@ -14,7 +14,7 @@ FOLDER = ROOT / "subgraphs"
 
 def texts() -> dict[str, str]:
     """File names and what stands in them."""
-    made = [make() for make in (*pictures.MADE, *objects.MADE)]
+    made = [make() for make in (*pictures.MADE, *videos.MADE, *objects.MADE)]
     return {f"{blueprint.title}.json": text for blueprint, text in made}
 
 

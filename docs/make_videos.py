@@ -1,6 +1,6 @@
 """Make the thumbnails of the video workflows, and the films of docs/video.md, by running them.
 
-Run ``python docs/make_videos.py``.
+Run ``python docs/make_videos.py [NAME ...]``.
 A thumbnail shows frames beside each other, above them what the video was before; a film is what the workflow saves,
 enlarged. ``--from FOLDER`` takes what a run of the workflows has put there already.
 """
@@ -18,7 +18,11 @@ from PIL import Image, ImageSequence
 ROOT = Path(__file__).resolve().parents[1]
 SCALE, COLUMNS, GAP = 3, 4, 4
 # Of each workflow: the films it saves, the last one its result.
-FILMS = {"video_restyle": ("video_restyle_before", "video_restyle"), "video_loop": ("video_loop",)}
+FILMS = {
+    "video_restyle": ("video_restyle_before", "video_restyle"),
+    "video_loop": ("video_loop",),
+    "video_panorama": ("video_panorama",),
+}
 
 
 def frames(path: Path) -> list[Image.Image]:
@@ -47,14 +51,17 @@ def thumbnail(films: list[list[Image.Image]]) -> Image.Image:
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    asked.add_argument("names", nargs="*", choices=[*FILMS, []], metavar="NAME", help="these workflows alone")
     asked.add_argument("--from", dest="folder", type=Path, help="where the workflows were run")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as own:
+        wanted = given.names or list(FILMS)
         folder = given.folder or Path(own)
         if given.folder is None:
-            command = [sys.executable, str(ROOT / "run.py"), "demo", *FILMS, "--output", own]
+            command = [sys.executable, str(ROOT / "run.py"), "demo", *wanted, "--output", own]
             subprocess.run(command, check=True)
-        for name, saved in FILMS.items():
+        for name in wanted:
+            saved = FILMS[name]
             films = [frames(sorted(folder.rglob(f"{film}_0*.webp"))[-1]) for film in saved]
             thumbnail(films).save(ROOT / "workflows" / f"{name}.jpg", quality=88)
             large = [f.resize((f.width * SCALE, f.height * SCALE), Image.Resampling.LANCZOS) for f in films[-1]]

@@ -12,6 +12,7 @@ from ..sync_core.walked import Views
 from ..sync_core.walked_mean import Averager, average_of
 from .directions import ViewPlace
 from .geometry import Geometry, Rig, Space, Wing
+from .globe.geometry import WING as GLOBE
 from .illusions.geometry import WING as ILLUSIONS
 from .kept import Kept
 from .mesh.geometry import WING as MESH
@@ -22,7 +23,7 @@ from .splats.geometry import WING as SPLATS
 from .video.clip_geometry import WING as CLIPS
 from .video.geometry import WING as VIDEO
 
-WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, VIDEO, CLIPS)
+WINGS: tuple[Wing, ...] = (PLANE, PANORAMA, ILLUSIONS, SPLATS, MESH, GLOBE, VIDEO, CLIPS)
 """Every kind of space, and of rig where there are several; another one is another entry."""
 
 

@@ -35,14 +35,15 @@ FILES_IN_A_FOLDER, LINES_IN_A_FILE = 20, 330
 CROWDED = {"renderers/illusions/warps"}  # one warp a file
 
 # Spaces and where they are at home: there, and only there, code may ask whether something is of that space.
-WINGS = ("plane", "panorama", "illusions", "mesh", "splats", "video")
+WINGS = ("plane", "panorama", "illusions", "mesh", "splats", "video", "globe")
 HOMES = {
     "plane": ("renderers/plane/", "nodes/views/spaces.py"),
     "panorama": ("renderers/panorama/", "nodes/panorama/", "nodes/views/spaces.py"),
     "illusions": ("renderers/illusions/", "nodes/illusions/", "nodes/views/spaces.py"),
     "mesh": ("renderers/mesh/", "nodes/mesh/", "nodes/host/mesh_"),
     "splats": ("renderers/splats/", "nodes/splats/", "nodes/host/splat_"),
-    "video": ("renderers/video/", "nodes/video/"),
+    "video": ("renderers/video/", "renderers/globe/", "nodes/video/"),
+    "globe": ("renderers/globe/", "nodes/video/"),
 }
 # Orbits look at objects, meshes and splats alike; RigCamera hands one of its cameras on, ViewBackground is
 # about what lies behind the object, and both must insist on them.
@@ -63,6 +64,9 @@ DOORS = {
     ("mesh", "files"): "files are written whole or not at all, and PLY is one format",
     ("splats", "files"): "PLY is one format",
     ("video", "plane"): "frames are planes, and windows on them are a plane's",
+    ("globe", "video"): "a 360 video is a video",
+    ("globe", "panorama"): "whose frames are spheres",
+    ("globe", "cameras"): "cameras that only turn, and directions",
     ("illusions", "panorama"): "a picture read between its pixels, by the same taps as a sphere",
 } | {
     (wing, "drawing"): "views are drawn with lines and numbers of one kind"

@@ -59,6 +59,7 @@ TITLES = {
     "splats_restyle": "Splats: change what they are made of",
     "splats_text_controlnet": "Splats: change a part by words",
     "video_loop": "Video: a loop along another one's motion",
+    "video_panorama": "Video: a 360 video along another one's motion",
     "video_restyle": "Video: change what it is made of",
     "wan_long_video": "Wan: a longer video, by clips",
     "wide_image": "Wide image from a picture of a material",

@@ -14,7 +14,7 @@ from ...renderers.panorama.depth_files import read_depth
 from ...renderers.panorama.equirect import check_equirect_picture
 from ...renderers.panorama.fill import Filling, fill_equirect
 from ...renderers.panorama.gpano import SphereMetadata
-from ...renderers.panorama.space import Lookout, Panorama
+from ...renderers.panorama.space import Lookout
 from ...renderers.panorama.stitch import stitch_looks
 from ...renderers.pictures import Range
 from ...renderers.scene import Scene
@@ -44,15 +44,15 @@ def stitch_equirect(
     detail: float,
     holes: Filling,
 ) -> tuple[Tensor, Tensor]:
-    """Views -> (panoramas [B, H, W, C], coverage [B, H, W]: 1 where some view looks, 0 where the picture is filled).
+    """Views -> (panoramas [B, H, W, C], of a video all of its frames, coverage [B, H, W]: 1 where some view looks, 0
+    where the picture is filled).
 
     detail: see ``stitch_looks``. Raises ValueError without views, and when their number is not the rig's.
     """
     looks, scene = need_cameras(rig).looks, Scene(space, rig)
-    assert isinstance(scene.space, Panorama)
-    stream, total = given.pictures("stitch"), given.count
-    if total == 0 or total % len(looks):
-        raise ValueError(f"{total} views do not match a rig of {len(looks)} views; connect all views of this rig")
+    stream, total, each = given.pictures("stitch"), given.count, len(scene.view_places())
+    if total == 0 or total % each:
+        raise ValueError(f"{total} views do not match a rig of {each} views; connect all views of this rig")
     pictures: list[Tensor] = []
     masks: list[Tensor] = []
     for _ in range(total // len(looks)):

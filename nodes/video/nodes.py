@@ -7,10 +7,13 @@ from typing import Any
 from torch import Tensor
 
 from ...renderers.video.flow import METHODS
+from ...renderers.video.motion import PROJECTIONS
 from ...renderers.video.space import NOISES, SAMPLINGS
 from ..declare import LINKED, Choice, Node, Socket, Switch, Whole
 from ..widgets import side
 from .video import Shape, checked, video_motion, video_report, video_space
+
+PROJECTION = Choice(PROJECTIONS)
 
 
 @Node(
@@ -38,14 +41,31 @@ from .video import Shape, checked, video_motion, video_report, video_space
             "moves smoothly and is softer."
         )
         .when(motion=LINKED),
+        "projection": PROJECTION.says(
+            "What a frame is. flat: a picture. panorama: a whole sphere, equirectangular, twice as wide as high, whose "
+            "left and right edges meet. Set VideoMotion's too."
+        ),
     },
     outputs={
         "space": Socket("CANONICAL_SPACE").says("Connect together with a rig."),
         "rig": Socket("VIEW_RIG").says(
-            "One view a frame. For windows inside of large frames use ViewRig's kind windows instead."
+            "One view a frame; of a panorama six cameras that see all of it, a quarter as wide. Instead: ViewRig's "
+            "windows inside of large frames, or its ring, sphere, fibonacci and custom in a panorama."
         ),
     },
-    search=["video", "frames", "animation", "vid2vid", "film", "loop", "temporal", "flicker", "consistent video"],
+    search=[
+        "video",
+        "frames",
+        "animation",
+        "vid2vid",
+        "film",
+        "loop",
+        "temporal",
+        "flicker",
+        "consistent video",
+        "360 video",
+        "vr video",
+    ],
 )
 class VideoSpace:
     """A video as the picture that all frames share: any image model makes or changes it, frame by frame. Costs nothing
@@ -61,9 +81,11 @@ class VideoSpace:
         motion: Any = None,
         noise: Any = "auto",
         sampling: Any = "nearest",
+        projection: Any = "flat",
     ) -> tuple[Any, Any]:
         known = checked(motion)
-        return video_space(Shape.of(video, known, Shape(width, height, frames)), loop, known, noise, sampling)
+        shape = Shape.of(video, known, Shape(width, height, frames))
+        return video_space(shape, loop, known, noise, sampling, projection)
 
 
 @Node(
@@ -82,6 +104,10 @@ class VideoSpace:
             "Instead of estimating: from each frame to the next, as pictures of coordinates (where a pixel is there: "
             "red 0 at the left edge to 1 at the right, green from the top), or pixels to go [frames, 2, height, width]."
         ),
+        "projection": PROJECTION.says(
+            "What a frame is. flat: a picture. panorama: a whole sphere, equirectangular: what leaves it on the left "
+            "comes in on the right, and poles are places like any other. Costs three to six times as much."
+        ),
     },
     outputs={
         "motion": Socket("VIDEO_MOTION").says("Connect to VideoSpace and VideoReport."),
@@ -95,8 +121,10 @@ class VideoMotion:
     """Finds what of each frame is where in the next, there and back; what does not come back to where it began is taken
     for hidden. Costs about a tenth of a second a frame of 512 x 512 with OpenCV, about a second without."""
 
-    def find(self, video: Tensor, loop: bool, method: Any, flow: Any = None) -> tuple[Any, Tensor, Tensor, str]:
-        motion, text = video_motion(video, loop, method, flow)
+    def find(
+        self, video: Tensor, loop: bool, method: Any, flow: Any = None, projection: Any = "flat"
+    ) -> tuple[Any, Tensor, Tensor, str]:
+        motion, text = video_motion(video, loop, method, flow, projection)
         return motion, motion.new, motion.drawn(), text
 
 

@@ -54,16 +54,16 @@ class PanoramaGeometry(Geometry):
         return self.space.grid(cell)
 
     def views(self, cell: int, finer: int) -> Views:
-        walk = self._walk(cell, finer)
+        walk = self.walk(cell, finer)
         if too_large(walk.entries):
             return WalkedViews(walk)
         return panorama_views(self.rig, walk.height, walk.width, walk.canonical)
 
     def is_walked(self, cell: int, finer: int) -> bool:
         """Whether these views are too many and too large for stored maps (``sync_core/walked.py``)."""
-        return too_large(self._walk(cell, finer).entries)
+        return too_large(self.walk(cell, finer).entries)
 
-    def _walk(self, cell: int, finer: int) -> LookWalk:
+    def walk(self, cell: int, finer: int) -> LookWalk:
         rows, columns = self.space.grid(cell)
         check_multiple("view width", self.rig.width, cell)
         check_multiple("view height", self.rig.height, cell)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .flow import moved
 from .motion import Motion
 
 # Beyond this, frames agree to the last bit of a picture.
@@ -47,16 +46,17 @@ def steadiness(frames: Tensor, motion: Motion | None) -> Steadiness:
     count, height, width = frames.shape[:3]
     if motion is not None:
         motion.check(width, height, count)
+    areas = torch.ones(1, 1) if motion is None or motion.areas is None else motion.areas
     found: list[float] = []
     known: list[float] = []
     for number in range(count):
         if motion is None:
             there, shown = torch.ones(height, width, dtype=torch.bool), frames[number - 1]
         else:
-            there, shown = motion.behind[number], moved(frames[number - 1], motion.back[number])
-        off = (shown - frames[number])[there]
-        found.append(_decibels(float(off.square().mean())) if len(off) else math.nan)
-        known.append(float(there.float().mean()))
+            there, shown = motion.behind[number], motion.shown_before(frames[number - 1], number)
+        off, counts = (shown - frames[number]).square().mean(-1), there * areas
+        found.append(_decibels(float((off * counts).sum() / counts.sum())) if bool(there.any()) else math.nan)
+        known.append(float(counts.sum() / areas.expand_as(counts).sum()))
     last = found[0] if count > 1 else math.nan
     return Steadiness(tuple(found[1:]), last, sum(known[1:]) / max(1, count - 1))
 

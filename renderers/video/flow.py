@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..arrays import array_of, tensor_of
-from .motion import Motion, inside, places, read
+from .motion import Motion, inside, places
 
 Method = Literal["auto", "lucas-kanade", "opencv dis"]
 METHODS: tuple[Method, ...] = ("auto", "lucas-kanade", "opencv dis")
@@ -37,17 +37,26 @@ def motion_of(frames: Tensor, loop: bool, method: Method = "auto", step: Callabl
 
     Raises ValueError for a method that is none or not installed.
     """
-    flow, pictures = _flow_by(method), frames[..., :3].movedim(-1, 1).float()
-    count = len(pictures)
-    back, ahead = (torch.zeros(count, *pictures.shape[2:], 2) for _ in range(2))
-    for number in range(0 if loop and count > 1 else 1, count):
-        back[number] = flow(pictures[number], pictures[number - 1])
-        ahead[number - 1] = flow(pictures[number - 1], pictures[number])
+    flow, pictures = flow_by(method), frames[..., :3].movedim(-1, 1).float()
+    size = (len(frames), int(frames.shape[1]), int(frames.shape[2]))
+    back, ahead = both_ways(size, loop, lambda a, b: flow(pictures[a], pictures[b]), step)
+    return Motion.of(back, ahead, loop and len(frames) > 1)
+
+
+def both_ways(
+    size: tuple[int, int, int], loop: bool, between: Callable[[int, int], Tensor], step: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
+    """(back, ahead) of ``Motion`` for frames of ``size`` (number, height, width). between: the flow from one frame,
+    named by its number, to another."""
+    back, ahead = (torch.zeros(*size, 2) for _ in range(2))
+    for number in range(0 if loop and size[0] > 1 else 1, size[0]):
+        back[number] = between(number, number - 1)
+        ahead[number - 1] = between(number - 1, number)
         step()
-    return Motion.of(back, ahead, loop and count > 1)
+    return back, ahead
 
 
-def _flow_by(method: Method) -> Flow:
+def flow_by(method: Method) -> Flow:
     if method not in METHODS:
         raise ValueError(f"method '{method}' is unknown; use one of {', '.join(METHODS)}")
     there = importlib.util.find_spec("cv2") is not None
@@ -187,8 +196,3 @@ def _widened(values: Tensor, axis: int, by: int) -> Tensor:
     hundred times the time on small pictures: they wait for threads.)"""
     length = values.shape[axis]
     return values.index_select(axis, torch.arange(-by, length + by, device=values.device).clamp(0, length - 1))
-
-
-def moved(picture: Tensor, flow: Tensor) -> Tensor:
-    """A picture [H, W, C], read where the flow leads."""
-    return read(picture, *places(flow))

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...sync_core.linear_map import LinearMap
 from ...sync_core.quality import border_energy, seam_ratio
 from ...sync_core.view_source import Block, Reading
 from ...sync_core.walked import Views, WalkedViews, too_large
-from ..counts import RigCoverage, RigSight, Words, enlarged_heat, heat, sight
+from ..counts import RigCoverage, RigSight, enlarged_heat, sight
 from ..directions import ViewPlace
 from ..geometry import Wing
-from ..kept import Kept
 from ..picture_means import MapMeans, MeanWish, PictureMeans
-from ..pictures import contact_sheet, in_frames, in_one, on_canvas
+from ..pictures import in_frames
 from ..plane.drawn import windows_drawing
 from ..plane.geometry import PlaneGeometry, window_places
 from ..plane.space import Placement, Windows, window_views
 from ..plane.stitch import stitch_windows
 from ..plane.walk import WindowWalk
 from ..sheets import Sheet
+from .frames import FramesGeometry
 from .space import Video, placed, repeated
 from .tracks import Tracks
 
@@ -32,21 +31,12 @@ _CELL = 8
 
 
 @dataclass(frozen=True)
-class VideoGeometry(PlaneGeometry):
+class VideoGeometry(FramesGeometry, PlaneGeometry):
     """See ``Geometry``. The canonical signal is a plane, the frames below each other; with a motion, frames read what
     earlier ones showed, and the cells that nobody reads then are nothing."""
 
     space: Video  # pyright: ignore[reportIncompatibleVariableOverride] (a plane of its own)
     rig: Windows
-    _tracks: Kept = field(default_factory=lambda: Kept(2), compare=False, repr=False)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.space.width, self.space.frames * self.space.height
-
-    @property
-    def frames(self) -> int:
-        return self.space.frames
 
     def placement(self, cell: int) -> Placement:
         """Where the windows lie, frame after frame."""
@@ -67,13 +57,6 @@ class VideoGeometry(PlaneGeometry):
             return WalkedViews(TrackWalk(WindowWalk(placement, self.rig.taper), tracks))
         plain = window_views(placement, self.rig.taper)
         return replace(plain, forward=tracks.seen_by(plain.forward.indices.long()))
-
-    def tracks(self, cell: int, finer: int) -> Tracks:
-        """What the frames show of each other, on cells of ``cell`` pixels, each divided. Only with a motion."""
-        space = self.space
-        assert space.motion is not None
-        motion, between = space.motion.on_cells(max(1, cell // finer)), space.sampling == "bilinear"
-        return self._tracks.get((cell, finer), lambda: Tracks.of(motion, space.loop, between))
 
     def canvas_views(self, cell: int) -> Views | None:
         return None if self.space.motion is None else self.views_at(self.placement(cell))
@@ -104,42 +87,6 @@ class VideoGeometry(PlaneGeometry):
 
     # --- pictures
 
-    def cell_of(self, rows: int, columns: int) -> int:
-        frames, (width, height) = self.space.frames, (self.space.width, self.space.height)
-        cell = width // columns
-        if (columns * cell, rows * cell) != (width, frames * height):
-            raise ValueError(
-                f"frames of {columns} x {rows // frames} cells are not those of {width} x {height} pixels; scale them "
-                "to VideoSpace's size before encoding, a multiple of the model's cell"
-            )
-        return cell
-
-    def on_canvas(self, pictures: Tensor, what: str = "picture") -> Tensor:
-        """Frames one after the other, or one for all of them, below each other; what lies so already, as it is."""
-        frames, space = self.space.frames, self.space
-        if tuple(pictures.shape[-2:]) == (self.size[1], self.size[0]):
-            return pictures
-        count = len(pictures)
-        if count != 1 and count % frames:
-            raise ValueError(
-                f"{count} {what}s for a video of {frames} frames; connect one for each frame, or one for all"
-            )
-        scaled = on_canvas(pictures, (space.width, space.height), what)
-        return in_one(scaled.expand(frames, -1, -1, -1) if count == 1 else scaled, frames)
-
-    def mask_cells(self, mask: Tensor, views: Views) -> Tensor:
-        rows = mask.reshape(-1, 1, *mask.shape[-2:]).float()
-        height, width = views.canonical
-        if (rows.shape[-2] == self.size[1] or rows.shape[-2] == height) and self.space.frames > 1:
-            return mask
-        if len(rows) != 1 and len(rows) % self.space.frames:
-            raise ValueError(
-                f"{len(rows)} masks for a video of {self.space.frames} frames; connect one for each, or one for all"
-            )
-        size = (height // self.space.frames, width)
-        rows = rows if tuple(rows.shape[-2:]) == size else F.interpolate(rows, size=size, mode="bilinear")
-        return in_one(rows.expand(self.space.frames, -1, -1, -1) if len(rows) == 1 else rows, self.space.frames)[:, 0]
-
     def means(self, wish: MeanWish) -> PictureMeans:
         if self.space.motion is None:
             return super().means(wish)
@@ -161,13 +108,6 @@ class VideoGeometry(PlaneGeometry):
 
     # --- what is shown and told
 
-    def preview(self, clean: Tensor, whole: Callable[[], Tensor]) -> Tensor:
-        """The frames beside each other."""
-        return contact_sheet(in_frames(whole()[:1], self.space.frames))
-
-    def real_cells(self, views: Views) -> Tensor:
-        return views.hits.cpu() > 0
-
     def coverage(self) -> RigCoverage:
         """Of every place of every frame: how many views see what is there."""
         whole = self.space.width % _CELL == 0 and self.space.height % _CELL == 0
@@ -175,27 +115,10 @@ class VideoGeometry(PlaneGeometry):
         counts = self._on_frames(self.views(cell, 1).views_per_cell, cell).reshape(self.grid(cell))
         return RigCoverage(counts, torch.ones(len(counts), 1))
 
-    def _on_frames(self, per_cell: Tensor, cell: int) -> Tensor:
-        """What is known of each cell, at every place that shows it."""
-        return per_cell if self.space.motion is None else per_cell.flatten()[self.tracks(cell, 1).first]
-
-    @property
-    def words(self) -> Words:
-        return Words(f"{self.space.frames} frames of {self.space.width} x {self.space.height}", "video")
-
     def sight(self) -> RigSight:
         found = self.coverage()
         sheet = self._sheet(enlarged_heat, found.per_cell)
         return sight(found, sheet, self.words, len(self.places()), self.view_size)
-
-    def count_picture(self, counts: Tensor, cell: int) -> Tensor:
-        shown = self._on_frames(counts.flatten(), cell).reshape(counts.shape)
-        return self._sheet(lambda each: heat(each, each.shape[0] * cell, each.shape[1] * cell), shown)
-
-    def _sheet(self, draw: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
-        """Counts [T*h, w], drawn frame by frame beside each other, in one scale."""
-        beside = contact_sheet(in_frames(counts[None, None], self.space.frames))[0, 0]
-        return draw(beside)
 
     def drawing(self, size: int, turn: float) -> Tensor:
         """The windows on one frame: they lie the same way on all of them."""

@@ -18,16 +18,21 @@ def given_motion(given: Any, frames: Tensor, loop: bool) -> Motion:
     edge (0) to the right (1) and from the top to the bottom; or [n, 2, H, W] or [n, H, W, 2], pixels to go. The way
     back is worked out from them. Raises ValueError for flows of another size or number, and for what is no flow.
     """
+    count = len(frames)
+    ahead = given_ahead(given, frames, loop)
+    back = torch.stack([_reversed(ahead[number - 1]) for number in range(count)])
+    return Motion.of(back, ahead, loop and count > 1)
+
+
+def given_ahead(given: Any, frames: Tensor, loop: bool) -> Tensor:
+    """``Motion.ahead`` as it is given. Raises ValueError as `given_motion`."""
     count, height, width = frames.shape[:3]
     ahead = _pixels(given, width, height)
     needed = count if loop else count - 1
     if len(ahead) not in (needed, count):
         more = ", and from the last to the first" if loop else ""
         raise ValueError(f"{len(ahead)} flows for {count} frames; give {needed}, from each to the next{more}")
-    if len(ahead) < count:
-        ahead = torch.cat([ahead, ahead.new_zeros(1, height, width, 2)])
-    back = torch.stack([_reversed(ahead[number - 1]) for number in range(count)])
-    return Motion.of(back, ahead, loop and count > 1)
+    return torch.cat([ahead, ahead.new_zeros(1, height, width, 2)]) if len(ahead) < count else ahead
 
 
 def _pixels(given: Any, width: int, height: int) -> Tensor:

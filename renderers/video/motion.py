@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +12,14 @@ from torch import Tensor
 
 from ..arrays import norm
 from ..pictures import corners
+from .chains import Chain, chained
 
 # A way there and back may end this far off: a share of its length, and pixels squared (Sundaram and others, "Dense
 # point trajectories by GPU-accelerated large displacement optical flow", 2010).
 _SHARE, _SQUARED = 0.01, 0.5
+
+Projection = Literal["flat", "panorama"]
+PROJECTIONS: tuple[Projection, ...] = ("flat", "panorama")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +35,8 @@ class Motion:
     behind: Tensor
     before: Tensor
 
+    projection: ClassVar[Projection] = "flat"
+
     @staticmethod
     def of(back: Tensor, ahead: Tensor, loop: bool) -> Motion:
         """Flows that were estimated or given; what does not come back to where it began is nowhere.
@@ -36,13 +44,7 @@ class Motion:
         loop: the frame before the first is the last one. Raises ValueError for flows that
         are none.
         """
-        for flow in (back, ahead):
-            if flow.ndim != 4 or flow.shape[-1] != 2:
-                raise ValueError(f"a flow of shape {tuple(flow.shape)} is none; give [frames, height, width, 2]")
-            if not bool(torch.isfinite(flow).all()):
-                raise ValueError("the flow holds values that are no numbers; estimate it anew, or mend its picture")
-        if back.shape != ahead.shape:
-            raise ValueError(f"flows of {tuple(back.shape)} and {tuple(ahead.shape)} are not of one video")
+        check_flows(back, ahead)
         behind = torch.stack([returns(back[t], ahead[t - 1]) for t in range(len(back))])
         before = torch.stack([returns(ahead[t], back[(t + 1) % len(back)]) for t in range(len(back))])
         if not loop:
@@ -82,6 +84,19 @@ class Motion:
         )
         return Motion(back, ahead, behind, before)
 
+    def chain(self, flow: Tensor, known: Tensor, order: Iterable[tuple[int, int]]) -> Chain:
+        """See ``chained``."""
+        return chained(flow, known, order)
+
+    def shown_before(self, picture: Tensor, number: int) -> Tensor:
+        """What the frame before, a picture [H, W, C], shows at the places of frame ``number``."""
+        return read(picture, *places(self.back[number]))
+
+    @property
+    def areas(self) -> Tensor | None:
+        """float32 [H, 1]: how much a pixel counts in means over a frame; None: all the same."""
+        return None
+
     @property
     def new(self) -> Tensor:
         """float32 [T, H, W]: 1 where a frame shows what the one before does not."""
@@ -98,12 +113,29 @@ class Motion:
         return (0.5 + 0.5 * strength * torch.cos(turn)) * self.before[..., None]
 
 
+def check_flows(back: Tensor, ahead: Tensor) -> None:
+    """Raise ValueError for flows that are none, or of two videos."""
+    for flow in (back, ahead):
+        if flow.ndim != 4 or flow.shape[-1] != 2:
+            raise ValueError(f"a flow of shape {tuple(flow.shape)} is none; give [frames, height, width, 2]")
+        if not bool(torch.isfinite(flow).all()):
+            raise ValueError("the flow holds values that are no numbers; estimate it anew, or mend its picture")
+    if back.shape != ahead.shape:
+        raise ValueError(f"flows of {tuple(back.shape)} and {tuple(ahead.shape)} are not of one video")
+
+
+def comes_back(off: Tensor, gone: Tensor) -> Tensor:
+    """bool: whether a way there and back ends where it began. off: pixels squared between the two; gone: the lengths of
+    both ways, squared and added."""
+    return off <= _SHARE * gone + _SQUARED
+
+
 def returns(flow: Tensor, reverse: Tensor) -> Tensor:
     """bool [H, W]: whether ``flow`` [H, W, 2] stays inside the frame, and ``reverse``, of the frame that it leads to,
     leads back."""
     there = read(reverse, *places(flow))
     off = (flow + there).square().sum(-1)
-    return inside(flow) & (off <= _SHARE * (flow.square().sum(-1) + there.square().sum(-1)) + _SQUARED)
+    return inside(flow) & comes_back(off, flow.square().sum(-1) + there.square().sum(-1))
 
 
 def inside(flow: Tensor) -> Tensor:
@@ -128,7 +160,12 @@ def read(picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 def _pooled(flow: Tensor, known: Tensor, cell: int) -> tuple[Tensor, Tensor]:
-    sure = known.float()[:, None]
-    share = F.avg_pool2d(sure, cell)
-    mean = F.avg_pool2d(flow.movedim(-1, 1) * sure, cell) / share.clamp_min(1e-6)
-    return mean.movedim(1, -1).contiguous() / cell, share[:, 0] > 0.5
+    """Frame after frame: all at once would take three times the memory of the motion."""
+    frames, rows, columns = flow.shape[0], flow.shape[1] // cell, flow.shape[2] // cell
+    pooled, most = flow.new_empty(frames, rows, columns, 2), known.new_empty(frames, rows, columns)
+    for number, (way, there) in enumerate(zip(flow, known, strict=True)):
+        sure = there.float()[None]
+        share = F.avg_pool2d(sure, cell)
+        pooled[number] = (F.avg_pool2d(way.movedim(-1, 0) * sure, cell) / share.clamp_min(1e-6)).movedim(0, -1) / cell
+        most[number] = share[0] > 0.5
+    return pooled, most

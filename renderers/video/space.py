@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..cells import check_multiple
 from ..plane.space import Placement, Plane, Windows, place
-from .motion import Motion
+from .motion import Motion, Projection
 
 Noise = Literal["auto", "same", "canvas", "warped"]
 NOISES: tuple[Noise, ...] = ("auto", "same", "canvas", "warped")
@@ -33,6 +33,7 @@ class Video:
     wrap_x = False
     wrap_y = False
     borders = None
+    projection: ClassVar[Projection] = "flat"
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):
@@ -45,6 +46,11 @@ class Video:
                 raise ValueError(f"{name} '{value}' is unknown; use one of {', '.join(known)}")
         if self.noise == "warped" and self.motion is None:
             raise ValueError("noise warped moves with the scene, and there is no motion; connect one, or use same")
+        if self.motion is not None and self.motion.projection != self.projection:
+            raise ValueError(
+                f"the motion is of {self.motion.projection} frames, the space's are {self.projection}; set projection "
+                "of VideoMotion and of VideoSpace alike"
+            )
         if self.motion is not None:
             self.motion.check(self.width, self.height, self.frames)
 

@@ -44,6 +44,12 @@ WIRE = """([sockets, saver, values, sphere]) => {
     }
     picture.connect(0, node, at("image"));
   }
+  if (at("video") >= 0) {
+    const still = placeNode("RepeatImageBatch", [40, 480]);
+    still.widgets.find((one) => one.name === "amount").value = 3;
+    placeNode("SyncTweediesExemplarPicture", [40, 320]).connect(0, still, 0);
+    still.connect(0, node, at("video"));
+  }
   const end = placeNode(saver[0], [900, 80]);
   node.connect(0, end, end.inputs.findIndex((input) => input.name === saver[1]));
   for (const widget of node.widgets.filter((one) => one.name in values)) {

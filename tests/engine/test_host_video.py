@@ -123,7 +123,7 @@ def test_frames_are_stitched_and_reported():
     assert torch.allclose(film, frames, atol=1e-6) and coverage.shape == (3, 32, 64)
     moving = Video(64, 32, 3, motion=pan(3, 8, 32))
     views, _ = run_node(opinionated(), moving, rig)
-    text, _, _ = SyncReport().report(moving, rig, views)["result"]
+    text, *_ = SyncReport().report(moving, rig, views)["result"]
     assert "9 views of 32 x 32" in text and "holes 0.00 %" in text
 
 

@@ -20,6 +20,8 @@ SAVERS: dict[str, tuple[str, str, list[Any]]] = {
 }
 # Those whose picture is a panorama.
 SPHERES = (f"Restyle a Panorama{PACK}",)
+# Those that want frames.
+FILMS = (f"Restyle a Video{PACK}",)
 Json = dict[str, Any]
 
 
@@ -50,11 +52,16 @@ def placed(name: str, picture: str = "meadow", without: tuple[str, ...] = (), **
         wide: Json = {"id": 4, "type": "ImageScale", "widgets_values": ["bilinear", 192, 96, "disabled"]}
         wide["inputs"] = [{"name": "image", "type": "IMAGE", "link": 1}]
         nodes.append(wide | {"outputs": _outputs([("IMAGE", "IMAGE")])})
+    if name in FILMS:
+        wires.append([1, 2, 0, 4, 0, "IMAGE"])
+        still: Json = {"id": 4, "type": "RepeatImageBatch", "widgets_values": [3]}
+        still["inputs"] = [{"name": "image", "type": "IMAGE", "link": 1}]
+        nodes.append(still | {"outputs": _outputs([("IMAGE", "IMAGE")])})
     for slot, item in enumerate(node["inputs"]):
-        if item["name"] in without or item["name"] not in (*_MODEL, "image"):
+        if item["name"] in without or item["name"] not in (*_MODEL, "image", "video"):
             continue
-        shown = 4 if name in SPHERES else 2
-        origin, output = (shown, 0) if item["name"] == "image" else (1, list(_MODEL).index(item["name"]))
+        shown = 4 if name in (*SPHERES, *FILMS) else 2
+        origin, output = (shown, 0) if item["name"] in ("image", "video") else (1, list(_MODEL).index(item["name"]))
         item["link"] = len(wires) + 1
         wires.append([item["link"], origin, output, 3, slot, item["type"]])
     shown = [item["name"] for item in node["inputs"] if "widget" in item]

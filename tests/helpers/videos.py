@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from syncpack.renderers.globe.motion import SphereMotion
+from syncpack.renderers.panorama.space import equirect_directions
 from syncpack.renderers.video.motion import Motion, read
 from torch import Tensor
 
@@ -49,3 +53,33 @@ def layered(count: int = 2, across: int = 6, behind: int = -3) -> tuple[Tensor, 
         ways.append(torch.where(inside[..., None], torch.tensor([float(across), 0]), torch.tensor([float(behind), 0])))
         masks.append(inside)
     return torch.stack(frames), torch.stack(ways), torch.stack(masks)
+
+
+def turned(axis: tuple[float, float, float], degrees: float) -> Tensor:
+    """float64 [3, 3]: a turn about an axis."""
+    x, y, z = torch.nn.functional.normalize(torch.tensor(axis, dtype=torch.float64), dim=0).tolist()
+    across = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64)
+    angle = torch.tensor(degrees, dtype=torch.float64).deg2rad()
+    return torch.eye(3, dtype=torch.float64) + angle.sin() * across + (1 - angle.cos()) * across @ across
+
+
+def spheres(count: int, turn: Tensor, height: int = 48) -> tuple[Tensor, Tensor, Tensor]:
+    """(frames [count, height, 2 * height, 3] of a camera that turns by ``turn`` from frame to frame, where the frame
+    before shows what each pixel does, and the next one: directions [height, 2 * height, 3])."""
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.randn(60, 3, generator=generator, dtype=torch.float64) * 8
+    phases = torch.rand(60, 3, generator=generator, dtype=torch.float64) * 2 * math.pi
+    own, frames = equirect_directions(height, 2 * height), list[Tensor]()
+    looks = own
+    for _ in range(count):
+        at = looks @ waves.T
+        frames.append(torch.stack([torch.cos(at + phases[:, channel]).sum(-1) for channel in range(3)], -1) / 30 + 0.5)
+        looks = looks @ turn.T
+    return torch.stack(frames).float(), own @ turn.T, own @ turn
+
+
+def rolling(count: int, step: int, height: int = 48, loop: bool = False) -> SphereMotion:
+    """The motion of frames that move ``step`` columns to the left from each to the next: a camera that turns right."""
+    back = torch.zeros(count, height, 2 * height, 2)
+    back[..., 0] = step
+    return SphereMotion.of(back, -back, loop)

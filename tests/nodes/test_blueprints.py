@@ -17,7 +17,7 @@ pytestmark = pytest.mark.host
 
 CONTRACT = json.loads((ROOT / "tests" / "data" / "node_contract.json").read_text(encoding="utf-8"))
 # What everybody sets: the model, what is made of what, how large and how well.
-OFTEN = {"model", "clip", "vae", "control_net", "prompt", "prompt_2", "image", "file", "model_3d"}
+OFTEN = {"model", "clip", "vae", "control_net", "prompt", "prompt_2", "image", "video", "file", "model_3d"}
 OFTEN |= {"width", "height", "texture_size", "seed", "quality"}
 MORE = 6
 each = pytest.mark.parametrize("name", NAMES)

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from helpers.hosting import PLAN  # noqa: F401  (skips where there is no host)
-from helpers.videos import pan, panned
+from helpers.videos import pan, panned, spheres, turned
 from syncpack.nodes.host.errors import SyncError
 from syncpack.nodes.sampling.sampler import SyncTweediesViewLatents
 from syncpack.nodes.video.nodes import VideoMotion, VideoReport, VideoSpace
@@ -54,6 +54,20 @@ def test_a_report_in_place_measures_the_seam():
     assert "neighbours are equal in place" in text and json.loads(figures)["frames_agree_exactly"] is True
 
 
+def test_a_360_video_is_seen_by_six_cameras_and_found_by_its_turn():
+    frames, _, _ = spheres(2, turned((0, 1, 0), 15.0))
+    motion, new, _, text = VideoMotion().find(frames, False, "lucas-kanade", None, "panorama")
+    assert text.startswith("2 frames of 96 x 48, no loop\nmotion 4.0 pixels a frame") and not bool(new[1].any())
+    space, rig = VideoSpace().build(64, 64, 9, False, motion=motion, projection="panorama")
+    assert (space.width, space.frames, rig.width, len(rig.looks)) == (96, 2, 24, 6)
+    scene = Scene(space, rig)
+    assert len(scene.view_places()) == 12 and scene.geometry.coverage().unseen == 0
+    report, figures = VideoReport().report(frames, motion)
+    assert "seam ratio where the left edge meets the right" in report
+    assert json.loads(figures)["seam_around"] == pytest.approx(1, abs=0.3)
+    assert json.loads(VideoReport().report(frames)[1])["seam_around"] is None
+
+
 @pytest.mark.parametrize(
     ("ask", "line"),
     [
@@ -63,6 +77,15 @@ def test_a_report_in_place_measures_the_seam():
         ),
         (lambda: VideoReport().report(panned(1, 2)), "VideoReport: 1 frame has no neighbour to compare with; connect"),
         (lambda: VideoSpace().build(64, 48, 3, True, motion=pan(3, 2)), "VideoSpace: the motion knows no way from the"),
+        (
+            lambda: VideoSpace().build(64, 48, 3, False, projection="panorama"),
+            "VideoSpace: a frame of 64 x 48 is no panorama, which is twice as wide as high; use 80 x 40, or projection",
+        ),
+        (
+            lambda: VideoSpace().build(64, 32, 3, False, motion=pan(3, 2, 32), projection="panorama"),
+            "VideoSpace: the motion is of flat frames, the space's are panorama; set projection of VideoMotion and of",
+        ),
+        (lambda: VideoSpace().build(64, 32, 3, False, projection="ball"), "VideoSpace: projection 'ball' is unknown;"),
         (
             lambda: VideoSpace().build(64, 48, 3, False, motion="left"),
             "VideoSpace: motion is str; connect Vid",
