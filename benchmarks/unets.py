@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from run_all import name_pack  # noqa: E402
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -40,6 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def start_host() -> None:
     """Import the ComfyUI host into this process, as the tests do."""
+    name_pack()
     importlib.import_module("helpers.hosting")
 
 
