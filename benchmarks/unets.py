@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from run_all import name_pack  # noqa: E402
+from run_all import name_pack
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
