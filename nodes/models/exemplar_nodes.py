@@ -65,8 +65,8 @@ class SyncTweediesExemplarPicture:
 )
 class ExemplarModel:
     """A model without a checkpoint: it paints with the material of your pictures (a wall, a meadow, a sky), exactly
-    denoised from their patches. Works on pixels, on any CPU: 512 x 128 pixels take about half a second a step on two
-    cores."""
+    denoised from their patches. Works on pixels, on any CPU: 512 x 128 pixels take about a quarter of a second a step
+    on two cores."""
 
     def build(
         self,
