@@ -120,7 +120,7 @@ def test_it_is_stitched_cut_and_reported():
     assert torch.allclose(whole, picture, atol=1e-6) and bool((coverage == 1).all())
 
     views, _ = run_node(bounded(), SPACE, RIG)
-    text, counted, _ = SyncReport().report(SPACE, RIG, views)["result"]
+    text, counted, *_ = SyncReport().report(SPACE, RIG, views)["result"]
     assert "3 views of 96 x 32 on 96 x 32" in text and "no seams to measure" in text
     assert "views per cell 3 to 3" in text and "holes 0.00 %" in text and counted.shape == (1, 32, 96, 3)
     count, _, said = RigReport().report(SPACE, RIG)["result"]

@@ -105,7 +105,7 @@ def test_frames_of_one_image():
 def test_the_report_of_views_that_agree(temp_folder):
     samples = views_of(SPACE, RIG, picture(1, 4, 8, 24))
     shown = SyncReport().report(SPACE, RIG, {"samples": samples})
-    text, coverage, figures = shown["result"]
+    text, coverage, figures, apart = shown["result"]
     told = json.loads(figures)
     assert told["views"] == 5 and told["holes"] == 0 and told["seen_once"] == pytest.approx(1 / 3)
     assert told["detail_of_picture"] == pytest.approx(told["detail_of_views"], rel=1e-5) and "(100 %)" in text
@@ -114,6 +114,7 @@ def test_the_report_of_views_that_agree(temp_folder):
     assert "5 views of 64 x 64 on 192 x 64" in text and "holes 0.00 %" in text
     assert "views agree exactly" in text or float(text.split("PSNR ")[1].split()[0]) > 120
     assert "views per cell 1 to 2, mean 1.67" in text
+    assert apart.shape == coverage.shape and len(apart.flatten(0, 2).unique(dim=0)) == 1
     ratio = float(text.split("seam ratio ")[1].split()[0])
     assert 0.5 < ratio < 2.0
     assert coverage.shape == (1, 64, 192, 3)
