@@ -46,6 +46,20 @@ def start() -> None:
     alias.__path__ = [str(HERE.parent)]
 
 
+def counted(model: Any) -> list[float]:
+    """One number, to which the seconds of the processor inside of the model are added."""
+    inside = [0.0]
+
+    def timed(apply: Any, args: dict[str, Any]) -> Any:
+        began = time.process_time()
+        clean = apply(args["input"], args["timestep"], **args["c"])
+        inside[0] += time.process_time() - began
+        return clean
+
+    model.set_model_unet_function_wrapper(timed)
+    return inside
+
+
 def child_run(width: int, height: int, stride: int, process: int, visits: str) -> None:
     """Print the views, seconds outside of the model for a step and once, MiB of the state, and MiB at the peak."""
     start()
@@ -55,15 +69,8 @@ def child_run(width: int, height: int, stride: int, process: int, visits: str) -
     from helpers.hosting import Plane, Scene, Windows, gaussian, run_node
     from syncpack.sync_core.visits.policy import Visits
 
-    model, inside, steps = gaussian(), [0.0], list[float]()
-
-    def timed(apply: Any, args: dict[str, Any]) -> Any:
-        began = time.process_time()
-        clean = apply(args["input"], args["timestep"], **args["c"])
-        inside[0] += time.process_time() - began
-        return clean
-
-    model.set_model_unet_function_wrapper(timed)
+    model, steps = gaussian(), list[float]()
+    inside = counted(model)
     wish = Visits(visits) if visits else None
     run_node(model, Plane(512, 256), Windows(256, 256, 32, 256), steps=2, process=process, visits=wish)
     space, rig = Plane(width, height), Windows(512, 512, stride, stride)
@@ -117,15 +124,8 @@ def child_pixels(side: int) -> None:
     start_host()
     from helpers.hosting import Plane, Scene, Windows, run_node
 
-    model, inside, steps = pixel_model(), [0.0], list[float]()
-
-    def timed(apply: Any, args: dict[str, Any]) -> Any:
-        began = time.process_time()
-        clean = apply(args["input"], args["timestep"], **args["c"])
-        inside[0] += time.process_time() - began
-        return clean
-
-    model.set_model_unet_function_wrapper(timed)
+    model, steps = pixel_model(), list[float]()
+    inside = counted(model)
     run_node(model, Plane(256, 128), Windows(128, 128, 64, 64), steps=2)
     space, rig = Plane(side, side), Windows(1024, 1024, 960, 960)
     views, before = Scene(space, rig).geometry.count(1), peak_memory_mib()

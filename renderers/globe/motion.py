@@ -18,7 +18,7 @@ from torch import Tensor
 from ..arrays import norm
 from ..panorama.space import cell_across, check_whole_sphere, equirect_positions
 from ..pictures import corners
-from ..video.chains import Chain, settled
+from ..video.chains import Chain, beginnings, settled
 from ..video.motion import Motion, Projection, check_flows, comes_back
 from .places import direction_at, directions_of, flow_to, led_to, read_sphere, turn_between, unit
 
@@ -102,11 +102,8 @@ class SphereChain(Chain):
 
 def sphere_chained(flow: Tensor, known: Tensor, order: Iterable[tuple[int, int]]) -> SphereChain:
     """See ``chained``."""
-    frames, height, width = known.shape
-    row = torch.arange(height, dtype=torch.float32)[:, None].expand(frames, height, width).clone()
-    column = torch.arange(width, dtype=torch.float32).expand(frames, height, width).clone()
-    key = torch.arange(frames, dtype=torch.int32)[:, None, None].expand(frames, height, width).clone()
-    cell = torch.arange(known.numel(), dtype=torch.int32).reshape(known.shape)
+    height, width = known.shape[1:]
+    row, column, key, cell = beginnings(*known.shape)
     for frame, source in order:
         y, x = equirect_positions(led_to(flow[frame]), height, width)
         nearest = cell_across(y.floor(), x.floor(), height, width)

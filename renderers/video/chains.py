@@ -46,11 +46,8 @@ def _snapped(position: Tensor) -> Tensor:
 def chained(flow: Tensor, known: Tensor, order: Iterable[tuple[int, int]]) -> Chain:
     """flow, known: of each frame, to the one that it goes on from; order: (frame, that one), the former before the
     latter. Frames that are in no pair begin."""
-    frames, height, width = known.shape
-    row = torch.arange(height, dtype=torch.float32)[:, None].expand(frames, height, width).clone()
-    column = torch.arange(width, dtype=torch.float32).expand(frames, height, width).clone()
-    key = torch.arange(frames, dtype=torch.int32)[:, None, None].expand(frames, height, width).clone()
-    cell = torch.arange(known.numel(), dtype=torch.int32).reshape(known.shape)
+    height, width = known.shape[1:]
+    row, column, key, cell = beginnings(*known.shape)
     for frame, source in order:
         y, x = row[frame] + flow[frame, ..., 1], column[frame] + flow[frame, ..., 0]
         there = y.round().long().clamp(0, height - 1), x.round().long().clamp(0, width - 1)
@@ -66,6 +63,14 @@ def chained(flow: Tensor, known: Tensor, order: Iterable[tuple[int, int]]) -> Ch
         key[frame] = torch.where(goes, kept.to(torch.int32), key[frame])
         cell[frame] = torch.where(goes, cell.flatten()[nearest], cell[frame])
     return Chain(key, row, column, cell)
+
+
+def beginnings(frames: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(row, column, key, cell) where every pixel of every frame begins by itself, to be written to."""
+    row = torch.arange(height, dtype=torch.float32)[:, None].expand(frames, height, width).clone()
+    column = torch.arange(width, dtype=torch.float32).expand(frames, height, width).clone()
+    key = torch.arange(frames, dtype=torch.int32)[:, None, None].expand(frames, height, width).clone()
+    return row, column, key, torch.arange(frames * height * width, dtype=torch.int32).reshape(frames, height, width)
 
 
 def settled(known: Tensor) -> Tensor:

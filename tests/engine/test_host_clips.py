@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from helpers.host_networks import SD3_TEXT, TOKENS, lively, normal, official, tokens, wan
+from helpers.host_networks import SD3_TEXT, lively, normal, official, tokens, wan, wan_settings
 from helpers.hosting import (
     PLAN,
     analytic,
@@ -259,20 +259,7 @@ def test_a_picture_with_a_mask(model):
 
 def test_a_first_picture_is_cut_for_each_clip():
     """Wan's image to video: every clip sees its own part of the latent beside the noise, and of its mask."""
-    settings = dict(
-        image_model="wan2.1",
-        model_type="i2v",
-        dim=48,
-        ffn_dim=64,
-        freq_dim=32,
-        text_dim=SD3_TEXT,
-        num_heads=2,
-        num_layers=1,
-        text_len=TOKENS,
-        in_dim=36,
-        out_dim=16,
-    )
-    tested, seen = official("WAN21_I2V", "WAN21", settings), []
+    tested, seen = official("WAN21_I2V", "WAN21", wan_settings(model_type="i2v", in_dim=36)), []
 
     def note(apply, given):
         seen.append(given["c"]["c_concat"].clone())

@@ -175,6 +175,10 @@ def flux(**changes: Any) -> Any:
 
 
 def wan(layers: int = 1, text: int = TOKENS) -> Any:
+    return official("WAN21_T2V", "WAN21", wan_settings(num_layers=layers, text_len=text))
+
+
+def wan_settings(**changes: Any) -> dict[str, Any]:
     settings = dict(
         image_model="wan2.1",
         model_type="t2v",
@@ -183,12 +187,12 @@ def wan(layers: int = 1, text: int = TOKENS) -> Any:
         freq_dim=32,
         text_dim=SD3_TEXT,
         num_heads=2,
-        num_layers=layers,
-        text_len=text,
+        num_layers=1,
+        text_len=TOKENS,
         in_dim=16,
         out_dim=16,
     )
-    return official("WAN21_T2V", "WAN21", settings)
+    return {**settings, **changes}
 
 
 def qwen(layers: int = 1) -> Any:
