@@ -11,7 +11,6 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,6 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 SEEDS = range(1, 6)
-
-
-def detail(picture: Tensor) -> float:
-    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
-    return float(torch.nn.functional.conv2d(picture.mean(1, keepdim=True), kernel).var())
 
 
 def nearest(picture: Tensor, exemplar: Tensor, side: int = 5) -> float:
@@ -47,16 +41,15 @@ def run(*names: str) -> dict[str, float | str | list[float]]:
     from syncpack.nodes.sampling.sampler import SyncTweediesSampler
     from syncpack.renderers.plane.space import Plane, Windows
     from syncpack.renderers.scene import Scene
-    from syncpack.sync_core.exemplar.prior import DEFAULT_LEVELS, ExemplarConfig
-    from syncpack.sync_core.quality import intra_distance
+    from syncpack.sync_core.exemplar.prior import DEFAULT_LEVELS, FINE_LEVELS, ExemplarConfig
+    from syncpack.sync_core.quality import high_frequency_energy, intra_distance
 
     space, rig, plan = Plane(320, 96), Windows(96, 96, 56, 56), defaults(PLAN_INPUTS)
-    fine = tuple(replace(level, step=1) for level in DEFAULT_LEVELS)
     figures: dict[str, float | str | list[float]] = {}
     for name in names or ("meadow", "stone_wall"):
         picture = SyncTweediesExemplarPicture().load(name)[0]
         exemplar = picture.movedim(-1, 1) * 2 - 1
-        for kind, levels in (("default", DEFAULT_LEVELS), ("fine", fine)):
+        for kind, levels in (("default", DEFAULT_LEVELS), ("fine", FINE_LEVELS)):
             model, clip, _ = exemplar_model([picture[0]], [name], ExemplarConfig(levels=levels, periodic=True))
             words: Any = clip.encode_from_tokens_scheduled(clip.tokenize(name))
             rows: list[tuple[float, ...]] = []
@@ -71,7 +64,7 @@ def run(*names: str) -> dict[str, float | str | list[float]]:
                     (
                         seconds,
                         float(made.std() / exemplar.std()),
-                        detail(made) / detail(exemplar),
+                        high_frequency_energy(made.mean(1)) / high_frequency_energy(exemplar.mean(1)),
                         nearest(made, exemplar),
                         float(intra_distance(torch.cat([made[..., :96, :96], exemplar[..., :96, :96]]))),
                         Scene(space, rig).geometry.seam_ratio(made[0], 1),

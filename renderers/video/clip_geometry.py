@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,26 +12,25 @@ from torch import Tensor
 from ...sync_core.quality import border_energy, seam_ratio
 from ...sync_core.visits.policy import Tilings
 from ...sync_core.walked import Views, WalkedViews, too_large
-from ..counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, heat, sight
+from ..counts import RigCoverage, RigSight, Words, coverage_on_cells, enlarged_heat, sight
 from ..directions import ViewPlace
-from ..geometry import Geometry, Wing
+from ..geometry import Wing
 from ..picture_means import MeanWish, PictureMeans
-from ..pictures import Clip, along_time, contact_sheet, in_frames
+from ..pictures import Clip, along_time, in_frames
 from ..plane.drawn import windows_drawing
 from ..plane.geometry import window_distances, window_places
-from ..plane.space import Windows
 from ..plane.tiling import WindowTilings
 from ..sheets import Sheet
 from .clip_stitch import cut_clips, stitch_clips
 from .clips import ClipPlacement, Clips, ClipWalk, clip_views, placed_clips
-from .geometry import VideoGeometry
+from .frames import FramesGeometry
 from .space import Video
 
 _CELL = 8
 
 
 @dataclass(frozen=True)
-class ClipGeometry(Geometry):
+class ClipGeometry(FramesGeometry):
     """See ``Geometry``. The canonical signal is the latent frames below each other, a view those of a clip."""
 
     space: Video
@@ -48,22 +47,12 @@ class ClipGeometry(Geometry):
         placed_clips(self.space, self.rig, 1)
 
     @property
-    def _single(self) -> VideoGeometry:
-        """The video by its frames alone."""
-        width, height = self.space.width, self.space.height
-        return VideoGeometry(self.space, Windows(width, height, width, height, "flat"))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self._single.size
-
-    @property
-    def frames(self) -> int:
-        return self.space.frames
+    def canvas_frames(self) -> int:
+        return self.rig.latent_frames(self.space)
 
     @property
     def clip(self) -> Clip:
-        return Clip(self.rig.latent, self.rig.latent_frames(self.space), self.rig.length)
+        return Clip(self.rig.latent, self.canvas_frames, self.rig.length)
 
     @property
     def view_size(self) -> tuple[int, int]:
@@ -126,13 +115,10 @@ class ClipGeometry(Geometry):
     # --- pictures
 
     def cell_of(self, rows: int, columns: int) -> int:
-        whole = self.clip.whole
+        whole = self.canvas_frames
         if rows % whole:
             raise ValueError(f"a latent of {rows} rows does not hold {whole} latent frames of a video")
-        return self._single.cell_of(rows // whole * self.space.frames, columns)
-
-    def on_canvas(self, pictures: Tensor, what: str = "picture") -> Tensor:
-        return self._single.on_canvas(pictures, what)
+        return super().cell_of(rows // whole * self.space.frames, columns)
 
     def look(self, picture: Tensor) -> Tensor:
         return self.cut(picture, 1)
@@ -144,7 +130,7 @@ class ClipGeometry(Geometry):
 
     def mask_cells(self, mask: Tensor, views: Views) -> Tensor:
         """Masks of the video's frames, of its latent frames, or one for all. Of frames that are joined the largest."""
-        whole, frames = self.clip.whole, self.space.frames
+        whole, frames = self.canvas_frames, self.space.frames
         height, width = views.canonical[0] // whole, views.canonical[1]
         given = mask[:, 0] if mask.ndim == 5 else mask.reshape(1, -1, *mask.shape[-2:])
         count = given.shape[1]
@@ -196,10 +182,6 @@ class ClipGeometry(Geometry):
 
     # --- what is shown and told
 
-    def preview(self, clean: Tensor, whole: Callable[[], Tensor]) -> Tensor:
-        """The latent frames beside each other."""
-        return contact_sheet(in_frames(whole()[:1], self.clip.whole))
-
     def coverage(self) -> RigCoverage:
         """How many clips see each place of each latent frame."""
         sides = (self.space.width, self.space.height, *self.view_size)
@@ -212,16 +194,8 @@ class ClipGeometry(Geometry):
 
     def sight(self) -> RigSight:
         found = self.coverage()
-        sheet = enlarged_heat(self._beside(found.per_cell))
+        sheet = self._sheet(enlarged_heat, found.per_cell)
         return sight(found, sheet, self.words, len(self.places()), self.view_size)
-
-    def count_picture(self, counts: Tensor, cell: int) -> Tensor:
-        beside = self._beside(counts)
-        return heat(beside, beside.shape[0] * cell, beside.shape[1] * cell)
-
-    def _beside(self, counts: Tensor) -> Tensor:
-        """Counts of the latent frames, these beside each other."""
-        return contact_sheet(in_frames(counts[None, None], self.clip.whole))[0, 0]
 
     def drawing(self, size: int, turn: float) -> Tensor:
         """The clips along the time of the video, latent frame by latent frame."""

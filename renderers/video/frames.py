@@ -41,6 +41,11 @@ class FramesGeometry(Geometry):
             (cell, finer), lambda: Tracks.of(motion.on_cells(max(1, cell // finer)), space.loop, between)
         )
 
+    @property
+    def canvas_frames(self) -> int:
+        """How many the canonical signal has, below each other."""
+        return self.space.frames
+
     # --- pictures
 
     def cell_of(self, rows: int, columns: int) -> int:
@@ -83,10 +88,7 @@ class FramesGeometry(Geometry):
 
     def preview(self, clean: Tensor, whole: Callable[[], Tensor]) -> Tensor:
         """The frames beside each other."""
-        return contact_sheet(in_frames(whole()[:1], self.space.frames))
-
-    def real_cells(self, views: Views) -> Tensor:
-        return views.hits.cpu() > 0
+        return contact_sheet(in_frames(whole()[:1], self.canvas_frames))
 
     def _on_frames(self, per_cell: Tensor, cell: int) -> Tensor:
         """What is known of each cell, at every place that shows it."""
@@ -102,5 +104,5 @@ class FramesGeometry(Geometry):
 
     def _sheet(self, draw: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
         """Counts [T*h, w], drawn frame by frame beside each other, in one scale."""
-        beside = contact_sheet(in_frames(counts[None, None], self.space.frames))[0, 0]
+        beside = contact_sheet(in_frames(counts[None, None], self.canvas_frames))[0, 0]
         return draw(beside)

@@ -108,6 +108,9 @@ class VideoGeometry(FramesGeometry, PlaneGeometry):
 
     # --- what is shown and told
 
+    def real_cells(self, views: Views) -> Tensor:
+        return views.hits.cpu() > 0
+
     def coverage(self) -> RigCoverage:
         """Of every place of every frame: how many views see what is there."""
         whole = self.space.width % _CELL == 0 and self.space.height % _CELL == 0

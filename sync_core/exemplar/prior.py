@@ -10,9 +10,9 @@ with these choices, made by eye:
   the result is enlarged smoothly. At low noise they are small and at full resolution.
 * Sharpness. Neighbouring patches look at the same place, so together they know more than one of them: T is
   (sharpness * sigma / s)^2 with sharpness < 1. With sharpness 1 overlapping patches disagree and average to mush.
-* Steps. Patches are compared every two or three cells, since their middles are as wide. At every cell it takes six
-  times as long and pictures are softer (benchmarks/bench_exemplar_steps.py); but then, and only then, a view that is
-  moved by any number of pixels is denoised alike.
+* Steps. Patches are compared every two or three cells, since their middles are as wide. At every cell (FINE_LEVELS) it
+  takes six times as long and pictures are softer (benchmarks/bench_exemplar_steps.py); but then, and only then, a view
+  that is moved by any number of pixels is denoised alike.
 * Levels are placed in units of the exemplars' standard deviation, so a pale exemplar behaves as a strong one.
 
 Limits: sigma -> infinity gives the exemplars' mean; sigma -> 0 gives every pixel from the nearest exemplar patches,
@@ -22,7 +22,7 @@ which is x itself exactly where x is made of such patches. The noise that a patc
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +32,8 @@ from .bank import Level, LevelBank, area_matrix, cubic_matrix
 from .search import Query, SearchConfig, posterior_mean
 
 DEFAULT_LEVELS = (Level(6.5, 4, 11, 2, 2), Level(2.3, 2, 9, 2, 2), Level(0.45, 1, 7, 3, 1), Level(0.0, 1, 5, 2, 1))
+# Patches at every cell.
+FINE_LEVELS = tuple(replace(level, step=1) for level in DEFAULT_LEVELS)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from syncpack.renderers.plane.space import Plane, Windows
 from syncpack.renderers.scene import Scene
 from syncpack.renderers.video.figures import steadiness
 from syncpack.renderers.video.space import Video
-from syncpack.sync_core.exemplar.prior import DEFAULT_LEVELS, ExemplarConfig
+from syncpack.sync_core.exemplar.prior import FINE_LEVELS, ExemplarConfig
 from syncpack.sync_core.steering.edits import Edit
 from torch import Tensor
 
@@ -152,9 +151,8 @@ class Wall:
         loaded = [SyncTweediesExemplarPicture().load(name)[0] for name in ("stone_wall", "meadow")]
         pictures = [picture[:, 36:84, :48] for picture in loaded]
         # Patches compared at every cell: a model that knows no grid, so that what moves by a pixel is denoised alike.
-        levels = tuple(replace(level, step=1) for level in DEFAULT_LEVELS)
         self.model, clip, vae = exemplar_model(
-            [picture[0] for picture in pictures], ["stone", "meadow"], ExemplarConfig(levels=levels)
+            [picture[0] for picture in pictures], ["stone", "meadow"], ExemplarConfig(levels=FINE_LEVELS)
         )
         self.words = [clip.encode_from_tokens_scheduled(clip.tokenize(name)) for name in ("stone", "meadow")]
         self.frames = torch.stack([loaded[0][0, 40 : 40 + size, 8 * t : 8 * t + size] for t in range(count)])
